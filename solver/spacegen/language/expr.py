@@ -260,7 +260,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             assert_never(expr)
 
 
-def rebuild(expr: Expr, parts: tuple[Expr, ...]) -> Expr:
+def rebuild(expr: Expr, parts: tuple[Expr, ...]) -> Expr:  # noqa: C901 - one flat match over the nodes
     """`expr` with its direct subexpressions replaced by `parts` (as many as `children` gives)."""
     match expr:
         case Const() | Unset() | Ref():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, overload
@@ -31,7 +31,7 @@ __all__ = [
 Impact: TypeAlias = Literal["high", "medium", "low"]
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What happens to a launch that breaks a rule."""
 
     REJECTS = "rejects"
