@@ -73,6 +73,11 @@ class Engine(Protocol):
     @property
     def model(self) -> Model: ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the choice of engine."""
+        ...
+
     def count(self, given: Given = ANYTHING) -> int:
         """The exact number of solutions that agree with `given`."""
         ...
