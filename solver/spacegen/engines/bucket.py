@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spacegen.engines.relation import AuxiliaryMap
 
-__all__ = ["Bucket", "Codes", "Entries", "Factor", "Weights", "make_bucket"]
+__all__ = ["Bucket", "Codes", "Entries", "Factor", "Weights", "divide", "make_bucket"]
 
 Weights: TypeAlias = NDArray[Any]
 Codes: TypeAlias = NDArray[np.intp]
@@ -46,7 +46,7 @@ class Entries:
     def find(self, key: Codes, offset: Weights) -> tuple[Codes, Weights]:
         """The code in which `offset` falls below `key`'s rows, and what remains of the offset there."""
         first = self.start[key]
-        offset = self.ends[first] + offset
+        offset = self.ends[first] + offset.astype(self.ends.dtype)
         row = self.ends.searchsorted(offset, side="right") - 1
         return row - first if self.codes is None else self.codes[row], offset - self.ends[row]
 
@@ -167,6 +167,11 @@ class Bucket:
         order = np.lexsort((code, key))
         start = key[order].searchsorted(np.arange(keys + 1))
         return Entries(_running(weights.ravel()[rows[order]], exact), start, code[order])
+
+
+def divide(number: Weights, by: Weights | int) -> tuple[Weights, Weights]:
+    """Quotient and remainder, also of Python ints in object arrays, which `np.divmod` does not take."""
+    return number // by, number % by
 
 
 def _running(weights: Weights, dtype: Any) -> Weights:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from math import prod
 from typing import Final
 
@@ -84,12 +85,17 @@ class _Elimination:
 
     def run(self) -> Order:
         rows = {variable: self._rows(variable) for variable in range(len(self.sizes))}
+        queue = [(count, variable) for variable, count in rows.items()]
+        heapify(queue)
         eliminated: list[int] = []
         near_when_gone: dict[int, set[int]] = {}
         largest = 1
-        while rows:
-            variable = min(rows, key=lambda v: (rows[v], v))
-            largest = max(largest, rows.pop(variable))
+        while queue:
+            count, variable = heappop(queue)
+            if rows.get(variable) != count:
+                continue  # an older estimate; the newer one is in the queue too
+            del rows[variable]
+            largest = max(largest, count)
             near = self.neighbours[variable]
             near_when_gone[variable] = near
             eliminated.append(variable)
@@ -98,6 +104,7 @@ class _Elimination:
                 self.neighbours[other] = (self.neighbours[other] | near) - {variable, other}
             for other in near:
                 rows[other] = self._rows(other)
+                heappush(queue, (rows[other], other))
         return _shape(eliminated, near_when_gone, largest)
 
 

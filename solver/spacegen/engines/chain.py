@@ -45,7 +45,7 @@ from spacegen.language.expr import (
 __all__ = ["MAX_CELLS", "NARROW", "Chain", "Definition"]
 
 NARROW: Final = 2**20
-"""Up to so many rows an expression is tabulated as it stands."""
+"""Up to so many rows an expression is tabulated as it stands (part of the canonical order's version)."""
 MAX_CELLS: Final = 2**26
 """The largest table of truth values."""
 _MAX_STATES: Final = 2**20

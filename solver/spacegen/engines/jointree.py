@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.balance import balance_factors, balance_weights
+from spacegen.engines.bucket import divide
 from spacegen.engines.canonical import Order, canonical_order, fingerprint
 from spacegen.engines.distinct import below, distinct_rows
 from spacegen.engines.packed import Group, grouped
@@ -110,7 +111,8 @@ class JoinTree:
         groups = grouped(self._conditioned(self._trees, given), self._live)
         total = self.count(given)
         for start in range(0, total, rows):
-            yield self._block(groups, _consecutive(groups, start, min(rows, total - start)))
+            length = min(rows, total - start)
+            yield self._block(groups, _consecutive(groups, start, length), length)
 
     def unrank(self, ranks: NDArray[Any]) -> Block:
         total = self.count()
@@ -120,7 +122,7 @@ class JoinTree:
         ranks = ranks.astype(np.int64 if total < _INT64 else np.object_)
         digits: list[NDArray[Any]] = []
         for group in reversed(self._groups):
-            ranks, digit = np.divmod(ranks, group.size)
+            ranks, digit = divide(ranks, group.size)
             digits.append(digit.astype(np.int64) if group.size < _INT64 else digit)
         return self._block(self._groups, digits[::-1], len(ranks))
 
@@ -222,7 +224,7 @@ def _uniform_ranks(
         ranks: Any = rng.permutation(total)[:size]
         digits = []
         for group in reversed(groups):
-            ranks, digit = np.divmod(ranks, group.size)
+            ranks, digit = divide(ranks, group.size)
             digits.append(digit)
         return digits[::-1]
     return distinct_rows(size, draw, [group.size for group in groups])
@@ -234,7 +236,8 @@ def _consecutive(groups: tuple[Group, ...], start: int, size: int) -> list[NDArr
     digits = []
     for group in reversed(groups):
         start, first = divmod(start, group.size)
-        number = carry + (first if first + size < _INT64 else np.array(first, np.object_))
-        carry, digit = np.divmod(number, group.size)
+        wide = max(group.size, first + size) >= _INT64
+        number = (carry.astype(np.object_) if wide else carry) + first
+        carry, digit = divide(number, group.size)
         digits.append(digit)
     return digits[::-1]

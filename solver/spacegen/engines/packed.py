@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.engines.bucket import divide
 from spacegen.engines.tree import Tree
 
 __all__ = ["MAX_ROWS", "Group", "grouped"]
@@ -70,7 +71,7 @@ class Group:
         for i, tree in reversed(tuple(enumerate(self.trees))):
             digit = ranks
             if i > 0:
-                ranks, digit = np.divmod(ranks, tree.total)
+                ranks, digit = divide(ranks, tree.total)
             codes = tree.unrank(digit)
             found |= {v: self.live[v][c] for v, c in codes.items() if v in self.live}
         return found
@@ -89,9 +90,8 @@ class Group:
 
     def rank(self, codes: dict[int, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """The ranks in the group of rows of live codes, and which rows are solutions."""
-        ranks: Any = np.int64(0)
-        valid: Any = np.True_
-        for tree in self.trees:
+        ranks, valid = self.trees[0].rank(codes)
+        for tree in self.trees[1:]:
             digit, fits = tree.rank(codes)
             ranks, valid = ranks * tree.total + digit, valid & fits
         return ranks, valid

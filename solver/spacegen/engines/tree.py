@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spacegen.engines.bucket import Bucket, Codes, Entries, Factor, Weights, make_bucket
+from spacegen.engines.bucket import Bucket, Codes, Entries, Factor, Weights, divide, make_bucket
 from spacegen.engines.canonical import Order
 from spacegen.engines.relation import NormalForm
 
@@ -74,7 +74,7 @@ class Tree:
                 if i == 0 and not self.weighted:
                     rest[child] = inside
                 else:
-                    inside, rest[child] = np.divmod(inside, self._share(child, assigned))
+                    inside, rest[child] = divide(inside, self._share(child, assigned))
         return assigned
 
     def rank(self, assigned: Mapping[int, Codes]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -78,7 +78,8 @@ def _fold(left: Column, right: Column, op: Callable[[Any, Any], Any], bound: int
     if bound >= EXACT_INT:
         a, b = a.astype(np.object_), b.astype(np.object_)
     try:
-        return Column(np.asarray(op(a, b)), NUMBER, unknown, bound)
+        # NumPy unwraps a single Python int; the type keeps it exact.
+        return Column(np.asarray(op(a, b), np.result_type(a, b)), NUMBER, unknown, bound)
     except OverflowError:  # a Python float met an integer past the doubles
         with np.errstate(all="ignore"):
             return Column(np.asarray(op(_floats(a), _floats(b))), NUMBER, unknown, bound)
@@ -99,13 +100,13 @@ def multiply(left: Column, right: Column) -> Column:
 def negate(item: Column) -> Column:
     """The operand with its sign changed."""
     item = numbers(item)
-    return Column(-item.data, NUMBER, item.unknown, item.bound)
+    return Column(np.asarray(-item.data, item.data.dtype), NUMBER, item.unknown, item.bound)
 
 
 def magnitude(item: Column) -> Column:
     """The operand's absolute value."""
     item = numbers(item)
-    return Column(abs(item.data), NUMBER, item.unknown, item.bound)
+    return Column(np.asarray(abs(item.data), item.data.dtype), NUMBER, item.unknown, item.bound)
 
 
 def extreme(op: Literal["min", "max"], left: Column, right: Column) -> Column:

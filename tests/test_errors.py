@@ -1,0 +1,16 @@
+from spacegen.errors import Fault, SpaceError, did_you_mean
+from spacegen.source import Source, Span
+
+
+def test_a_fault_shows_place_line_and_hint() -> None:
+    fault = Fault("unknown name `tp`", Span(Source("a.yaml", "x: tp"), 1, 4), "did you mean `tp_size`?")
+    assert str(fault) == "a.yaml:1:4: unknown name `tp`\n1 | x: tp\n  |    ^\nhint: did you mean `tp_size`?"
+
+
+def test_an_error_shows_all_faults() -> None:
+    assert str(SpaceError("one", Fault("two", hint="three"))) == "one\n\ntwo\nhint: three"
+
+
+def test_did_you_mean_is_silent_far_off() -> None:
+    assert did_you_mean("tp_sise", ["tp_size", "pp_size"]) == "did you mean `tp_size`?"
+    assert did_you_mean("zzz", ["tp_size"]) is None

@@ -1,0 +1,28 @@
+import pytest
+
+from build import parameter, space
+from spacegen.engines.plan import compile_model
+from spacegen.errors import UsageError
+from spacegen.language.expr import AllDifferent, Ref
+
+
+def test_auto_takes_the_join_tree() -> None:
+    assert compile_model(space(parameter("a", 1, 2))).name == "jointree"
+
+
+def test_auto_falls_back_to_cpsat_and_says_so() -> None:
+    names = [f"x{i}" for i in range(12)]
+    wide = space(*(parameter(n, *range(30)) for n in names), rules=[AllDifferent(tuple(map(Ref, names)))])
+    engine = compile_model(wide)
+    assert engine.name == "cpsat"
+    assert "CP-SAT answers instead" in engine.notes[0]
+
+
+@pytest.mark.parametrize("name", ["jointree", "cpsat", "backtrack"])
+def test_each_engine_goes_by_its_name(name: str) -> None:
+    assert compile_model(space(parameter("a", 1, 2)), name).name == name
+
+
+def test_an_unknown_engine_gets_a_hint() -> None:
+    with pytest.raises(UsageError, match="did you mean `jointree`"):
+        compile_model(space(), "joinTree")
