@@ -35,7 +35,7 @@ from spacegen.language.typecheck import Want, mismatches, types_of, unwanted
 from spacegen.language.unsupported import unsupported, unsupported_call, unsupported_operator
 from spacegen.source import Span
 
-__all__ = ["MAX_DEPTH", "Names", "Place", "TooDeepError", "Translator"]
+__all__ = ["MALFORMED", "MAX_DEPTH", "Names", "Place", "TooDeepError", "Translator"]
 
 MAX_DEPTH: Final = 100
 """How deep an expression may nest; chains of one operator count once."""
@@ -52,7 +52,8 @@ _COMPARE: Final[Mapping[type[ast.cmpop], CompareOp]] = {
 }
 _DIVIDE: Final[Mapping[type[ast.operator], DivideOp]] = {ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}
 _FUNCTIONS: Final = ("min", "max", "abs", "implies")
-_MALFORMED: Final = Unset("")  # stands for what was reported already: unknown types offend nobody
+MALFORMED: Final = Unset("")
+"""Stands for what was reported already: its types are unknown, so it offends nobody."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Translator:
 
     def _fault(self, node: ast.expr, message: str, hint: str | None = None) -> Expr:
         self.faults.append(Fault(message, self._place.at(self._place.column(node)), hint))
-        return _MALFORMED
+        return MALFORMED
 
     def _checked(self, expr: Expr, operands: Sequence[ast.expr]) -> Expr:
         def text(i: int) -> str:
@@ -126,7 +127,7 @@ class Translator:
         wrong = list(mismatches(expr, self._names.domains, text))
         for mismatch in wrong:
             self._fault(operands[mismatch.operand], mismatch.message, mismatch.hint)
-        return _MALFORMED if wrong else expr
+        return MALFORMED if wrong else expr
 
     def _each(self, nodes: Sequence[ast.expr], depth: int) -> tuple[Expr, ...]:
         return tuple(self._expr(node, depth + 1) for node in nodes)
@@ -201,7 +202,7 @@ class Translator:
             return Const(_LITERALS[name])
         message = f"unknown name `{name}`"
         if any(fault.message == message for fault in self.faults):
-            return _MALFORMED
+            return MALFORMED
         if any(name in domain for domain in self._names.domains.values()):
             return self._fault(node, message, f'for the string, write `"{name}"`')
         # Looking for close names is slow, and the first few say it all.
@@ -209,7 +210,7 @@ class Translator:
         return self._fault(node, message, did_you_mean(name, known))
 
     def _negative(self, operand: ast.expr, depth: int) -> Expr:
-        if _is_number(operand):
+        if isinstance(operand, ast.Constant) and type(operand.value) in (int, float):
             return self._constant(operand, -1)
         return self._checked(Negate(self._expr(operand, depth + 1)), [operand])
 
@@ -275,7 +276,7 @@ class Translator:
         match name, args:
             case "implies", (condition, consequence):
                 parts = (self._checked(Or((item,)), [arg]) for item, arg in zip(args, node.args, strict=True))
-                return _MALFORMED if _MALFORMED in list(parts) else implies(condition, consequence)
+                return MALFORMED if MALFORMED in list(parts) else implies(condition, consequence)
             case "abs", (item,):
                 return self._checked(Abs(item), node.args)
             case "min" | "max", (_, *_):
@@ -283,10 +284,6 @@ class Translator:
             case _:
                 takes = {"implies": "two arguments", "abs": "one argument"}.get(name, "at least one argument")
                 return self._fault(node, f"`{name}` takes {takes}, not {len(args)}")
-
-
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def _closes_early(spelling: str) -> bool:

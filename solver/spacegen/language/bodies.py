@@ -1,0 +1,289 @@
+"""Rule bodies: from their YAML data to conditions, under the names that CP-SAT gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from spacegen.errors import SpaceError, did_you_mean
+from spacegen.language.bodyreader import At, BodyReader, Path, a_kind_of
+from spacegen.language.expr import (
+    AllDifferent,
+    And,
+    Automaton,
+    Compare,
+    Const,
+    Count,
+    Element,
+    Expr,
+    Not,
+    Or,
+    Product,
+    Scalar,
+    Sum,
+    Table,
+    Within,
+    implies,
+)
+from spacegen.language.model import identity
+from spacegen.language.spell import body_of, rule_of
+from spacegen.language.sugar import SUGAR
+from spacegen.language.syntax import Names
+from spacegen.language.translate import MALFORMED
+from spacegen.language.unparse import literal
+
+__all__ = ["KEYWORDS", "body_of", "condition", "rule_of", "text_of"]
+
+_SHOWN_ITEMS: Final = 12
+
+
+def condition(keyword: str, value: object, at: At, names: Names) -> Expr:
+    """The condition that a rule body stands for; it must not be false.
+
+    `keyword` is one of `KEYWORDS`, `value` the plain data below it; `at` gives the place of a part of
+    `value` by its path. Raises SpaceError with everything that is wrong.
+    """
+    reader = BodyReader(keyword, at, names)
+    expr = _BODIES[keyword](reader, value)
+    if reader.faults:
+        raise SpaceError(*reader.faults)
+    return expr
+
+
+def text_of(keyword: str, value: object) -> str:
+    """A rule body on one line, as its author wrote it: `require` goes without its keyword."""
+    text = _flow(value, top=True)
+    if keyword == "require":
+        return text
+    return f"{keyword} {text}" if isinstance(value, str) else f"{keyword}: {text}"
+
+
+def _flow(value: object, *, top: bool = False) -> str:
+    match value:
+        case str():
+            return " ".join(value.split())
+        case dict():
+            inner = ", ".join(f"{key}: {_flow(part)}" for key, part in value.items())
+            return f"{{{inner}}}"
+        case list() | tuple() if len(value) > _SHOWN_ITEMS and not top:
+            return f"[{', '.join(map(_flow, value[:_SHOWN_ITEMS]))}, ... {len(value):,} in all]"
+        case list() | tuple():
+            return f"[{', '.join(map(_flow, value))}]"
+        case _:
+            return literal(value)  # type: ignore[arg-type]
+
+
+def _require(reader: BodyReader, value: object) -> Expr:
+    if not isinstance(value, dict):
+        return reader.expression(value, (), "bool")
+    if not value:
+        return reader.fault((), f"`{reader.keyword}` needs at least one value")
+    items = tuple(_equality(reader, name, part) for name, part in value.items())
+    return items[0] if len(items) == 1 else And(items)
+
+
+def _equality(reader: BodyReader, name: str, value: object) -> Expr:
+    symbols = reader.names.symbols
+    if name not in symbols:
+        return reader.fault((name,), f"unknown name `{name}`", did_you_mean(str(name), symbols))
+    if isinstance(value, list | dict):
+        hint = f"write an expression: `{name} in [...]`" if isinstance(value, list) else None
+        return reader.fault((name,), f"expected a value for `{name}`, found {a_kind_of(value)}", hint)
+    constant = Const(reader.scalar(value, (name,)))
+    return reader.checked(Compare("==", symbols[name], constant), [(name, (name,)), (value, (name,))])
+
+
+def _forbid(reader: BodyReader, value: object) -> Expr:
+    return Not(_require(reader, value))
+
+
+def _conditions(build: Callable[[tuple[Expr, ...]], Expr]) -> Callable[[BodyReader, object], Expr]:
+    return lambda reader, value: build(reader.expressions(value, (), "bool"))
+
+
+def _odd(items: tuple[Expr, ...]) -> Expr:
+    return Count(items, frozenset(range(1, len(items) + 1, 2)))
+
+
+def _implication(reader: BodyReader, value: object) -> Expr:
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            return reader.fault((), f"`implication` takes two conditions, not {len(value)}")
+        return implies(*(reader.expression(part, (i,), "bool") for i, part in enumerate(value)))
+    parts = reader.parts(value, ["if", "then"])
+    if parts is None:
+        return MALFORMED
+    return implies(*(reader.expression(parts[key], (key,), "bool") for key in ("if", "then")))
+
+
+def _linear(reader: BodyReader, value: object) -> Expr:
+    parts = reader.parts(value, ["terms"], ["min", "max", "domain"])
+    if parts is None:
+        return MALFORMED
+    total = _terms(reader, parts["terms"])
+    if "domain" in parts:
+        if "min" in parts or "max" in parts:
+            return reader.fault(("domain",), "`domain` stands alone, without `min` and `max`")
+        return Within(total, _intervals(reader, parts["domain"]))
+    if "min" not in parts and "max" not in parts:
+        return reader.fault((), "`linear` needs `min`, `max` or `domain`")
+    ends = {key: reader.expression(parts[key], (key,), "number") for key in ("min", "max") if key in parts}
+    if all(isinstance(end, Const) for end in ends.values()):
+        low, high = (_number(ends.get(key)) for key in ("min", "max"))
+        return Within(total, ((low, high),))
+    bounds = (Compare(">=" if key == "min" else "<=", total, end) for key, end in ends.items())
+    return And(tuple(bounds))
+
+
+def _number(expr: Expr | None) -> int | float | None:
+    return expr.value if isinstance(expr, Const) and isinstance(expr.value, int | float) else None
+
+
+def _terms(reader: BodyReader, value: object) -> Expr:
+    pairs: list[tuple[object, object, Path, Path]] = []
+    if isinstance(value, dict):
+        pairs = [(text, factor, ("terms", text), ("terms", text)) for text, factor in value.items()]
+    else:
+        listed = reader.items(value, ("terms",), "a mapping of expressions to coefficients") or ()
+        for i, pair in enumerate(listed):
+            path: Path = ("terms", i)
+            if isinstance(pair, list | tuple) and len(pair) == 2:
+                pairs.append((pair[1], pair[0], (*path, 1), (*path, 0)))
+            else:
+                reader.fault(path, f"expected a term, found {a_kind_of(pair)}", "write `[2, tp_size]`")
+    if not pairs and not reader.faults:
+        reader.fault(("terms",), "`linear` needs at least one term")
+    items: list[Expr] = []
+    for text, factor, path, factor_path in pairs:
+        if isinstance(factor, bool) or not isinstance(factor, int | float):
+            reader.fault(factor_path, f"a coefficient must be a number, found {a_kind_of(factor)}")
+            continue
+        term = Product((Const(reader.scalar(factor, factor_path)), reader.expression(text, path)))
+        items.append(reader.checked(term, [(factor, factor_path), (text, path)]))
+    return Sum(tuple(items))
+
+
+def _intervals(
+    reader: BodyReader, value: object
+) -> tuple[tuple[int | float | None, int | float | None], ...]:
+    found = []
+    for i, pair in enumerate(reader.items(value, ("domain",), "a list of intervals") or ()):
+        ends = pair if isinstance(pair, list | tuple) else (pair, pair)
+        if len(ends) != 2 or not all(_is_end(end) for end in ends):
+            reader.fault(("domain", i), "expected an interval of two numbers", "for example `[0, 8]`")
+            continue
+        low, high = ends
+        if low is not None and high is not None and low > high:
+            reader.fault(("domain", i), f"the interval ends before it starts: [{low}, {high}]")
+        found.append((low, high))
+    return tuple(found)
+
+
+def _is_end(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _all_different(reader: BodyReader, value: object) -> Expr:
+    items = reader.expressions(value, (), least=2)
+    if reader.faults or not isinstance(value, list | tuple):
+        return MALFORMED
+    return reader.checked(AllDifferent(items), [(part, (i,)) for i, part in enumerate(value)])
+
+
+def _table(reader: BodyReader, value: object) -> Expr:
+    parts = reader.parts(value, [("expressions", "parameters"), ("rows", "values")])
+    if parts is None:
+        return MALFORMED
+    key = "parameters" if isinstance(value, dict) and "parameters" in value else "expressions"
+    items = reader.expressions(parts["expressions"], (key,))
+    name = "values" if isinstance(value, dict) and "values" in value else "rows"
+    rows = []
+    for i, row in enumerate(reader.items(parts["rows"], (name,), "a list of rows") or ()):
+        cells = reader.items(row, (name, i), "a row of values")
+        if cells is None:
+            continue
+        if len(cells) != len(items):
+            reader.fault((name, i), f"the row has {len(cells)} values for {len(items)} expressions")
+            continue
+        rows.append(tuple(reader.scalar(cell, (name, i, j)) for j, cell in enumerate(cells)))
+    if reader.faults:
+        return MALFORMED
+    listed = parts["expressions"]
+    assert isinstance(listed, list | tuple)
+    return reader.checked(Table(items, tuple(rows)), [(part, (key, i)) for i, part in enumerate(listed)])
+
+
+def _element(reader: BodyReader, value: object) -> Expr:
+    plain = isinstance(value, dict) and "values" in value
+    key = "values" if plain else "expressions"
+    parts = reader.parts(value, ["index", ("expressions", "values"), "target"])
+    if parts is None:
+        return MALFORMED
+    index = reader.expression(parts["index"], ("index",))
+    target = reader.expression(parts["target"], ("target",))
+    listed = reader.items(parts["expressions"], (key,), "a list") or ()
+    if not listed and not reader.faults:
+        reader.fault((key,), "`element` needs at least one item")
+    choices: tuple[Expr, ...]
+    if plain:
+        choices = tuple(Const(reader.scalar(part, (key, i))) for i, part in enumerate(listed))
+    else:
+        choices = tuple(reader.expression(part, (key, i)) for i, part in enumerate(listed))
+    operands: list[tuple[object, Path]] = [(part, (key, i)) for i, part in enumerate(listed)]
+    if reader.faults:
+        return MALFORMED
+    ends: list[tuple[object, Path]] = [(parts["index"], ("index",)), (parts["target"], ("target",))]
+    return reader.checked(Element(index, choices, target), [ends[0], *operands, ends[1]])
+
+
+def _automaton(reader: BodyReader, value: object) -> Expr:
+    parts = reader.parts(value, [("expressions", "parameters"), "start", "final", "transitions"])
+    if parts is None:
+        return MALFORMED
+    key = "parameters" if isinstance(value, dict) and "parameters" in value else "expressions"
+    items = reader.expressions(parts["expressions"], (key,))
+    start = reader.integer(parts["start"], ("start",), "a state")
+    final = parts["final"] if isinstance(parts["final"], list | tuple) else [parts["final"]]
+    finals = frozenset(reader.integer(state, ("final",), "a state") for state in final)
+    transitions = _transitions(reader, parts["transitions"])
+    listed = parts["expressions"]
+    if reader.faults or not isinstance(listed, list | tuple):
+        return MALFORMED
+    node = Automaton(items, start, finals, transitions)
+    return reader.checked(node, [(part, (key, i)) for i, part in enumerate(listed)])
+
+
+def _transitions(reader: BodyReader, value: object) -> tuple[tuple[int, Scalar, int], ...]:
+    found: dict[tuple[int, tuple[str, Scalar]], tuple[int, Scalar, int]] = {}
+    for i, arc in enumerate(reader.items(value, ("transitions",), "a list of transitions") or ()):
+        path: Path = ("transitions", i)
+        if not isinstance(arc, list | tuple) or len(arc) != 3:
+            reader.fault(path, f"expected a transition, found {a_kind_of(arc)}", "write `[0, value, 1]`")
+            continue
+        source = reader.integer(arc[0], (*path, 0), "a state")
+        label = reader.scalar(arc[1], (*path, 1))
+        if (source, identity(label)) in found:
+            reader.fault(path, f"two transitions leave state {source} on `{_flow(label)}`")
+        found[source, identity(label)] = (source, label, reader.integer(arc[2], (*path, 2), "a state"))
+    return tuple(found.values())
+
+
+_BODIES: Final[Mapping[str, Callable[[BodyReader, object], Expr]]] = {
+    "require": _require,
+    "forbid": _forbid,
+    "bool_or": _conditions(Or),
+    "bool_and": _conditions(And),
+    "bool_xor": _conditions(_odd),
+    "at_most_one": _conditions(lambda items: Count(items, frozenset({0, 1}))),
+    "exactly_one": _conditions(lambda items: Count(items, frozenset({1}))),
+    "implication": _implication,
+    "linear": _linear,
+    "all_different": _all_different,
+    "allowed_assignments": _table,
+    "forbidden_assignments": lambda reader, value: Not(_table(reader, value)),
+    "element": _element,
+    **SUGAR,
+    "automaton": _automaton,
+}
+KEYWORDS: Final = tuple(_BODIES)
+"""The rule bodies, in the order in which the documentation lists them."""
