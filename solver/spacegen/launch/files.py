@@ -1,0 +1,39 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    What is no regular file (a pipe, a terminal) is written directly. Raises OSError.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    final = path.resolve()
+    if final.is_dir():
+        raise IsADirectoryError(21, "is a folder", str(path))
+    beside = final.with_name(f".{final.name[:100]}.{os.getpid()}.tmp")
+    try:
+        with beside.open("x", encoding="utf-8", newline="") as stream:
+            if final.exists():
+                beside.chmod(final.stat().st_mode & 0o777)
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(final)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise

@@ -1,0 +1,95 @@
+"""Which solutions: random ones, a slice of ranks, or all of them, as blocks of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacegen.engines.protocol import Block, Draw, Engine, Method, RankedEngine
+from spacegen.errors import Fault, UsageError
+
+__all__ = ["draw", "draw_ranks", "is_ranked", "ranked_blocks", "shard", "stream"]
+
+_ROWS = 65536
+
+
+def is_ranked(engine: Engine) -> TypeGuard[RankedEngine]:
+    """Whether the engine knows ranks."""
+    return hasattr(engine, "unrank")
+
+
+def draw(
+    engine: Engine, size: int, *, seed: int = 0, method: Method = "uniform", replace: bool = False
+) -> Draw:
+    """`size` random solutions (fewer where the space has fewer and `replace` is not asked for)."""
+    return engine.sample(size, np.random.default_rng(seed), method=method, replace=replace)
+
+
+def shard(count: int, part: int, parts: int) -> range:
+    """The ranks of part `part` (from 0) of `parts` slices whose sizes differ by one at most."""
+    if not 0 <= part < parts:
+        raise UsageError(
+            Fault(f"there is no shard {part} of {parts}", hint=f"they count from 0 to {parts - 1}")
+        )
+    return range(count * part // parts, count * (part + 1) // parts)
+
+
+def draw_ranks(ranks: range, size: int, seed: int = 0, *, replace: bool = False) -> NDArray[Any]:
+    """`size` ranks drawn uniformly from a slice: distinct, all of them at most, unless `replace`."""
+    rng = np.random.default_rng(seed)
+    length = range_length(ranks)
+    if not replace and size * 2 >= length:
+        chosen = rng.permutation(length)[:size]
+    elif length < 2**63:
+        chosen = rng.integers(length, size=size)
+        while not replace and len(unique := np.unique(chosen)) < size:
+            chosen = np.concatenate([unique, rng.integers(length, size=size - len(unique))])
+        # Sorting out repeats must not leave the rows in the order of their ranks.
+        chosen = rng.permutation(chosen)
+    else:
+        chosen = _wide_integers(rng, length, size)
+    start, step = ranks.start, ranks.step
+    small = max(abs(start), abs(ranks.stop)) < 2**63
+    return chosen * step + start if small else chosen.astype(object) * step + start
+
+
+def _wide_integers(rng: np.random.Generator, length: int, size: int) -> NDArray[Any]:
+    octets = (length.bit_length() + 7) // 8 + 8
+    # Eight octets to spare make the bias of the remainder less than 2^-64; repeats are as unlikely.
+    return np.array([int.from_bytes(rng.bytes(octets)) % length for _ in range(size)], object)
+
+
+def range_length(ranks: range) -> int:
+    """`len` of a range of any size."""
+    return max(0, -((ranks.start - ranks.stop) // ranks.step))
+
+
+def ranked_blocks(engine: Engine, ranks: range, *, rows: int = _ROWS) -> Iterator[Block]:
+    """The solutions with these ranks, in this order, in blocks of at most `rows` rows."""
+    if ranks.step > 0 and (ranks.start == 0 or not is_ranked(engine)):
+        yield from stream(engine, ranks)
+    elif is_ranked(engine):
+        for at in range(0, range_length(ranks), rows):
+            part = ranks[at : at + rows]
+            dtype = np.int64 if max(part[0], part[-1]) < 2**63 else object
+            yield engine.unrank(np.array(part, dtype=dtype))
+    else:
+        raise UsageError(Fault(f"`{engine.name}` cannot count backwards", hint="use `--engine jointree`"))
+
+
+def stream(engine: Engine, ranks: range) -> Iterator[Block]:
+    """The solutions of a rising slice, met on the way through all solutions in canonical order."""
+    if not range_length(ranks):
+        return
+    at = 0
+    for block in engine.enumerate():
+        first = max(0, -((at - ranks.start) // ranks.step)) * ranks.step + ranks.start - at
+        wanted = block.rows(slice(first, max(first, ranks.stop - at), ranks.step))
+        if len(wanted):
+            yield wanted
+        at += len(block)
+        if at >= ranks.stop:
+            return

@@ -1,0 +1,93 @@
+"""How often each value occurs, and which occur nearly always or hardly ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spacegen.engines.protocol import Block, Engine
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Model
+from spacegen.questions.edits import shorten, words
+
+__all__ = ["Frequency", "Summary", "of_block", "of_space"]
+
+OFTEN = 0.95
+SELDOM = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """How many solutions have this value of this parameter."""
+
+    parameter: str
+    value: Scalar
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Value counts: `counts[parameter][i]` belongs to the value `values[parameter][i]`."""
+
+    total: int
+    values: dict[str, tuple[Scalar, ...]]
+    counts: dict[str, tuple[int, ...]]
+
+    def frequencies(self, parameter: str) -> tuple[Frequency, ...]:
+        """One frequency a value, in the order of the domain."""
+        pairs = zip(self.values[parameter], self.counts[parameter], strict=True)
+        return tuple(Frequency(parameter, v, n, n / self.total if self.total else 0.0) for v, n in pairs)
+
+    def skewed(self) -> tuple[Frequency, ...]:
+        """The values that over 95 % or under 0.5 % of the solutions have, where there is a choice."""
+        return tuple(
+            f
+            for parameter, values in self.values.items()
+            if len(values) > 1 and self.total
+            for f in self.frequencies(parameter)
+            if f.share > OFTEN or f.share < SELDOM
+        )
+
+    def __str__(self) -> str:
+        noun = "solution" if self.total == 1 else "solutions"
+        width = max(map(len, self.values), default=0)
+        lines = [f"{self.total:,} {noun} of {len(self.values)} parameters"]
+        for name in self.values:
+            cells = ", ".join(f"{words(f.value)} {percent(f.share)}" for f in self.frequencies(name))
+            lines.append(f"  {name:<{width}}  {shorten(cells)}")
+        return "\n".join(lines)
+
+
+def percent(share: float) -> str:
+    """A share in percent, with as many digits as a share near 0 or 1 needs."""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}".replace("%", " %")
+    margin = min(share, 1 - share)
+    digits = 1 if margin >= 0.001 else 3
+    text = f"{share * 100:.{digits}f}"
+    return f"{share * 100:.2g} %" if float(text) == 0 else f"{text} %"
+
+
+def of_space(engine: Engine) -> Summary:
+    """The exact counts over all solutions."""
+    return _summary(engine.model, engine.count(), engine.marginals())
+
+
+def of_block(model: Model, block: Block) -> Summary:
+    """The counts over the rows of a block."""
+    counts = [
+        np.bincount(column, minlength=len(p.domain)).tolist()
+        for p, column in zip(model.parameters, block.columns, strict=True)
+    ]
+    return _summary(model, len(block), counts)
+
+
+def _summary(model: Model, total: int, counts: Sequence[Sequence[int]]) -> Summary:
+    return Summary(
+        total,
+        {p.name: p.domain.values for p in model.parameters},
+        {p.name: tuple(n) for p, n in zip(model.parameters, counts, strict=True)},
+    )

@@ -1,0 +1,233 @@
+"""Solutions as sequences of dicts that are made only when looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, overload
+
+import numpy as np
+
+from spacegen.engines.protocol import Block, Codes, Engine
+from spacegen.engines.verdict import accepts
+from spacegen.language.columns import Column, column
+from spacegen.language.evaluate import evaluate
+from spacegen.language.expr import Scalar, scope
+from spacegen.language.model import Derived, Model
+from spacegen.launch.files import replacing
+from spacegen.launch.writers import Field, Format, text
+from spacegen.questions.draw import is_ranked, range_length, ranked_blocks
+from spacegen.questions.encode import encode
+from spacegen.questions.summary import Summary, of_block
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["AllSolutions", "Config", "Solutions"]
+
+Config: TypeAlias = dict[str, Scalar]
+
+_CHUNK = 16384
+
+
+class Solutions(Sequence[Config]):
+    """Some solutions of a space as columns of codes; rows become dicts when they are asked for.
+
+    `note` says how the rows were drawn where that was not exactly as asked.
+    """
+
+    def __init__(self, model: Model, block: Block, note: str | None = None) -> None:
+        self._model = model
+        self._block = block
+        self.note = note
+
+    @property
+    def model(self) -> Model:
+        """The model whose solutions these are."""
+        return self._model
+
+    @property
+    def block(self) -> Block:
+        """The rows as columns of codes, in declared order."""
+        return self._block
+
+    @cached_property
+    def codes(self) -> Mapping[str, Codes]:
+        """Parameter to the positions of its values in the declared domain, shape (length,)."""
+        return MappingProxyType(
+            {p.name: codes for p, codes in zip(self._model.parameters, self._block.columns, strict=True)}
+        )
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The columns of a row: every parameter, then what the space holds fixed."""
+        zeros = np.zeros(len(self._block), np.uint8)
+        return (
+            *(Field(p.name, p.domain.values, self.codes[p.name]) for p in self._model.parameters),
+            *(Field(name, (value,), zeros) for name, value in self._model.fixed.items()),
+        )
+
+    def __len__(self) -> int:
+        return len(self._block)
+
+    @overload
+    def __getitem__(self, index: int) -> Config: ...
+    @overload
+    def __getitem__(self, index: slice) -> Solutions: ...
+    def __getitem__(self, index: int | slice) -> Config | Solutions:
+        if isinstance(index, slice):
+            return Solutions(self._model, self._block.rows(index))
+        position = range(len(self))[index]
+        return {field.name: field.values[field.codes[position]] for field in self.fields}
+
+    def __iter__(self) -> Iterator[Config]:
+        for start in range(0, len(self), _CHUNK):
+            yield from Solutions(self._model, self._block.rows(slice(start, start + _CHUNK))).dicts()
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} solutions of `{self._model.name}`>"
+
+    def dicts(self) -> list[Config]:
+        """All rows as dicts."""
+        names = [field.name for field in self.fields]
+        if not names:
+            return [{} for _ in range(len(self))]
+        columns = (field.gathered(_itself) for field in self.fields)
+        return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
+
+    def columns(self) -> dict[str, list[Scalar]]:
+        """The values of each column, in row order."""
+        return {field.name: field.gathered(_itself) for field in self.fields}
+
+    def derived(self, name: str) -> list[Scalar]:
+        """A derived value for each row; None where it is unknown."""
+        return _evaluated(self._model, self._block, _derived(self._model, name)).values()
+
+    def summary(self) -> Summary:
+        """How often each value occurs among the rows."""
+        return of_block(self._model, self._block)
+
+    def write(self, path: str | Path, form: Format) -> None:
+        """Writes the rows to a file, which appears whole or not at all. Raises OSError."""
+        with replacing(Path(path)) as stream:
+            stream.writelines(text([self.fields], form))
+
+    def to_json(self, path: str | Path) -> None:
+        """Writes the rows as one JSON array."""
+        self.write(path, "json")
+
+    def to_jsonl(self, path: str | Path) -> None:
+        """Writes the rows as JSON objects, one a line."""
+        self.write(path, "jsonl")
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes the rows as CSV: null is an empty cell, booleans are True and False."""
+        self.write(path, "csv")
+
+    def to_yaml(self, path: str | Path) -> None:
+        """Writes the rows as a YAML list."""
+        self.write(path, "yaml")
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a pandas data frame with nullable types. Raises ImportError without pandas."""
+        from spacegen.launch.frames import to_pandas
+
+        return to_pandas(self.fields)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows as a polars data frame. Raises ImportError without polars."""
+        from spacegen.launch.frames import to_polars
+
+        return to_polars(self.fields)
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as an Arrow table. Raises ImportError without pyarrow."""
+        from spacegen.launch.frames import to_arrow
+
+        return to_arrow(self.fields)
+
+
+def _itself(value: Scalar) -> Scalar:
+    return value
+
+
+def _derived(model: Model, name: str) -> Derived:
+    return next(d for d in model.derived if d.name == name)
+
+
+def _evaluated(model: Model, block: Block, derived: Derived) -> Column:
+    env = {
+        name: column(model[name].domain.values).take(block.columns[model.index[name]])
+        for name in scope(derived.expr)
+    }
+    found = evaluate(derived.expr, env)
+    if found.data.shape == (len(block),):
+        return found
+    return found.reshape((1,)).take(np.zeros(len(block), np.intp))
+
+
+class AllSolutions(Sequence[Config]):
+    """All solutions of a space, or a slice of them, in canonical order: made as they are asked for.
+
+    Slices stay lazy. `count()` is exact where `len` overflows.
+    """
+
+    def __init__(self, engine: Engine, ranks: range | None = None) -> None:
+        self._engine = engine
+        self._given = ranks
+
+    @cached_property
+    def ranks(self) -> range:
+        """The ranks of these solutions in the canonical order of the space."""
+        return range(self._engine.count()) if self._given is None else self._given
+
+    def count(self, value: object = ...) -> int:
+        """How many solutions these are; with a value, how many are equal to it."""
+        return range_length(self.ranks) if value is ... else int(value in self)
+
+    def __len__(self) -> int:
+        return len(self.ranks)
+
+    @overload
+    def __getitem__(self, index: int) -> Config: ...
+    @overload
+    def __getitem__(self, index: slice) -> AllSolutions: ...
+    def __getitem__(self, index: int | slice) -> Config | AllSolutions:
+        chosen = self.ranks[index]
+        if isinstance(chosen, range):
+            return AllSolutions(self._engine, chosen)
+        return AllSolutions(self._engine, range(chosen, chosen + 1)).materialised()[0]
+
+    def __iter__(self) -> Iterator[Config]:
+        for part in self.parts():
+            yield from part
+
+    def __contains__(self, value: object) -> bool:
+        block = encode(self._engine.model, value) if isinstance(value, Mapping) else None
+        if block is None:
+            return False
+        if is_ranked(self._engine):
+            try:
+                return int(self._engine.rank(block)[0]) in self.ranks
+            except ValueError:
+                return False
+        if self._given is None:
+            return bool(accepts(self._engine.model, block)[0])
+        return any(config == value for config in self)
+
+    def parts(self, *, rows: int = 65536) -> Iterator[Solutions]:
+        """The solutions in batches of at most `rows` rows."""
+        for block in ranked_blocks(self._engine, self.ranks, rows=rows):
+            yield Solutions(self._engine.model, block)
+
+    def materialised(self) -> Solutions:
+        """All of them in memory at once."""
+        blocks = list(ranked_blocks(self._engine, self.ranks))
+        return Solutions(self._engine.model, Block.concatenate(self._engine.model, blocks))
+
+    def __repr__(self) -> str:
+        return f"<all {self.count():,} solutions of `{self._engine.model.name}`>"
