@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import prod
@@ -20,7 +20,7 @@ import numpy as np
 from spacegen.engines.relation import NormalForm
 from spacegen.language.model import identity
 
-__all__ = ["ORDER_VERSION", "Order", "canonical_order", "fingerprint"]
+__all__ = ["ORDER_VERSION", "Elimination", "Order", "canonical_order", "fingerprint"]
 
 ORDER_VERSION: Final = 1
 
@@ -52,30 +52,23 @@ class Order:
 
 def canonical_order(form: NormalForm, extra: Iterable[tuple[int, ...]] = ()) -> Order:
     """The order for a normal form; `extra` scopes (of weights, say) are kept within one cluster each."""
-    scopes = [relation.scope for relation in form.relations] + list(extra)
-    functions = [(m.inputs, m.output) for m in form.maps]
-    return _Elimination(form.sizes, scopes, functions).run()
+    return Elimination(form, extra).run()
 
 
-class _Elimination:
+class Elimination:
     """The interaction graph while variables leave it one by one."""
 
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        scopes: Iterable[tuple[int, ...]],
-        functions: Sequence[tuple[tuple[int, ...], int]],
-    ) -> None:
-        self.sizes = sizes
-        self.neighbours: list[set[int]] = [set() for _ in sizes]
-        for scope in (*scopes, *((*inputs, output) for inputs, output in functions)):
+    def __init__(self, form: NormalForm, extra: Iterable[tuple[int, ...]] = ()) -> None:
+        self.sizes = form.sizes
+        self.neighbours: list[set[int]] = [set() for _ in form.sizes]
+        self.functions = [(frozenset((*m.inputs, m.output)), m.output) for m in form.maps]
+        for scope in (*(r.scope for r in form.relations), *extra, *(f for f, _ in self.functions)):
             for variable in scope:
                 self.neighbours[variable].update(scope)
         for variable, near in enumerate(self.neighbours):
             near.discard(variable)
-        self.functions = [(frozenset((*inputs, output)), output) for inputs, output in functions]
 
-    def _rows(self, variable: int) -> int:
+    def rows(self, variable: int) -> int:
         """How many rows the variable's bucket and its message would have, functions counted as such."""
         near = self.neighbours[variable]
         cluster = near | {variable}
@@ -83,29 +76,38 @@ class _Elimination:
         message = prod(self.sizes[v] for v in near)
         return max(prod(self.sizes[v] for v in cluster - determined), message)
 
+    def cost(self, variable: int) -> float:
+        """What the greedy choice minimises."""
+        return self.rows(variable)
+
     def run(self) -> Order:
-        rows = {variable: self._rows(variable) for variable in range(len(self.sizes))}
-        queue = [(count, variable) for variable, count in rows.items()]
+        """Eliminates everything, the cheapest variable first."""
+        costs = {variable: self.cost(variable) for variable in range(len(self.sizes))}
+        queue = [(cost, variable) for variable, cost in costs.items()]
         heapify(queue)
         eliminated: list[int] = []
         near_when_gone: dict[int, set[int]] = {}
         largest = 1
         while queue:
-            count, variable = heappop(queue)
-            if rows.get(variable) != count:
+            cost, variable = heappop(queue)
+            if costs.get(variable) != cost:
                 continue  # an older estimate; the newer one is in the queue too
-            del rows[variable]
-            largest = max(largest, count)
-            near = self.neighbours[variable]
-            near_when_gone[variable] = near
+            del costs[variable]
+            largest = max(largest, self.rows(variable))
+            near_when_gone[variable] = self.neighbours[variable]
             eliminated.append(variable)
-            self.functions = [f for f in self.functions if variable not in f[0]]
-            for other in near:
-                self.neighbours[other] = (self.neighbours[other] | near) - {variable, other}
-            for other in near:
-                rows[other] = self._rows(other)
-                heappush(queue, (rows[other], other))
+            for other in self._remove(variable):
+                costs[other] = self.cost(other)
+                heappush(queue, (costs[other], other))
         return _shape(eliminated, near_when_gone, largest)
+
+    def _remove(self, variable: int) -> set[int]:
+        """Takes a variable out and joins its neighbours, whose costs change."""
+        near = self.neighbours[variable]
+        self.functions = [f for f in self.functions if variable not in f[0]]
+        for other in near:
+            self.neighbours[other] = (self.neighbours[other] | near) - {variable, other}
+        return near
 
 
 def _shape(eliminated: list[int], near: dict[int, set[int]], largest: int) -> Order:

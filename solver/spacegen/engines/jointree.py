@@ -14,6 +14,7 @@ from spacegen.engines.balance import balance_factors, balance_weights
 from spacegen.engines.bucket import divide
 from spacegen.engines.canonical import Order, canonical_order, fingerprint
 from spacegen.engines.distinct import below, distinct_rows
+from spacegen.engines.orders import best_order
 from spacegen.engines.packed import Group, grouped
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import NormalForm, normalise
@@ -39,8 +40,18 @@ class JoinTree:
         self.model = model
         self.notes: tuple[str, ...] = ()
         self.form: NormalForm = normalise(model)
-        self.order: Order = canonical_order(self.form)
-        self._trees = self._plant(self.order)
+        self._order: Order = best_order(self.form)
+        self._trees = self._plant(self._order)
+
+    @cached_property
+    def order(self) -> Order:
+        """The canonical order."""
+        return canonical_order(self.form)
+
+    @cached_property
+    def _canonical(self) -> tuple[Tree, ...]:
+        """The trees by which ranks go; mostly the ones that count, too."""
+        return self._trees if self._order == self.order else self._plant(self.order)
 
     def _plant(self, order: Order, factors: tuple[Any, ...] = ()) -> tuple[Tree, ...]:
         if self.form.empty:
@@ -61,12 +72,18 @@ class JoinTree:
 
     @cached_property
     def _groups(self) -> tuple[Group, ...]:
+        """The groups of the counting trees: draws come from them."""
         return grouped(self._trees, self._live)
+
+    @cached_property
+    def _ranked(self) -> tuple[Group, ...]:
+        """The groups in the canonical order."""
+        return self._groups if self._canonical is self._trees else grouped(self._canonical, self._live)
 
     @cached_property
     def _balanced(self) -> tuple[Tree, ...]:
         factors = balance_factors(self.form)
-        order = canonical_order(self.form, [factor.scope for factor in factors])
+        order = best_order(self.form, [factor.scope for factor in factors])
         return self._plant(order, factors)
 
     def _masks(self, given: Given) -> LiveMasks | None:
@@ -108,7 +125,7 @@ class JoinTree:
         return tuple(map(tuple, counts))
 
     def enumerate(self, given: Given = ANYTHING, *, rows: int = 65536) -> Iterator[Block]:
-        groups = grouped(self._conditioned(self._trees, given), self._live)
+        groups = grouped(self._conditioned(self._canonical, given), self._live)
         total = self.count(given)
         for start in range(0, total, rows):
             length = min(rows, total - start)
@@ -121,10 +138,10 @@ class JoinTree:
             raise IndexError(f"ranks run from 0 to {total - 1}")
         ranks = ranks.astype(np.int64 if total < _INT64 else np.object_)
         digits: list[NDArray[Any]] = []
-        for group in reversed(self._groups):
+        for group in reversed(self._ranked):
             ranks, digit = divide(ranks, group.size)
             digits.append(digit.astype(np.int64) if group.size < _INT64 else digit)
-        return self._block(self._groups, digits[::-1], len(ranks))
+        return self._block(self._ranked, digits[::-1], len(ranks))
 
     def rank(self, block: Block) -> NDArray[Any]:
         wide = self.count() >= _INT64
@@ -133,7 +150,7 @@ class JoinTree:
         codes = dict(self._live_codes(block, valid))
         if self.form.maps:
             self._follow_maps(codes)
-        for group in self._groups if valid.any() else ():
+        for group in self._ranked if valid.any() else ():
             digit, fits = group.rank(codes)
             valid &= fits
             ranks = ranks * group.size + (digit.astype(np.object_) if wide else digit)
