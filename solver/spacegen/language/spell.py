@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from spacegen.errors import SpaceError
 from spacegen.language.expr import (
     AllDifferent,
     And,
@@ -23,11 +22,10 @@ from spacegen.language.expr import (
     Within,
 )
 from spacegen.language.plain import plain
+from spacegen.language.syntax import MAX_LENGTH
 from spacegen.language.unparse import unparse
 
 __all__ = ["body_of", "rule_of"]
-
-_LONG: Final = 5_000  # well below the bound on an expression's text
 
 
 def rule_of(expr: Expr) -> dict[str, object]:
@@ -41,7 +39,10 @@ def rule_of(expr: Expr) -> dict[str, object]:
 
 
 def body_of(expr: Expr) -> tuple[str, object]:
-    """Keyword and data of a body that rejects exactly what a rule with the condition `expr` rejects."""
+    """Keyword and data of a body that rejects exactly what a rule with the condition `expr` rejects.
+
+    Raises SpaceError where nested counts, tables or automata grow too long to write out.
+    """
     match expr:
         case Table():
             return "allowed_assignments", _table(expr)
@@ -68,7 +69,13 @@ def body_of(expr: Expr) -> tuple[str, object]:
 
 
 def _text(expr: Expr) -> str:
-    return unparse(plain(expr))
+    return _bounded(unparse(plain(expr)))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        raise SpaceError(f"the condition is too long to write out: over {MAX_LENGTH:,} characters")
+    return text
 
 
 def _texts(items: tuple[Expr, ...]) -> list[object]:
@@ -77,9 +84,9 @@ def _texts(items: tuple[Expr, ...]) -> list[object]:
 
 def _expression(expr: Expr) -> tuple[str, object]:
     text = unparse(expr)
-    if len(text) > _LONG and isinstance(expr, And | Or) and expr.items:
+    if len(text) > MAX_LENGTH and isinstance(expr, And | Or) and expr.items:
         return "bool_and" if isinstance(expr, And) else "bool_or", _texts(expr.items)
-    return "require", text
+    return "require", _bounded(text)
 
 
 def _table(table: Table) -> dict[str, object]:

@@ -14,9 +14,10 @@ from spacegen.language.typecheck import Want
 from spacegen.language.unreadable import comment, flaw_of
 from spacegen.source import Span
 
-__all__ = ["Names", "Want", "is_name", "parse"]
+__all__ = ["MAX_LENGTH", "Names", "Want", "is_name", "parse"]
 
-_MAX_LENGTH: Final = 10_000
+MAX_LENGTH: Final = 10_000
+"""How many characters the text of an expression may have."""
 _MAX_NODES: Final = 100_000
 _RESERVED: Final = frozenset({"true", "false", "null", "min", "max", "abs", "implies"})
 _AS_SPACES: Final = str.maketrans("\n\r\t\f\v", "     ")
@@ -33,8 +34,8 @@ def parse(text: str, span: Span, names: Names, *, want: Want = "bool") -> Expr:
 
     Raises SpaceError with all faults: unreadable text, unknown names, wrong types, too long or too deep.
     """
-    if len(text) > _MAX_LENGTH:
-        _refuse(f"the expression is longer than {_MAX_LENGTH:,} characters", span)
+    if len(text) > MAX_LENGTH:
+        _refuse(f"the expression is longer than {MAX_LENGTH:,} characters", span)
     place = Place(text, span)
     translator = Translator(place, names)
     try:

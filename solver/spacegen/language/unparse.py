@@ -110,6 +110,19 @@ def _render(expr: Expr) -> tuple[str, _Level]:  # noqa: C901 - one flat match ov
             return f"{_at(_Level.SUM, left)} {op} {_at(_Level.SUM, right)}", _Level.COMPARISON
         case In(item, choices):
             return f"{_at(_Level.SUM, item)} in [{_listed(choices)}]", _Level.COMPARISON
+        case Sum() | Product() | Divide() | Negate() | Abs() | Extreme():
+            return _arithmetic(expr)
+        case IfElse(test, then, other):
+            text = f"{_at(_Level.OR, then)} if {_at(_Level.OR, test)} else {_at(_Level.CHOICE, other)}"
+            return text, _Level.CHOICE
+        case IsTrue() | Within() | Count() | AllDifferent() | Table() | Element() | Automaton():
+            return _displayed(expr), _Level.ATOM
+        case _:
+            assert_never(expr)
+
+
+def _arithmetic(expr: Sum | Product | Divide | Negate | Abs | Extreme) -> tuple[str, _Level]:
+    match expr:
         case Sum(items):
             return _sum(items)
         case Product(items):
@@ -123,11 +136,6 @@ def _render(expr: Expr) -> tuple[str, _Level]:  # noqa: C901 - one flat match ov
             return f"abs({unparse(item)})", _Level.ATOM
         case Extreme(op, items):
             return f"{op}({_listed(items)})", _Level.ATOM
-        case IfElse(test, then, other):
-            text = f"{_at(_Level.OR, then)} if {_at(_Level.OR, test)} else {_at(_Level.CHOICE, other)}"
-            return text, _Level.CHOICE
-        case IsTrue() | Within() | Count() | AllDifferent() | Table() | Element() | Automaton():
-            return _displayed(expr), _Level.ATOM
         case _:
             assert_never(expr)
 
