@@ -1,0 +1,178 @@
+"""From files to a model: names resolved, defaults filled in, rules chosen, all faults told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from spacegen.errors import Fault, SpaceError, UsageError, did_you_mean
+from spacegen.language import versions
+from spacegen.language.conditions import RuleReader
+from spacegen.language.constants import read_constants
+from spacegen.language.derive import read_derived
+from spacegen.language.document import Overlay, Space
+from spacegen.language.expr import Const, Scalar
+from spacegen.language.files import read_source, shown
+from spacegen.language.model import Kind, Model, Parameter, Rule, Target
+from spacegen.language.naming import PackNames, Symbols
+from spacegen.language.narrow import narrowed
+from spacegen.language.overlays import Stack, find_space, gather
+from spacegen.language.packs import wrong_servers
+from spacegen.language.parameters import bind_activity, read_parameters
+from spacegen.language.settings import Settings
+from spacegen.language.syntax import Names
+from spacegen.language.validate import File
+from spacegen.servers.schema import TargetSchema, load
+from spacegen.source import Source
+
+__all__ = ["Settings", "load_model", "read_model"]
+
+_NO_SETTINGS: Final = Settings()
+_MAX_FAULTS: Final = 100
+
+
+def load_model(path_or_name: str | Path, *, settings: Settings = _NO_SETTINGS) -> Model:
+    """The space in a file or of a bundled name.
+
+    Raises SpaceError with every fault of its files, UsageError where the settings name what it lacks.
+    """
+    path = find_space(path_or_name)
+    name = str(path_or_name) if path == Path(path_or_name) else shown(path)
+    return read_model(read_source(path, name), path.parent, settings)
+
+
+def read_model(source: Source, folder: Path | None = None, settings: Settings = _NO_SETTINGS) -> Model:
+    """The space that a text describes; relative paths start in `folder`. Raises as `load_model` does."""
+    faults: list[Fault] = []
+    stack = gather(source, folder, strict_target=settings.strict_target, faults=faults)
+    model = _Elaboration(stack, settings, Symbols(faults)).model() if stack else None
+    if faults or model is None:
+        raise SpaceError(*_presented(faults))
+    return model
+
+
+def _presented(faults: list[Fault]) -> list[Fault]:
+    """Faults by file, then by place; of very many, the first."""
+    files: dict[str, int] = {}
+    for fault in faults:
+        files.setdefault(fault.span.source.name if fault.span else "", len(files))
+    unique = list(dict.fromkeys(faults))
+    unique.sort(
+        key=lambda f: (files[f.span.source.name], f.span.line, f.span.column) if f.span else (-1, 0, 0)
+    )
+    if len(unique) > _MAX_FAULTS:
+        return [*unique[:_MAX_FAULTS], Fault(f"and {len(unique) - _MAX_FAULTS:,} more faults")]
+    return unique
+
+
+@dataclass(slots=True)
+class _Elaboration:
+    """One walk from the files to the model; each step adds to what the next may name."""
+
+    stack: Stack
+    settings: Settings
+    symbols: Symbols
+    notes: list[str] = field(default_factory=list)
+    target: Target | None = None
+
+    def model(self) -> Model:
+        """The model; without meaning where faults were added."""
+        base, overlays, packs = self.stack.base, self.stack.overlays, self.stack.packs
+        for file in (base, *overlays, *(pack.file for pack in packs)):
+            self.symbols.lose(file.lost)
+            self.notes.extend(file.tree.notes)
+        self.read_target()
+        fixed = self.read_fixed()
+        parameters = read_parameters(base, self.symbols, self.schema)
+        constants = read_constants(self.stack, self.settings, self.symbols)
+        derived = read_derived(self.stack, self.symbols, self.schema, self.notes)
+        parameters = bind_activity(base, parameters, self.symbols)
+        reader = RuleReader(self.target, self.symbols.faults, self.notes)
+        rules = tuple(self.read_rules(reader))
+        usage = [*constants.usage, *self.unknown_ids(parameters, {*reader.ids, *reader.unused})]
+        if usage and not self.symbols.faults:
+            raise UsageError(*usage)
+        top = overlays[-1].document if overlays else base.document
+        return Model(
+            name=top.name or self.stack.stem,
+            parameters=tuple(map(self.unless_waived, parameters)),
+            rules=tuple(filter(self.takes, rules)),
+            derived=derived,
+            constants=constants.values,
+            fixed=MappingProxyType(fixed),
+            target=self.target,
+            description=top.description or base.document.description,
+            notes=tuple(self.notes),
+        )
+
+    def read_target(self) -> None:
+        base = self.stack.base
+        entry = base.document.target
+        if entry is None:
+            return
+        try:
+            versions.base_release(entry.version)
+        except SpaceError as error:
+            span = base.at("target", "version")
+            self.symbols.faults.extend(Fault(f.message, span, f.hint) for f in error.faults)
+        else:
+            self.target = Target(entry.server, entry.version)
+            self.symbols.faults.extend(wrong_servers(self.stack.packs, entry.server))
+
+    def schema(self) -> TargetSchema | None:
+        """The arguments of the target, read when they are first needed."""
+        if self.target is None:
+            return None
+        try:
+            found = load(self.target.server, self.target.version)
+        except SpaceError as error:
+            span = self.stack.base.at("target")
+            self.symbols.faults.extend(Fault(f.message, span, f.hint) for f in error.faults)
+            return None
+        self.notes.extend(note for note in found.notes if note not in self.notes)
+        return found
+
+    def read_fixed(self) -> dict[str, Scalar]:
+        files: tuple[File[Space] | File[Overlay], ...] = (self.stack.base, *self.stack.overlays)
+        return {
+            name: value
+            for file in files
+            for name, value in file.document.fixed.items()
+            if self.symbols.declare(name, "fixed value", file.at_key("fixed", name), Const(value))
+        }
+
+    def read_rules(self, reader: RuleReader) -> Iterator[Rule]:
+        """All rules that bind the target: of the packs, of the space, of the overlays."""
+        for pack in self.stack.packs:
+            names = PackNames(self.symbols.meanings, self.schema)
+            yield from reader.read(pack.file, Names(names, self.symbols.domains), pack.name)
+        yield from reader.read(self.stack.base, self.symbols.names())
+        for overlay in self.stack.overlays:
+            yield from narrowed(overlay, self.symbols, reader)
+            yield from reader.read(overlay, self.symbols.names())
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether the space and the settings take a rule of this kind and id."""
+        return rule.id not in self.settings.without_rules and (rule.kind is None or rule.kind in self.kinds())
+
+    def kinds(self) -> frozenset[Kind]:
+        given = [self.stack.base.document.kinds, *(f.document.kinds for f in self.stack.overlays)]
+        taken = next((kinds for kinds in reversed(given) if kinds is not None), list(Kind))
+        return (frozenset(taken) | self.settings.with_kinds) - self.settings.without_kinds
+
+    def unless_waived(self, parameter: Parameter) -> Parameter:
+        """The parameter, always active where the settings leave its `active_when` out."""
+        waived = parameter.active_when is not None and _activity_id(parameter) in self.settings.without_rules
+        return replace(parameter, active_when=None) if waived else parameter
+
+    def unknown_ids(self, parameters: Iterable[Parameter], known: set[str]) -> Iterator[Fault]:
+        known |= {_activity_id(p) for p in parameters if p.active_when is not None}
+        for id in sorted(self.settings.without_rules - known):
+            yield Fault(f"the space has no rule `{id}`", hint=did_you_mean(id, sorted(known)))
+
+
+def _activity_id(parameter: Parameter) -> str:
+    return f"{parameter.name}.active_when"
