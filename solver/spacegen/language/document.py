@@ -110,7 +110,9 @@ class Quantity(Part):
 def _form(value: Any) -> str:
     if isinstance(value, dict):
         return "[range]" if "from" in value else "[long]"
-    return {Range: "[range]", ParameterEntry: "[long]"}.get(type(value), "[list]")
+    if isinstance(value, Range):
+        return "[range]"
+    return "[long]" if isinstance(value, ParameterEntry) else "[list]"
 
 
 def _length(value: Any) -> str:

@@ -275,14 +275,18 @@ class _Reader:
             self.faults.append(self.fault(event, "unknown key `<<`", hint))
             return None
         if key in keys:
-            first = keys[key]
-            self.faults.append(
-                self.fault(
-                    event, f"the key `{key}` is given twice", f"it is first given on line {first.line}"
-                )
-            )
+            hint = f"it is first given on line {keys[key].line}"
+            self.faults.append(self.fault(event, f"the key `{key}` is given twice", hint))
             return None
         return key
+
+    def odd_key(self, event: Any) -> Fault:
+        if type(event) is not yaml.ScalarEvent:
+            return self.fault(event, "a key must be a string, not a list, a mapping or an alias")
+        if not event.value:
+            return self.fault(event, "a key is missing here")
+        message = f"a key must be a string, and `{event.value}` is none"
+        return self.fault(event, message, f'put it in quotes: "{event.value}"')
 
 
 def _mark(event: Any) -> _Mark:

@@ -1,0 +1,55 @@
+"""The JSON Schema of the YAML files, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from spacegen.language.document import BODIES, Overlay, Pack, RuleEntry, Space
+
+__all__ = ["pack_schema", "schema_text", "space_schema"]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Generator(GenerateJsonSchema):
+    """Without the titles that pydantic makes of every key: they hide the descriptions in editors."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
+        return False
+
+
+def _of(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    schema = model.model_json_schema(schema_generator=_Generator)
+    parts: dict[str, Any] = schema.pop("$defs", {})
+    if RuleEntry.__name__ in parts:
+        parts[RuleEntry.__name__]["oneOf"] = [{"required": [keyword]} for keyword in BODIES]
+    return schema, parts
+
+
+def space_schema() -> dict[str, Any]:
+    """The schema of a space file: a space, or an overlay where it has `extends`."""
+    space, parts = _of(Space)
+    overlay, more = _of(Overlay)
+    return {
+        "$schema": _DIALECT,
+        "title": "spacegen space",
+        "if": {"required": ["extends"]},
+        "then": overlay,
+        "else": space,
+        "$defs": parts | more,
+    }
+
+
+def pack_schema() -> dict[str, Any]:
+    """The schema of a rule pack."""
+    pack, parts = _of(Pack)
+    return {"$schema": _DIALECT, **pack, "title": "spacegen rule pack", "$defs": parts}
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """A schema as the file that editors load."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
