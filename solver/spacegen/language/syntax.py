@@ -9,7 +9,8 @@ from typing import Final, NoReturn
 
 from spacegen.errors import Fault, SpaceError
 from spacegen.language.expr import Expr, children
-from spacegen.language.translate import MAX_DEPTH, Names, Place, TooDeepError, Translator
+from spacegen.language.place import Place
+from spacegen.language.translate import MAX_DEPTH, Names, TooDeepError, Translator
 from spacegen.language.typecheck import Want
 from spacegen.language.unreadable import comment, flaw_of
 from spacegen.source import Span

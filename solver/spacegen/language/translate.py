@@ -31,11 +31,11 @@ from spacegen.language.expr import (
     implies,
 )
 from spacegen.language.model import Domain
+from spacegen.language.place import Place
 from spacegen.language.typecheck import Want, mismatches, types_of, unwanted
 from spacegen.language.unsupported import unsupported, unsupported_call, unsupported_operator
-from spacegen.source import Span
 
-__all__ = ["MALFORMED", "MAX_DEPTH", "Names", "Place", "TooDeepError", "Translator"]
+__all__ = ["MALFORMED", "MAX_DEPTH", "Names", "TooDeepError", "Translator"]
 
 MAX_DEPTH: Final = 100
 """How deep an expression may nest; chains of one operator count once."""
@@ -69,37 +69,6 @@ class TooDeepError(Exception):
     """An expression nests deeper than `MAX_DEPTH`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A text and the place of its first character (or of its quote) in the source."""
-
-    text: str
-    span: Span
-
-    def at(self, column: int) -> Span:
-        """The place of the character `column` of the text, where the source spells the text as it is."""
-        line = self.span.source.line(self.span.line)
-        start = self.span.column - 1
-        if line.startswith(self.text, start):
-            return self.span.shifted(column)
-        if line[start : start + 1] in ("'", '"') and line.startswith(self.text, start + 1):
-            return self.span.shifted(column + 1)
-        return self.span
-
-    def column(self, node: ast.expr) -> int:
-        """Where a node starts, in characters (the tree counts UTF-8 bytes)."""
-        return self._characters(node.col_offset)
-
-    def segment(self, node: ast.expr, *, limit: int = 40) -> str:
-        """The spelling of a node, shortened to `limit` characters."""
-        end = self._characters(node.end_col_offset or 0)
-        text = " ".join(self.text[self.column(node) : end].split())
-        return text if len(text) <= limit else text[: limit - 3] + "..."
-
-    def _characters(self, offset: int) -> int:
-        return offset if self.text.isascii() else len(self.text.encode()[:offset].decode())
-
-
 class Translator:
     """Turns the tree of one text into an expression and collects everything that is wrong with it."""
 
@@ -116,8 +85,9 @@ class Translator:
             self._fault(node, *problem)
         return expr
 
-    def _fault(self, node: ast.expr, message: str, hint: str | None = None) -> Expr:
-        self.faults.append(Fault(message, self._place.at(self._place.column(node)), hint))
+    def _fault(self, where: ast.expr | int, message: str, hint: str | None = None) -> Expr:
+        column = where if isinstance(where, int) else self._place.column(where)
+        self.faults.append(Fault(message, self._place.at(column), hint))
         return MALFORMED
 
     def _checked(self, expr: Expr, operands: Sequence[ast.expr]) -> Expr:
@@ -154,7 +124,9 @@ class Translator:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _DIVIDE:
                 sides = self._each([left, right], depth)
                 return self._checked(Divide(_DIVIDE[type(op)], *sides), [left, right])
-            case ast.BinOp(op=op) | ast.UnaryOp(op=op):
+            case ast.BinOp(left=left, op=op):
+                return self._fault(self._place.after(left), *unsupported_operator(op))
+            case ast.UnaryOp(op=op):
                 return self._fault(node, *unsupported_operator(op))
             case ast.Compare(left=left, ops=ops, comparators=rights):
                 return self._chain(left, ops, rights, depth)

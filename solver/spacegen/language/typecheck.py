@@ -159,7 +159,11 @@ def _is(text: str, types: Types) -> str:
 
 def _no_condition(types: Types, text: str) -> tuple[str, str]:
     name = text if text.isidentifier() else "..."
-    hint = f"compare it, for example `{name} > 0`" if "number" in types else f"compare it: `{name} == ...`"
+    hint = (
+        f"compare it, for example `{name} > 0`"
+        if types - _NULL == _NUMBER
+        else f"compare it: `{name} == ...`"
+    )
     return f"expected a condition, but {_is(text, types)}", hint
 
 
