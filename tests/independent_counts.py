@@ -100,36 +100,60 @@ def mini_sglang(input_len: int | None = None, *, production: bool = False) -> in
     return served * len(lengths) * len(ratios) * free
 
 
-def h100() -> int:
-    """The node of eight, without advice: two groups of joined parameters times the rest."""
-    ratios = 1 + 25  # null, 0.70 … 0.94
-    total_tokens, weights, kv_types, requests, conservativeness = 6, 2, 2, 8, 11
+H100_GRAPHS = [None, 8, 16, 32, 64, 128, 160, 256, 384, 512, 640, 768]
+
+
+def h100(*, heuristics: bool = False) -> int:
+    """The node of eight: two groups of joined parameters times the rest, for each CUDA graph size."""
+    weights, kv_types, conservativeness = 2, 2, 11
     two_batch, single_batch, tokenizers, swa, multimodal, sampling, piecewise = 2, 2, 5, 6, 4, 3, 2
-    memory = ratios * total_tokens * weights * kv_types * requests * conservativeness
-    others = two_batch * single_batch * tokenizers * swa * multimodal * sampling * piecewise
-    return h100_parallelism() * h100_caches() * memory * others
+    others = weights * kv_types * conservativeness * two_batch * single_batch
+    others *= tokenizers * swa * multimodal * sampling * piecewise
+    groups = (
+        h100_parallelism(graph, advised=heuristics)
+        * h100_memory(graph, advised=heuristics)
+        * h100_caches(graph)
+        for graph in H100_GRAPHS
+    )
+    return sum(groups) * others
 
 
-def h100_parallelism() -> int:
+def h100_memory(graph: int | None, *, advised: bool) -> int:
+    """Static memory, tokens and requests: free but for advice."""
+    percents = [None, *range(70, 95)]
+    tokens = [None, 131072, 262144, 524288, 1048576, 2097152]
+    requests = [None, 64, 128, 256, 512, 1024, 2048, 4096]
+    if not advised:
+        return len(percents) * len(tokens) * len(requests)
+    large = graph is not None and graph > 256
+    percents = [p for p in percents if p is None or ((100 - p) * 80 >= 500 and not (large and p > 88))]
+    pairs = [(t, r) for t, r in product(tokens, requests) if t is None or r is None or r * 512 <= t]
+    return len(percents) * len(pairs)
+
+
+def h100_parallelism(graph: int | None, *, advised: bool) -> int:
     """Ranks, prefill chunks and pages."""
     sizes = [1, 2, 4, 8]
-    chunks = [*CHUNKS, 32768]
-    pages = [None, 16, 32, 64, 128, 256]
     found = 0
     for tp, pp, dp, attention_dp, ep in product(sizes, sizes, sizes, [False, True], sizes):
         gpus = tp * pp if attention_dp else tp * pp * dp
         if gpus > 8 or tp % ep or (attention_dp and (dp == 1 or tp % dp)):
             continue
         overlap_and_mixed = 1 if pp > 1 else 4
-        share = dp if attention_dp else 1
-        for chunk, prefill, page in product(chunks, PREFILLS, pages):
-            fits = chunk is None or chunk <= prefill
-            whole = chunk is None or page is None or chunk // share % page == 0
-            found += overlap_and_mixed * (fits and whole)
+        for chunk in [*CHUNKS, 32768]:
+            if not (advised and tuner_advises_against(pp, dp, chunk, graph)):
+                found += overlap_and_mixed * h100_prefill(chunk, dp if attention_dp else 1)
     return found
 
 
-def h100_caches() -> int:
+def h100_prefill(chunk: int | None, share: int) -> int:
+    """The prefill budgets and pages that go with a chunk."""
+    pages = [None, 16, 32, 64, 128, 256]
+    budgets = sum(chunk is None or chunk <= budget for budget in PREFILLS)
+    return budgets * sum(chunk is None or page is None or chunk // share % page == 0 for page in pages)
+
+
+def h100_caches(graph: int | None) -> int:
     """Attention kernels, the prefix caches and what they exclude, CUDA graphs and compilation."""
     backends = [None, "flashinfer", "fa3", "triton", "torch_native"]  # fa4 is refused, nsa has no model
     found = 0
@@ -143,7 +167,7 @@ def h100_caches() -> int:
                 continue
             forced_off = "torch_native" in (attention, shared)
             caches = h100_hicache(io) if hicache else h100_no_hicache()
-            found += caches * h100_graphs(forced_off=forced_off)
+            found += caches * h100_compilation(graph, forced_off=forced_off)
     return found
 
 
@@ -168,7 +192,8 @@ def h100_no_hicache() -> int:
     return with_radix + without_radix
 
 
-def h100_graphs(*, forced_off: bool) -> int:
-    graphs_off = 1 * 2  # no size; compile or not, its batch size unread
-    graphs_on = 12 * (1 + 5)
-    return graphs_off if forced_off else graphs_off + graphs_on
+def h100_compilation(graph: int | None, *, forced_off: bool) -> int:
+    """CUDA graphs on or off, and torch.compile, whose batch size only graphs read."""
+    off = 2 if graph is None else 0
+    on = 0 if forced_off else 1 + 5
+    return off + on
