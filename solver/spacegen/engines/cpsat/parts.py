@@ -1,0 +1,170 @@
+"""A space in parts: live values after pruning, and the connected parts that can be solved on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacegen.engines.clauses import split
+from spacegen.engines.protocol import Given
+from spacegen.language.columns import Column, column
+from spacegen.language.evaluate import not_false
+from spacegen.language.expr import AllDifferent, And, Const, Element, Expr, scope, substitute
+from spacegen.language.model import Model
+
+__all__ = ["Live", "Part", "clauses_of", "grid", "live_values", "parts", "prune"]
+
+Live: TypeAlias = Mapping[str, NDArray[np.intp]]
+"""Parameter name to the declared codes that it may take, ascending."""
+
+_PRUNED: Final = 4096
+"""Clauses with at most so many rows are tabulated to find values that none of them allows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Parameters that share clauses, directly or through others, and have more than one live value."""
+
+    names: tuple[str, ...]
+    live: Live
+    columns: Mapping[str, Column]
+    clauses: tuple[Expr, ...]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for parts with the same solutions by the same clauses."""
+        # The text of a clause tells `true` from `1`, its equality does not.
+        return self.names, tuple(self.live[name].tobytes() for name in self.names), repr(self.clauses)
+
+    @property
+    def combinations(self) -> int:
+        """How many assignments there are with or without the clauses."""
+        return prod(len(self.live[name]) for name in self.names)
+
+
+def clauses_of(model: Model) -> tuple[Expr, ...]:
+    """The model's conditions as clauses; nodes that CP-SAT has a constraint for stay whole."""
+    return tuple(clause for rule in model.conditions for clause in _clauses(rule.condition))
+
+
+def _clauses(condition: Expr) -> Iterator[Expr]:
+    match condition:
+        case And(items):
+            for item in items:
+                yield from _clauses(item)
+        case AllDifferent() | Element():
+            yield condition
+        case _:
+            yield from split(condition)
+
+
+def live_values(model: Model, given: Given) -> dict[str, NDArray[np.intp]]:
+    """The codes that `given` leaves to each parameter."""
+    return {
+        p.name: np.unique(np.array(given.get(p.name, range(len(p.domain))), np.intp))
+        for p in model.parameters
+    }
+
+
+def grid(names: tuple[str, ...], columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns, each along an axis of its own."""
+    rank = len(names)
+    return {
+        name: columns[name].reshape((1,) * i + (-1,) + (1,) * (rank - i - 1)) for i, name in enumerate(names)
+    }
+
+
+class _Pruner:
+    def __init__(self, model: Model, live: Live, rows: int) -> None:
+        # A domain with one float is a domain of floats, also when only its integers are left.
+        self.values = {name: column(model[name].domain.values) for name in live}
+        self.live = dict(live)
+        self.rows = rows
+
+    def columns(self, names: Iterable[str]) -> dict[str, Column]:
+        return {name: self.values[name].take(self.live[name]) for name in names}
+
+    def fixed(self, clause: Expr) -> Expr:
+        """The clause with decided parameters replaced by their values."""
+        decided: dict[str, Expr] = {
+            name: Const(self.values[name].take(self.live[name]).values()[0])
+            for name in scope(clause)
+            if len(self.live[name]) == 1
+        }
+        return substitute(clause, decided) if decided else clause
+
+    def filter(self, clause: Expr) -> Expr | None:
+        """Takes away values that `clause` never allows; None once it can no longer fail."""
+        clause = self.fixed(clause)
+        names = scope(clause)
+        shape = tuple(len(self.live[name]) for name in names)
+        if len(names) > 1 and prod(shape) > self.rows:
+            return clause
+        table = np.broadcast_to(not_false(clause, grid(names, self.columns(names))), shape)
+        if table.all():
+            return None
+        if not names:
+            self.live = dict.fromkeys(self.live, np.empty(0, np.intp))
+        for axis, name in enumerate(names):
+            others = tuple(i for i in range(len(names)) if i != axis)
+            self.live[name] = self.live[name][table.any(axis=others)]
+        return clause if len(names) > 1 else None
+
+
+def prune(
+    model: Model, live: Live, clauses: Iterable[Expr], *, rows: int = _PRUNED
+) -> tuple[Live, tuple[Expr, ...]] | None:
+    """Live values and the clauses still open after removing values without support; None: no solution.
+
+    `rows` is how wide a clause may be to be used; with 0 only clauses over one parameter are.
+    """
+    pruner = _Pruner(model, live, rows)
+    pending = tuple(clauses)
+    if not all(map(len, live.values())):
+        return None
+    before = -1
+    while before != (before := sum(map(len, pruner.live.values()))):
+        kept = []
+        for clause in pending:
+            rest = pruner.filter(clause)
+            if not all(map(len, pruner.live.values())):
+                return None
+            if rest is not None:
+                kept.append(rest)
+        pending = tuple(kept)
+    return pruner.live, pending
+
+
+def parts(
+    model: Model, live: Live, clauses: tuple[Expr, ...], together: Iterable[Iterable[str]] = ()
+) -> tuple[Part, ...]:
+    """The connected parts by their first parameter, names in the order of `live`; decided parameters are
+    in none. The names of each of `together` end up in one part."""
+    group = {name: {name} for name in live if len(live[name]) > 1}
+    for names in (*map(scope, clauses), *together):
+        _unite(group, [name for name in names if name in group])
+    found: list[Part] = []
+    seen: set[str] = set()
+    for name, members in group.items():
+        if name in seen:
+            continue
+        seen |= members
+        names = tuple(p for p in group if p in members)
+        inside = {p: live[p] for p in names}
+        columns = {p: column(model[p].domain.values).take(live[p]) for p in names}
+        own = tuple(clause for clause in clauses if scope(clause)[0] in group[name])
+        found.append(Part(names, inside, columns, own))
+    return tuple(found)
+
+
+def _unite(group: dict[str, set[str]], names: list[str]) -> None:
+    for name in names[1:]:
+        if group[name] is not group[names[0]]:
+            group[names[0]] |= group[name]
+            for other in group[name]:
+                group[other] = group[names[0]]

@@ -1,0 +1,142 @@
+"""Runs of the CP-SAT solver: one worker, repeatable, and Ctrl-C always works."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from threading import Thread
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.sat.python import cp_model
+
+from spacegen.engines.cpsat.parts import Part
+from spacegen.engines.cpsat.posting import Posting
+from spacegen.errors import EngineError
+
+__all__ = ["MOST_SOLUTIONS", "Rows"]
+
+MOST_SOLUTIONS: Final = 5_000_000
+"""Enumeration gives up past so many solutions of one part."""
+_FIRST: Final = 64
+_GROWTH: Final = 8
+
+
+class _Collector(cp_model.CpSolverSolutionCallback):
+    def __init__(self, variables: list[cp_model.IntVar], most: int) -> None:
+        super().__init__()
+        self._variables = variables
+        self._most = most
+        self.found = array("q")
+        self.count = 0
+        self.stopped = False
+
+    def on_solution_callback(self) -> None:
+        if self.count >= self._most:
+            self.stopped = True
+        if self.stopped:
+            self.stop_search()
+            return
+        self.count += 1
+        self.found.extend([self.value(variable) for variable in self._variables])
+
+
+def _first_solutions(posting: Posting, most: int) -> tuple[NDArray[np.int64], bool]:
+    """The labels of the first `most` solutions in lexicographic order, and whether there are more."""
+    solver = cp_model.CpSolver()
+    parameters = solver.parameters
+    parameters.enumerate_all_solutions = True
+    parameters.num_workers = 1
+    parameters.search_branching = cp_model.FIXED_SEARCH
+    parameters.catch_sigint_signal = False
+    variables = list(posting.vars.values())
+    collector = _Collector(variables, most)
+    outcome: list[cp_model.CpSolverStatus] = []
+    # Python sees no signal while the solver runs, so that has a thread of its own.
+    worker = Thread(target=lambda: outcome.append(solver.solve(posting.model, collector)))
+    worker.start()
+    try:
+        worker.join()
+    except KeyboardInterrupt:
+        collector.stopped = True
+        solver.stop_search()
+        worker.join()
+        raise
+    if outcome[0] == cp_model.MODEL_INVALID:
+        raise EngineError(f"engine `cpsat` cannot read its model: {posting.model.validate()}")
+    return np.array(collector.found, np.int64).reshape(-1, len(variables)), collector.stopped
+
+
+class Rows:
+    """The solutions of a part in lexicographic order, enumerated as far as somebody asks.
+
+    The search is fixed and has one worker: solving again for more gives the same solutions first.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self._rows: NDArray[np.intp] = np.empty((0, len(part.names)), np.intp)
+        self._complete = False
+        self._posting: Posting | None = None
+        if not part.clauses:
+            self._rows, self._complete = _product(part), True
+
+    def _read(self, most: int) -> None:
+        """Enumerates up to `most` solutions."""
+        if self._posting is None:
+            self._posting = Posting(self.part)
+            strategy = cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE
+            self._posting.model.add_decision_strategy(list(self._posting.vars.values()), *strategy)
+        labels, more = _first_solutions(self._posting, most)
+        self._rows = np.empty(labels.shape, np.intp)
+        for i, name in enumerate(self.part.names):
+            places = self._posting.labels[name].searchsorted(labels[:, i])
+            self._rows[:, i] = self.part.live[name][places]
+        self._complete = not more
+        if self._complete:
+            self._posting = None
+
+    def chunks(self) -> Iterator[NDArray[np.intp]]:
+        """All solutions, as arrays of declared codes with one column a name of the part."""
+        done = 0
+        while True:
+            if len(self._rows) > done:
+                yield self._rows[done:]
+                done = len(self._rows)
+            elif self._complete:
+                return
+            else:
+                self._read(self._next_size())
+
+    def _next_size(self) -> int:
+        if len(self._rows) >= MOST_SOLUTIONS:
+            raise EngineError(
+                f"engine `cpsat` stopped after {MOST_SOLUTIONS:,} solutions of {len(self.part.names)} "
+                "parameters that hang together"
+            )
+        return min(max(_FIRST, len(self._rows) * _GROWTH), MOST_SOLUTIONS)
+
+    def up_to(self, most: int) -> NDArray[np.intp] | None:
+        """All solutions, or None where there are more than `most`."""
+        if not self._complete and len(self._rows) <= most:
+            self._read(most)
+        return self._rows if self._complete and len(self._rows) <= most else None
+
+    def all(self) -> NDArray[np.intp]:
+        """All solutions; raises EngineError past MOST_SOLUTIONS."""
+        rows = self.up_to(MOST_SOLUTIONS)
+        if rows is None:
+            self._next_size()
+        assert rows is not None
+        return rows
+
+    def __bool__(self) -> bool:
+        """Whether there is a solution."""
+        return any(len(chunk) for chunk in self.chunks())
+
+
+def _product(part: Part) -> NDArray[np.intp]:
+    """Every assignment of a part without clauses."""
+    axes = np.meshgrid(*(part.live[name] for name in part.names), indexing="ij")
+    return np.stack([axis.ravel() for axis in axes], axis=1)
