@@ -17,10 +17,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from spacegen.language.model import NO_DEFAULT, Domain, Kind, Parameter, Rule
-    from spacegen.questions.check import Verdict
     from spacegen.questions.conflict import Conflict
     from spacegen.questions.info import Info
     from spacegen.questions.summary import Summary
+    from spacegen.questions.verdict import Verdict
     from spacegen.solutions import AllSolutions, Solutions
 
 __all__ = [
@@ -62,7 +62,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "UsageError",
     ),
     "language.model": ("NO_DEFAULT", "Domain", "Kind", "Parameter", "Rule"),
-    "questions.check": ("Verdict",),
+    "questions.verdict": ("Verdict",),
     "questions.conflict": ("Conflict",),
     "questions.info": ("Info",),
     "questions.summary": ("Summary",),

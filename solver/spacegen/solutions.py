@@ -12,13 +12,14 @@ import numpy as np
 
 from spacegen.engines.protocol import Block, Codes, Engine
 from spacegen.engines.verdict import accepts
+from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate
 from spacegen.language.expr import Scalar, scope
 from spacegen.language.model import Derived, Model
 from spacegen.launch.files import replacing
 from spacegen.launch.writers import Field, Format, text
-from spacegen.questions.draw import is_ranked, range_length, ranked_blocks
+from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked_blocks
 from spacegen.questions.encode import encode
 from spacegen.questions.summary import Summary, of_block
 
@@ -40,8 +41,9 @@ class Solutions(Sequence[Config]):
     `note` says how the rows were drawn where that was not exactly as asked.
     """
 
-    def __init__(self, model: Model, block: Block, note: str | None = None) -> None:
-        self._model = model
+    def __init__(self, engine: Engine, block: Block, note: str | None = None) -> None:
+        self._engine = engine
+        self._model = engine.model
         self._block = block
         self.note = note
 
@@ -80,16 +82,20 @@ class Solutions(Sequence[Config]):
     def __getitem__(self, index: slice) -> Solutions: ...
     def __getitem__(self, index: int | slice) -> Config | Solutions:
         if isinstance(index, slice):
-            return Solutions(self._model, self._block.rows(index))
+            return Solutions(self._engine, self._block.rows(index))
         position = range(len(self))[index]
         return {field.name: field.values[field.codes[position]] for field in self.fields}
 
     def __iter__(self) -> Iterator[Config]:
         for start in range(0, len(self), _CHUNK):
-            yield from Solutions(self._model, self._block.rows(slice(start, start + _CHUNK))).dicts()
+            yield from Solutions(self._engine, self._block.rows(slice(start, start + _CHUNK))).dicts()
 
     def __repr__(self) -> str:
         return f"<{len(self):,} solutions of `{self._model.name}`>"
+
+    def parts(self) -> Iterator[Solutions]:
+        """The rows in batches, of which there is one."""
+        yield self
 
     def dicts(self) -> list[Config]:
         """All rows as dicts."""
@@ -104,8 +110,25 @@ class Solutions(Sequence[Config]):
         return {field.name: field.gathered(_itself) for field in self.fields}
 
     def derived(self, name: str) -> list[Scalar]:
-        """A derived value for each row; None where it is unknown."""
-        return _evaluated(self._model, self._block, _derived(self._model, name)).values()
+        """A derived value for each row; None where it is unknown. Raises UsageError for another name."""
+        known = {d.name: d for d in self._model.derived}
+        if name not in known:
+            hint = (
+                did_you_mean(name, known) or f"derived values are {', '.join(known) or 'not declared here'}"
+            )
+            raise UsageError(Fault(f"no derived value is called `{name}`", hint=hint))
+        return _evaluated(self._model, self._block, known[name]).values()
+
+    def ranks(self) -> list[int]:
+        """The number of each row in the canonical order of the space. Raises UsageError."""
+        if not is_ranked(self._engine):
+            raise UsageError(Fault(f"`{self._engine.name}` knows no ranks", hint="use the engine `jointree`"))
+        return [int(rank) for rank in self._engine.rank(self._block)]
+
+    def table(self, extra: Sequence[str] = ()) -> tuple[Field, ...]:
+        """The columns of a row, then `rank` or derived values by name."""
+        added = ((name, self.ranks() if name == "rank" else self.derived(name)) for name in extra)
+        return (*self.fields, *(Field(name, values, np.arange(len(self))) for name, values in added))
 
     def summary(self) -> Summary:
         """How often each value occurs among the rows."""
@@ -155,10 +178,6 @@ def _itself(value: Scalar) -> Scalar:
     return value
 
 
-def _derived(model: Model, name: str) -> Derived:
-    return next(d for d in model.derived if d.name == name)
-
-
 def _evaluated(model: Model, block: Block, derived: Derived) -> Column:
     env = {
         name: column(model[name].domain.values).take(block.columns[model.index[name]])
@@ -175,6 +194,8 @@ class AllSolutions(Sequence[Config]):
 
     Slices stay lazy. `count()` is exact where `len` overflows.
     """
+
+    note: str | None = None
 
     def __init__(self, engine: Engine, ranks: range | None = None) -> None:
         self._engine = engine
@@ -222,12 +243,19 @@ class AllSolutions(Sequence[Config]):
     def parts(self, *, rows: int = 65536) -> Iterator[Solutions]:
         """The solutions in batches of at most `rows` rows."""
         for block in ranked_blocks(self._engine, self.ranks, rows=rows):
-            yield Solutions(self._engine.model, block)
+            yield Solutions(self._engine, block)
+
+    def sample(self, n: int, *, seed: int = 0, replace: bool = False) -> Solutions:
+        """`n` of them at random: distinct, and all at most, unless `replace`. Raises UsageError."""
+        if not is_ranked(self._engine):
+            raise UsageError(Fault(f"`{self._engine.name}` knows no ranks", hint="use the engine `jointree`"))
+        chosen = draw_ranks(self.ranks, n, seed, replace=replace)
+        return Solutions(self._engine, self._engine.unrank(chosen))
 
     def materialised(self) -> Solutions:
         """All of them in memory at once."""
         blocks = list(ranked_blocks(self._engine, self.ranks))
-        return Solutions(self._engine.model, Block.concatenate(self._engine.model, blocks))
+        return Solutions(self._engine, Block.concatenate(self._engine.model, blocks))
 
     def __repr__(self) -> str:
         return f"<all {self.count():,} solutions of `{self._engine.model.name}`>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias, TypeGuard
 
@@ -12,10 +12,11 @@ from spacegen.errors import did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, Model, Rule, identity
-from spacegen.questions.conflict import Conflict, find_conflict
+from spacegen.language.model import Domain, Model, identity
+from spacegen.questions.conflict import find_conflict
+from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
-__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "check"]
+__all__ = ["check", "is_scalar"]
 
 Compile: TypeAlias = Callable[[Model], Engine]
 
@@ -25,61 +26,6 @@ _NEAR = 1e-9
 def is_scalar(value: object) -> TypeGuard[Scalar]:
     """Whether a value is one that the space language has."""
     return value is None or isinstance(value, bool | int | float | str)
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownKey:
-    """A key that is no parameter of the space."""
-
-    name: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutsideValue:
-    """A value that the space does not search; `type_fits` says that rules can be asked about it all the
-    same, `nearly` is a value of the domain that it misses by a rounding error."""
-
-    parameter: str
-    value: object
-    allowed: tuple[Scalar, ...]
-    type_fits: bool
-    nearly: Scalar = None
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenRule:
-    """A rule that is false for the config, and the values that make it so."""
-
-    rule: Rule
-    values: Mapping[str, Scalar]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is wrong with a config; `completions` counts the solutions that agree with it, with its values
-    outside the domains taken as they are (None where a rule or a type already says no)."""
-
-    config: Mapping[str, object]
-    unknown: tuple[UnknownKey, ...] = ()
-    outside: tuple[OutsideValue, ...] = ()
-    broken: tuple[BrokenRule, ...] = ()
-    missing: tuple[str, ...] = ()
-    completions: int | None = None
-    conflict: Conflict | None = field(default=None, compare=False)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the config names every parameter."""
-        return not self.missing
-
-    @property
-    def valid(self) -> bool:
-        """Whether the config is a solution, or a part of one."""
-        return not (self.unknown or self.outside or self.broken) and self.completions != 0
-
-    def __bool__(self) -> bool:
-        return self.valid
 
 
 def check(

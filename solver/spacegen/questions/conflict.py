@@ -13,8 +13,9 @@ from typing import TypeAlias
 from spacegen.engines.protocol import Engine, Given
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, Rule
+from spacegen.questions.edits import shorten, words
 
-__all__ = ["Conflict", "find_conflict"]
+__all__ = ["Conflict", "find_conflict", "rule_lines"]
 
 Compile: TypeAlias = Callable[[Model], Engine]
 
@@ -25,6 +26,20 @@ class Conflict:
 
     rules: tuple[Rule, ...]
     values: Mapping[str, Scalar]
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name} = {words(value)}" for name, value in self.values.items())
+        lines = [f"  given {given}"] if given else []
+        for rule in self.rules:
+            lines += rule_lines(rule)
+        return "\n".join(["these cannot hold together:", *lines])
+
+
+def rule_lines(rule: Rule) -> list[str]:
+    """A rule in words: id, place, text and reason."""
+    place = f" ({rule.span.source.name}:{rule.span.line})" if rule.span else ""
+    lines = [f"  rule `{rule.id}`{place}: {shorten(rule.text)}"]
+    return [*lines, f"    because {rule.because}"] if rule.because else lines
 
 
 def find_conflict(

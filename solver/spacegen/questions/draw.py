@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacegen.engines.protocol import Block, Draw, Engine, Method, RankedEngine
 from spacegen.errors import Fault, UsageError
 
-__all__ = ["draw", "draw_ranks", "is_ranked", "ranked_blocks", "shard", "stream"]
+__all__ = ["draw", "draw_ranks", "is_ranked", "range_length", "ranked_blocks", "shard", "stream"]
 
 _ROWS = 65536
 

@@ -12,6 +12,11 @@ from spacegen.language.model import Derived, Impact, Model, NoDefault, Parameter
 
 __all__ = [
     "choose",
+    "combinations",
+    "fresh_id",
+    "parameter",
+    "pin",
+    "shorten",
     "with_parameter",
     "with_rule",
     "without",

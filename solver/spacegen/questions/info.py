@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Constant, Derived, Model, Parameter, Rule
+from spacegen.language.model import Constant, Derived, Domain, Model, NoDefault, Parameter, Rule
+from spacegen.language.unparse import unparse
+from spacegen.questions.edits import words
 
 __all__ = ["Info", "RuleInfo", "info"]
 
@@ -35,6 +38,79 @@ class Info:
     fixed: Mapping[str, Scalar]
     pinned: Mapping[str, Scalar]
     notes: tuple[str, ...]
+
+    def parameter_rows(self) -> list[tuple[str, str, str, str, str, str]]:
+        """Name, values, default, group, impact and condition of each parameter, as words."""
+        return [
+            (
+                p.name,
+                abridged(p.domain),
+                "" if isinstance(p.default, NoDefault) else words(p.default),
+                p.group or "",
+                p.impact or "",
+                "" if p.active_when is None else unparse(p.active_when),
+            )
+            for p in self.parameters
+        ]
+
+    def rule_rows(self) -> list[tuple[str, str, str, str]]:
+        """Id, kind, scope and reason of each rule, as words."""
+        return [
+            (r.rule.id, r.rule.kind or "", ", ".join(r.scope), r.rule.because or r.rule.text)
+            for r in self.rules
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "target": self.target,
+            "combinations": self.combinations,
+            "parameters": [_parameter(p) for p in self.parameters],
+            "rules": [_rule(r) for r in self.rules],
+            "derived": {d.name: d.text for d in self.derived},
+            "constants": {c.name: _known(c.value) for c in self.constants},
+            "fixed": dict(self.fixed),
+            "pinned": dict(self.pinned),
+            "notes": list(self.notes),
+        }
+
+
+def abridged(domain: Domain, most: int = 12) -> str:
+    """The values of a domain; of many, the first and the last and how many there are."""
+    values = [words(value) for value in domain]
+    if len(values) <= most:
+        return ", ".join(values)
+    return f"{', '.join(values[: most - 5])}, … {', '.join(values[-2:])} ({len(values)} values)"
+
+
+def _known(value: Scalar | NoDefault) -> Scalar:
+    return None if isinstance(value, NoDefault) else value
+
+
+def _parameter(p: Parameter) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": p.name, "values": list(p.domain)}
+    if not isinstance(p.default, NoDefault):
+        found["default"] = p.default
+    if p.active_when is not None:
+        found["active_when"] = unparse(p.active_when)
+    optional = {"group": p.group, "description": p.description, "impact": p.impact, "unit": p.unit}
+    return found | {key: value for key, value in optional.items() if value is not None}
+
+
+def _rule(r: RuleInfo) -> dict[str, Any]:
+    rule = r.rule
+    optional = {
+        "kind": rule.kind,
+        "because": rule.because,
+        "source": rule.source,
+        "versions": rule.versions,
+        "pack": rule.pack,
+        "place": f"{rule.span.source.name}:{rule.span.line}" if rule.span else None,
+    }
+    found: dict[str, Any] = {"id": rule.id, "text": rule.text, "scope": list(r.scope)}
+    return found | {key: value for key, value in optional.items() if value is not None}
 
 
 def info(model: Model, combinations: int, pinned: Mapping[str, Scalar] = MappingProxyType({})) -> Info:

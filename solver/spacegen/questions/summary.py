@@ -12,7 +12,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.questions.edits import shorten, words
 
-__all__ = ["Frequency", "Summary", "of_block", "of_space"]
+__all__ = ["Frequency", "Summary", "of_block", "of_space", "percent"]
 
 OFTEN = 0.95
 SELDOM = 0.005
@@ -41,15 +41,17 @@ class Summary:
         pairs = zip(self.values[parameter], self.counts[parameter], strict=True)
         return tuple(Frequency(parameter, v, n, n / self.total if self.total else 0.0) for v, n in pairs)
 
-    def skewed(self) -> tuple[Frequency, ...]:
-        """The values that over 95 % or under 0.5 % of the solutions have, where there is a choice."""
+    def lopsided(self) -> tuple[Frequency, ...]:
+        """The values that over 95 % of the solutions have, and where there is none, those that under 0.5 %
+        have; only of parameters with several values. What all or none have comes last."""
         return tuple(
-            f
-            for parameter, values in self.values.items()
-            if len(values) > 1 and self.total
-            for f in self.frequencies(parameter)
-            if f.share > OFTEN or f.share < SELDOM
+            f for name, values in self.values.items() if len(values) > 1 for f in self._lopsided(name)
         )
+
+    def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
+        shares = self.frequencies(parameter) if self.total else ()
+        often = tuple(f for f in shares if f.share > OFTEN)
+        return often or tuple(f for f in shares if f.share < SELDOM)
 
     def __str__(self) -> str:
         noun = "solution" if self.total == 1 else "solutions"

@@ -1,0 +1,6 @@
+"""`python -m spacegen`."""
+
+from spacegen.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,29 @@
+"""`spacegen count`."""
+
+from __future__ import annotations
+
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, on_space
+from spacegen.cli.output import print_json
+
+__all__ = ["count"]
+
+
+@on_space
+def count(
+    space: SpaceName, engine: EngineChoice = "auto", json: AsJson = False, *, selection: Selection
+) -> int:
+    """Count the solutions of a space, exactly.
+
+    Prints the number of solutions, the number of combinations of values, and the share that the rules keep.
+    """
+    from spacegen.questions.summary import percent
+
+    chosen = selection.load(space, engine=engine)
+    found = chosen.counted()
+    selection.say_engine(chosen)
+    if json:
+        print_json({"count": found.solutions, "combinations": found.combinations, "share": found.share})
+    else:
+        print(f"{found.solutions:,} solutions")
+        print(f"{found.combinations:,} combinations, of which the rules keep {percent(found.share)}")
+    return 0

@@ -1,0 +1,50 @@
+"""`spacegen info`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spacegen.cli.options import AsJson, Selection, SpaceName, on_space
+from spacegen.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from spacegen.questions.info import Info
+
+__all__ = ["info"]
+
+
+@on_space
+def info(space: SpaceName, json: AsJson = False, *, selection: Selection) -> int:
+    """List the parameters and rules of a space.
+
+    Parameters come with their values, defaults, groups and impact; rules with their kinds and scopes.
+    """
+    found = selection.load(space).info()
+    if json:
+        print_json(found.as_dict(), indent=2)
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: Info) -> None:
+    from spacegen.questions.edits import words
+
+    data: dict[str, Any] = found.as_dict()
+    print(f"{found.name}: {len(found.parameters)} parameters, {found.combinations:,} combinations")
+    for key in ("description", "target"):
+        if data[key]:
+            print(f"{key}: {data[key].strip()}")
+    for key in ("constants", "fixed", "pinned"):
+        if data[key]:
+            print(f"{key}: {', '.join(f'{name} = {words(value)}' for name, value in data[key].items())}")
+    print()
+    print_table(("parameter", "values", "default", "group", "impact", "active when"), found.parameter_rows())
+    if found.derived:
+        print()
+        print_table(("derived value", "meaning"), [(d.name, d.text) for d in found.derived])
+    if found.rules:
+        print()
+        print_table(("rule", "kind", "scope", "because"), found.rule_rows())
+    else:
+        print("\nno rules")

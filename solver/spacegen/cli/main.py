@@ -1,0 +1,171 @@
+"""The command `spacegen`: finds the verb, runs it, and words whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+__all__ = ["VERBS", "app", "main", "run"]
+
+VERBS: Final = {
+    "solve": "Draw solutions of a space: launch configs that keep every rule.",
+    "count": "Count the solutions of a space, exactly.",
+    "check": "Say whether configs are solutions, and if not, why.",
+    "show": "Print the solution with a given rank.",
+    "info": "List the parameters and rules of a space.",
+    "schema": "Print the JSON Schema of the space language, for editors.",
+}
+
+_INTERRUPTED: Final = 130
+
+
+class _Command(TyperCommand):
+    """A command whose help lists its options under their panels."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read the output has enough. (Typer would call that a failure.)
+            _abandon(sys.stdout)
+            return 0
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
+        return [*(str(p.metavar) for p in arguments), "[OPTIONS]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        for panel, records in self.panels(ctx).items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
+
+    def panels(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """What the help says of each argument and option, by the heading it stands under."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                found.setdefault("Arguments", []).append((str(param.metavar), str(param.help)))
+            elif record := param.get_help_record(ctx):
+                found.setdefault(getattr(param, "rich_help_panel", None) or "Options", []).append(record)
+        return found
+
+
+class _Verbs(TyperGroup):
+    """The verbs; the module of a verb is imported when it is called for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Click's
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is Click's
+        if cmd_name not in VERBS:
+            return None
+        if cmd_name not in self.commands:
+            verb = getattr(import_module(f"spacegen.cli.{cmd_name}"), cmd_name)
+            single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+            single.command(cmd_name, cls=_Command, short_help=VERBS[cmd_name])(verb)
+            self.commands[cmd_name] = typer.main.get_command(single)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # A wrong verb is answered from the table, without importing the others.
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from spacegen.errors import Fault, UsageError, did_you_mean
+
+            hint = did_you_mean(args[0], VERBS) or f"verbs are {', '.join(VERBS)}"
+            raise UsageError(Fault(f"no verb is called `{args[0]}`", hint=hint))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is Click's
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from spacegen import __version__
+
+        print(f"spacegen {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _spacegen(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search spaces of server launch parameters: count, draw and check only what can run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status; whatever goes wrong is said on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _answer(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the output has enough.
+        _abandon(sys.stdout)
+        return 0
+    except OSError as error:
+        _abandon(sys.stdout)
+        where = f": {error.filename}" if error.filename else ""
+        return _failed(f"{(error.strerror or str(error)).lower()}{where}")
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    from spacegen.errors import SpacegenError
+
+    # Click's base of all usage errors, which Typer carries under no name of its own in every release.
+    usage_error: Any = typer.BadParameter.__mro__[2]
+    try:
+        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except SpacegenError as error:
+        return _failed(str(error))
+    except usage_error as error:
+        error.show()
+        return int(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except MemoryError:
+        return _failed("this does not fit in memory")
+    except RecursionError:
+        return _failed("this is nested too deeply")
+    except UnicodeError as error:
+        return _failed(f"a text cannot be written: {error}")
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def _abandon(stream: Any) -> None:
+    """Sends what is left of a stream nowhere, so that closing it cannot fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+
+
+def run() -> None:
+    """The entry point of the command `spacegen`."""
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""The options that verbs share, each declared once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
+
+import typer
+
+from spacegen.cli.output import say
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
+
+__all__ = [
+    "AsJson",
+    "EngineChoice",
+    "OutputPath",
+    "RowFormat",
+    "Selection",
+    "SpaceName",
+    "With",
+    "on_space",
+    "one_of",
+]
+
+_SPACE = "The space"
+_SEARCH = "The search"
+_OUTPUT = "The output"
+
+SpaceName: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="SPACE", help="A YAML file, or a bundled space.", show_default=False),
+]
+EngineChoice: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="auto, jointree, cpsat or backtrack.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON for programs.", rich_help_panel=_OUTPUT)
+]
+OutputPath: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to a file, which appears whole or not at all.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+RowFormat: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="jsonl, json, csv or yaml; else the suffix of the file decides.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+With: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--with",
+        metavar="NAME,…",
+        help="Add columns: `rank`, or derived values.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
+
+def _many(flag: str, metavar: str, help: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=help, rich_help_panel=_SPACE, show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which part of a space a verb is about."""
+
+    set: Annotated[list[str] | None, _many("--set", "NAME=VALUE", "Give a constant another value.")] = None
+    pin: Annotated[list[str] | None, _many("--pin", "PARAM=VALUE", "Hold a parameter at one value.")] = None
+    drop: Annotated[
+        list[str] | None,
+        _many("--drop", "PARAM|GROUP", "Fix parameters at their defaults and leave them out of outputs."),
+    ] = None
+    only: Annotated[
+        list[str] | None,
+        _many("--only", "PARAM|GROUP", "Drop all others; an impact works too."),
+    ] = None
+    where: Annotated[list[str] | None, _many("--where", "EXPR", "Add a rule.")] = None
+    with_kind: Annotated[
+        list[str] | None, _many("--with-kind", "KIND", "Take rules of this kind too, such as heuristic.")
+    ] = None
+    without_kind: Annotated[
+        list[str] | None, _many("--without-kind", "KIND", "Leave out the rules of this kind.")
+    ] = None
+    without_rule: Annotated[list[str] | None, _many("--without-rule", "ID", "Leave out one rule.")] = None
+    strict_target: Annotated[
+        bool,
+        typer.Option(
+            "--strict-target", help="Take the packs of the strict target too.", rich_help_panel=_SPACE
+        ),
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT)
+    ] = False
+
+    def load(self, name: str, *, engine: str = "auto", rules: bool = True) -> Space:
+        """The chosen part of a space; what was left out on the way is said on stderr."""
+        from spacegen.api import load
+        from spacegen.engines.plan import ENGINES
+
+        space = load(
+            name,
+            constants=dict(_assignment(text, "--set") for text in self.set or ()),
+            with_kinds=self.with_kind or (),
+            without_kinds=self.without_kind or (),
+            without_rules=self.without_rule or (),
+            strict_target=self.strict_target,
+            engine=one_of(engine, ENGINES, "--engine"),
+        )
+        return self.narrow(space if rules else space.without_rules())
+
+    def narrow(self, space: Space) -> Space:
+        """The space under `--where`, `--pin`, `--drop` and `--only`."""
+        for expression in self.where or ():
+            space = space.where(expression)
+        for text in self.pin or ():
+            space = space.pinned_as(*_split(text, "--pin"))
+        if self.drop:
+            space = space.dropped(*self.drop)
+        if self.only:
+            space = space.only(*self.only)
+        for note in space.notes:
+            self.say(f"note: {note}")
+        return space
+
+    def say_engine(self, space: Space) -> None:
+        """Tells people what the engine has to say of its choice."""
+        for note in getattr(space.engine, "notes", ()):
+            self.say(f"note: {note}")
+
+    def say(self, text: str) -> None:
+        """Tells people on stderr, unless they asked for quiet."""
+        if not self.quiet:
+            say(text)
+
+
+def _split(text: str, flag: str) -> tuple[str, str]:
+    from spacegen.errors import Fault, UsageError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(Fault(f"`{flag} {text}` has no value", hint=f"write `{flag} NAME=VALUE`"))
+    return name.strip(), value.strip()
+
+
+def _assignment(text: str, flag: str) -> tuple[str, Any]:
+    from spacegen.language.scalars import read_scalar
+
+    name, value = _split(text, flag)
+    return name, read_scalar(value)
+
+
+def one_of(word: str, known: Iterable[Any], flag: str) -> Any:
+    """The word, where it is known. Raises UsageError."""
+    from spacegen.errors import Fault, UsageError, did_you_mean
+
+    choices = list(known)
+    if word not in choices:
+        hint = did_you_mean(word, choices) or f"choose one of {', '.join(choices)}"
+        raise UsageError(Fault(f"`{flag}` cannot be `{word}`", hint=hint))
+    return word
+
+
+def on_space(verb: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the options of `Selection` in the place of its parameter `selection`."""
+    hints = get_type_hints(Selection, include_extras=True)
+    signature = inspect.signature(verb, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "selection"]
+    shared = [
+        inspect.Parameter(
+            f.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if f.default is MISSING else f.default,
+            annotation=hints[f.name],
+        )
+        for f in fields(Selection)
+    ]
+
+    @wraps(verb)
+    def command(**values: Any) -> int:
+        selection = Selection(**{p.name: values.pop(p.name) for p in shared})
+        return verb(**values, selection=selection)
+
+    del command.__wrapped__
+    command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in [*own, *shared]}
+    return command

@@ -1,0 +1,109 @@
+"""Where words go: data to stdout or a file, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from spacegen.launch.writers import Format
+    from spacegen.solutions import Solutions
+
+__all__ = [
+    "destination",
+    "extra_columns",
+    "print_json",
+    "print_table",
+    "row_format",
+    "say",
+    "watched",
+    "write_rows",
+]
+
+
+def say(text: str) -> None:
+    """Tells people."""
+    print(text, file=sys.stderr)
+
+
+def print_json(data: Any, *, indent: int | None = None) -> None:
+    """Prints JSON on stdout."""
+    print(json.dumps(data, ensure_ascii=False, indent=indent))
+
+
+@contextmanager
+def destination(path: str | None) -> Iterator[TextIO]:
+    """The file of that path, which appears whole or not at all, or stdout."""
+    if path is None or path == "-":
+        yield sys.stdout
+        return
+    from pathlib import Path
+
+    from spacegen.launch.files import replacing
+
+    with replacing(Path(path)) as stream:
+        yield stream
+
+
+def row_format(name: str | None, path: str | None) -> Format:
+    """The format of that name, else the one of the file's suffix, else JSON lines. Raises UsageError."""
+    from spacegen.errors import Fault, UsageError, did_you_mean
+    from spacegen.launch.writers import FORMATS
+
+    suffix = PurePath(path or "").suffix.lstrip(".").lower()
+    word = name or {"yml": "yaml", "ndjson": "jsonl"}.get(suffix, suffix) or "jsonl"
+    if word in FORMATS:
+        return word
+    what = f"no format is called `{name}`" if name else f"the suffix of `{path}` names no format"
+    hint = did_you_mean(word, FORMATS) or f"choose `--format` from {', '.join(FORMATS)}"
+    raise UsageError(Fault(what, hint=hint))
+
+
+def extra_columns(names: str | None) -> list[str]:
+    """The names that `--with` lists."""
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
+
+
+def write_rows(parts: Iterable[Solutions], path: str | None, form: Format, extra: str | None) -> None:
+    """Writes rows to a file or stdout, with the columns that `--with` adds."""
+    from spacegen.launch.writers import text
+
+    columns = extra_columns(extra)
+    with destination(path) as stream:
+        stream.writelines(text((part.table(columns) for part in parts), form))
+
+
+def watched(parts: Iterable[Any], total: int, *, quiet: bool) -> Iterator[Any]:
+    """The parts, with a progress bar over their lengths when work is long and stderr is a terminal."""
+    if quiet or total < 1_000_000 or not sys.stderr.isatty():
+        yield from parts
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("solutions", total=total)
+        for part in parts:
+            yield part
+            progress.advance(task, len(part))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows under headers: boxed on a terminal, as aligned columns elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*headers)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    for row in (headers, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

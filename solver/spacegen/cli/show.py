@@ -1,0 +1,41 @@
+"""`spacegen show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spacegen.cli.options import EngineChoice, RowFormat, Selection, SpaceName, With, on_space
+from spacegen.cli.output import extra_columns, print_json, row_format, write_rows
+
+__all__ = ["show"]
+
+
+@on_space
+def show(
+    space: SpaceName,
+    rank: Annotated[str, typer.Argument(metavar="RANK", help="Its number, from 0.", show_default=False)],
+    engine: EngineChoice = "auto",
+    format: RowFormat = None,
+    with_: With = None,
+    *,
+    selection: Selection,
+) -> int:
+    """Print the solution with a given rank.
+
+    The same rank of the same space (the same fingerprint) is the same config for ever.
+    """
+    from spacegen.errors import UsageError
+
+    chosen = selection.load(space, engine=engine)
+    digits = rank.replace(",", "").replace("_", "")
+    if not digits.isdecimal() or len(digits) > 4000:
+        raise UsageError(f"`{rank}` is no rank: ranks are whole numbers from 0")
+    solution = chosen.unranked([int(digits)])
+    if format is None:
+        fields = solution.table(extra_columns(with_))
+        print_json({field.name: field.gathered(lambda v: v)[0] for field in fields}, indent=2)
+    else:
+        write_rows([solution], None, row_format(format, None), with_)
+    return 0

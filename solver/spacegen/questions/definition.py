@@ -1,0 +1,200 @@
+"""What a space is made of, and the definitions made from it. Immutable; knows no engine but by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from spacegen.engines.plan import EngineName
+from spacegen.errors import Fault, UsageError
+from spacegen.language.expr import Const, Expr, Ref, Scalar, Unset
+from spacegen.language.model import NO_DEFAULT, Domain, Kind, Model, NoDefault, Parameter, Rule
+from spacegen.language.syntax import Names, parse
+from spacegen.questions import edits
+from spacegen.questions.configs import read_cell
+from spacegen.source import Source, Span
+
+__all__ = ["Definition", "read_kind"]
+
+_NOTHING: Final[Mapping[str, Scalar]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A model and what was chosen of it.
+
+    `base` is the model without the pins; `settled` has the values of the parameters that were removed.
+    """
+
+    base: Model
+    engine_name: EngineName = "auto"
+    pins: Mapping[str, Scalar] = field(default_factory=lambda: _NOTHING)
+    settled: Mapping[str, Scalar] = field(default_factory=lambda: _NOTHING)
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        parameters: Mapping[str, Iterable[Scalar] | Parameter],
+        rules: Sequence[str | Rule | Mapping[str, Any]] = (),
+        *,
+        engine: EngineName = "auto",
+    ) -> Self:
+        """A space made in Python: values or whole parameters by name, and rules as expressions, as `Rule`s,
+        or as the arguments of `with_rule`."""
+        space = cls(Model(name, ()), engine)
+        for parameter, values in parameters.items():
+            if isinstance(values, Parameter):
+                space = space.with_parameter(values)
+            else:
+                space = space.with_parameter(parameter, values)
+        for rule in rules:
+            space = space.with_rule(**rule) if isinstance(rule, Mapping) else space.with_rule(rule)
+        return space
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that the engine compiles, pins included as rules."""
+        pins = tuple(edits.pin(self.base, name, value) for name, value in self.pins.items())
+        return self.base.replace(rules=(*self.base.rules, *pins)) if pins else self.base
+
+    @property
+    def name(self) -> str:
+        return self.base.name
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, in declared order."""
+        return self.base.parameters
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The declared rules; neither pins nor `active_when`."""
+        return self.base.rules
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out while the space was read or changed."""
+        return self.base.notes
+
+    @property
+    def combinations(self) -> int:
+        """The size of the product of the domains, where a pinned parameter counts one value."""
+        return edits.combinations(self.base, self.pins)
+
+    @property
+    def not_searched(self) -> Mapping[str, Scalar]:
+        """The values of names that rules and configs know and nobody searches."""
+        return {**self.settled, **self.base.fixed}
+
+    def with_parameter(
+        self,
+        parameter: Parameter | str,
+        values: Iterable[Scalar] = (),
+        *,
+        default: Scalar | NoDefault = NO_DEFAULT,
+        active_when: str | None = None,
+        group: str | None = None,
+        description: str | None = None,
+    ) -> Self:
+        """One more parameter: a whole one, or a name and its values. One of that name is replaced."""
+        if isinstance(parameter, str):
+            parameter = Parameter(parameter, Domain(tuple(values)), default, None, group, description)
+        if active_when is not None:
+            condition = self._expression(active_when, f"active_when of {parameter.name}")
+            parameter = replace(parameter, active_when=condition)
+        return self._changed(edits.with_parameter(self.base, parameter))
+
+    def with_rule(
+        self,
+        require: str | Rule,
+        *,
+        id: str | None = None,
+        because: str | None = None,
+        kind: Kind | str | None = None,
+    ) -> Self:
+        """One more rule: an expression that must not be false."""
+        if isinstance(require, Rule):
+            return self._changed(edits.with_rule(self.base, require))
+        name = id or edits.fresh_id(self.base)
+        condition = self._expression(require, f"rule {name}")
+        rule = Rule(name, condition, require, because, kind=None if kind is None else read_kind(kind))
+        return self._changed(edits.with_rule(self.base, rule))
+
+    def where(self, expression: str) -> Self:
+        """Only the solutions for which the expression is not false."""
+        number = 1 + sum(rule.id.startswith("where-") for rule in self.rules)
+        condition = self._expression(expression, "--where")
+        rule = Rule(f"where-{number}", condition, expression, "it was asked for")
+        return self._changed(edits.with_rule(self.base, rule))
+
+    def without_rules(self, ids: Iterable[str] | None = None) -> Self:
+        """Without the rules of these ids, or without any, `active_when` included; pins stay."""
+        return self._changed(edits.without_rules(self.base, None if ids is None else list(ids)))
+
+    def without(self, *names: str) -> Self:
+        """Without these parameters: rules see them at their defaults (at their pins, where pinned).
+
+        A rule that mentions one without a default is left out, and `notes` says so.
+        """
+        base = self.base
+        for name in names:
+            p = edits.parameter(base, name)
+            base = edits.with_parameter(base, replace(p, default=self.pins.get(name, p.default)))
+        gone = {n: base[n].default for n in names}
+        settled = {**self.settled, **{n: v for n, v in gone.items() if not isinstance(v, NoDefault)}}
+        pins = {name: value for name, value in self.pins.items() if name not in gone}
+        return replace(self, base=edits.without(base, names), pins=pins, settled=settled)
+
+    def dropped(self, *names: str) -> Self:
+        """Without these parameters, groups or parameters of an impact."""
+        return self.without(*edits.choose(self.base, names))
+
+    def only(self, *names: str) -> Self:
+        """Without all parameters but these (or those of these groups or impacts)."""
+        kept = edits.choose(self.base, names)
+        return self.without(*(p.name for p in self.parameters if p.name not in kept))
+
+    def pinned(self, values: Mapping[str, Scalar] = _NOTHING, /, **named: Scalar) -> Self:
+        """With these parameters held at one value each; their declared domains stay as they are."""
+        pins = {**values, **named}
+        for name, value in pins.items():
+            edits.pin(self.base, name, value)
+        return replace(self, pins={**self.pins, **pins})
+
+    def pinned_as(self, name: str, text: str) -> Self:
+        """With a parameter held at the value that a text spells, as YAML or as its domain does."""
+        domain = edits.parameter(self.base, name).domain
+        return self.pinned({name: read_cell(text, domain)})
+
+    def with_engine(self, engine: EngineName) -> Self:
+        """The same space, answered by another engine."""
+        return replace(self, engine_name=engine)
+
+    def _changed(self, base: Model) -> Self:
+        return replace(self, base=base)
+
+    def _expression(self, text: str, name: str) -> Expr:
+        return parse(text, Span(Source(name, text), 1, 1), self._names)
+
+    @cached_property
+    def _names(self) -> Names:
+        symbols: dict[str, Expr] = {p.name: Ref(p.name) for p in self.parameters}
+        symbols |= {name: Const(value) for name, value in self.not_searched.items()}
+        symbols |= {
+            c.name: Unset(c.name) if isinstance(c.value, NoDefault) else Const(c.value)
+            for c in self.base.constants
+        }
+        symbols |= {d.name: d.expr for d in self.base.derived}
+        return Names(symbols, {p.name: p.domain for p in self.parameters})
+
+
+def read_kind(name: Kind | str) -> Kind:
+    """The kind of that name. Raises UsageError."""
+    try:
+        return Kind(name)
+    except ValueError:
+        raise UsageError(Fault(f"no kind is called `{name}`", hint=f"kinds are {', '.join(Kind)}")) from None

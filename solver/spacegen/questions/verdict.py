@@ -1,0 +1,176 @@
+"""What is wrong with a config: data first, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Rule
+from spacegen.language.scalars import write_scalar
+from spacegen.questions.conflict import Conflict, rule_lines
+from spacegen.questions.edits import shorten, words
+
+__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "listed"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKey:
+    """A key that is no parameter of the space."""
+
+    name: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideValue:
+    """A value that the space does not search; `type_fits` says that rules can be asked about it all the
+    same, `nearly` is a value of the domain that it misses by a rounding error."""
+
+    parameter: str
+    value: object
+    allowed: tuple[Scalar, ...]
+    type_fits: bool
+    nearly: Scalar = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule that is false for the config, and the values that make it so."""
+
+    rule: Rule
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a config; `completions` counts the solutions that agree with it, with its values
+    outside the domains taken as they are (None where a rule or a type already says no)."""
+
+    config: Mapping[str, object]
+    unknown: tuple[UnknownKey, ...] = ()
+    outside: tuple[OutsideValue, ...] = ()
+    broken: tuple[BrokenRule, ...] = ()
+    missing: tuple[str, ...] = ()
+    completions: int | None = None
+    conflict: Conflict | None = field(default=None, compare=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the config names every parameter."""
+        return not self.missing
+
+    @property
+    def valid(self) -> bool:
+        """Whether the config is a solution, or a part of one."""
+        return not (self.unknown or self.outside or self.broken) and self.completions != 0
+
+    def __bool__(self) -> bool:
+        return self.valid
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as plain data."""
+        found: dict[str, Any] = {"valid": self.valid, "complete": self.complete}
+        if self.completions is not None:
+            found["completions"] = self.completions
+        if self.missing:
+            found["free"] = list(self.missing)
+        if self.broken:
+            found["broken"] = [{**_rule(b.rule), "values": dict(b.values)} for b in self.broken]
+        if self.outside:
+            found["outside"] = [
+                {"parameter": o.parameter, "value": o.value, "allowed": list(o.allowed)} for o in self.outside
+            ]
+        if self.unknown:
+            found["unknown"] = [{"name": u.name, "hint": u.hint} for u in self.unknown]
+        if self.conflict is not None:
+            rules = [_rule(rule) for rule in self.conflict.rules]
+            found["conflict"] = {"rules": rules, "values": dict(self.conflict.values)}
+        return found
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one line."""
+        if not self.valid:
+            return f"invalid: {'; '.join(self._complaints())}"
+        if self.complete:
+            return "valid"
+        return f"valid so far: can be completed in {_ways(self.completions)}"
+
+    def _complaints(self) -> Iterator[str]:
+        if self.broken:
+            yield f"breaks {listed(f'`{b.rule.id}`' for b in self.broken)}"
+        for o in self.outside:
+            yield f"`{o.parameter}` = {shown(o.value)} is outside its domain"
+        for u in self.unknown:
+            yield f"`{u.name}` is no parameter"
+        if self.completions == 0 and not self.complete:
+            yield "cannot be completed"
+
+    def __str__(self) -> str:
+        if self.valid:
+            return "\n".join([self.headline, *self._free()])
+        return "\n".join(["invalid", *self._broken(), *self._outside(), *self._unknown(), *self._stuck()])
+
+    def _free(self) -> Iterator[str]:
+        if self.missing:
+            yield f"  free: {shorten(', '.join(self.missing))}"
+
+    def _broken(self) -> Iterator[str]:
+        for broken in self.broken:
+            yield from rule_lines(broken.rule)
+            yield f"    here: {assignments(broken.values)}"
+
+    def _outside(self) -> Iterator[str]:
+        for o in self.outside:
+            known = shorten(", ".join(map(words, o.allowed)))
+            yield f"  `{o.parameter}` = {shown(o.value)} is outside its domain: {known}"
+            if o.nearly is not None:
+                yield f"    hint: did you mean {words(o.nearly)}?"
+            if not o.type_fits:
+                yield "    it has the wrong type, so no rule about it was tried"
+
+    def _unknown(self) -> Iterator[str]:
+        for u in self.unknown:
+            yield f"  `{u.name}` is no parameter of this space"
+            if u.hint:
+                yield f"    hint: {u.hint}"
+
+    def _stuck(self) -> Iterator[str]:
+        if self.conflict is not None:
+            yield "  no values of the free parameters complete it: " + str(self.conflict).replace(
+                "\n", "\n  "
+            )
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    place = f"{rule.span.source.name}:{rule.span.line}" if rule.span else None
+    return {"rule": rule.id, "place": place, "text": rule.text, "because": rule.because}
+
+
+def assignments(values: Mapping[str, Scalar]) -> str:
+    """Names and values on one line."""
+    return ", ".join(f"{name} = {words(value)}" for name, value in values.items())
+
+
+def listed(items: Iterable[str], most: int = 8) -> str:
+    """The items with commas; past `most`, how many more there are."""
+    everything = list(items)
+    more = f" and {len(everything) - most} more" if len(everything) > most else ""
+    return ", ".join(everything[:most]) + more
+
+
+def shown(value: object) -> str:
+    """Any value of a config, briefly; strings that could be taken for other values are quoted."""
+    match value:
+        case str():
+            return shorten(write_scalar(value), 80)
+        case None | bool() | int() | float():
+            return words(value)
+        case _:
+            return f"a {'list' if isinstance(value, list) else 'mapping'}"
+
+
+def _ways(count: int | None) -> str:
+    return "1 way" if count == 1 else f"{count:,} ways"
