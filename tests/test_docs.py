@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A block that begins with the name of a file is that file.
+NAMED = re.compile(r"# ([\w-]+\.\w+)\n")
 # What a reader does once to get the project; the wheel check does the same from the sdist.
 INSTALLS = ("git clone ", "cd ", "pip install ")
 
@@ -49,15 +51,22 @@ def _examples(page: Path) -> Iterator[Example]:
 EXAMPLES = [example for page in PAGES for example in _examples(page)]
 
 
-def _of(language: str) -> list[Example]:
-    return [example for example in EXAMPLES if example.language == language]
+def _of(page: Path, language: str | None = None) -> list[Example]:
+    return [e for e in EXAMPLES if e.page == page and language in (None, e.language)]
+
+
+def _pages_with(language: str) -> list[Path]:
+    return [page for page in PAGES if _of(page, language)]
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Path:
-    """A folder as a reader has it: the spaces and packs, nothing else of the checkout."""
+def reader(page: Path, tmp_path: Path) -> Path:
+    """A folder as a reader of the page has it: spaces, packs, and the files that the page shows by name."""
     for folder in ("spaces", "rules"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    for example in _of(page):
+        if name := NAMED.match(example.text):
+            (tmp_path / name[1]).write_text(example.text, encoding="utf-8")
     return tmp_path
 
 
@@ -84,24 +93,26 @@ def _matches(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("example", _of("console"), ids=str)
-def test_a_command_prints_what_the_page_shows(example: Example, reader: Path) -> None:
-    for command, shown in example.commands:
-        command = command.split("  # ")[0].strip()
-        if command.startswith(INSTALLS):
-            continue
-        if command.startswith("make "):
-            subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, check=True, capture_output=True)
-            continue
-        printed = _run(command, reader)
-        assert not shown.strip() or _matches(shown, printed), f"$ {command}\n{printed}"
+@pytest.mark.parametrize("page", _pages_with("console"), ids=lambda page: page.name)
+def test_the_commands_of_a_page_print_what_it_shows(page: Path, reader: Path) -> None:
+    for example in _of(page, "console"):
+        for line, shown in example.commands:
+            command = line.split("  # ")[0].strip()
+            if command.startswith("make "):
+                # These make environments: that their targets exist is enough, the checks of CI run them.
+                subprocess.run(
+                    ["make", "-n", *command.split()[1:]], cwd=ROOT, check=True, capture_output=True
+                )
+            elif not command.startswith(INSTALLS):
+                printed = _run(command, reader)
+                assert not shown.strip() or _matches(shown, printed), f"{example}: $ {command}\n{printed}"
 
 
-@pytest.mark.parametrize("page", sorted({e.page for e in _of("python")}), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", _pages_with("python"), ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page: Path, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reader)
     names: dict[str, object] = {"__name__": "__main__"}
-    for example in (e for e in _of("python") if e.page == page):
+    for example in _of(page, "python"):
         program = "\n" * example.line + example.text
         exec(compile(program, str(page), "exec"), names)
 
