@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, on_space, one_of
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
 from spacegen.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-@on_space
+@spread
 def check(
     space: SpaceName,
     config: Annotated[

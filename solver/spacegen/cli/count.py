@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, on_space
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
 from spacegen.cli.output import print_json
 
 __all__ = ["count"]
 
 
-@on_space
+@spread
 def count(
     space: SpaceName, engine: EngineChoice = "auto", json: AsJson = False, *, selection: Selection
 ) -> int:
@@ -24,6 +24,6 @@ def count(
     if json:
         print_json({"count": found.solutions, "combinations": found.combinations, "share": found.share})
     else:
-        print(f"{found.solutions:,} solutions")
+        print(f"{found.solutions:,} {'solution' if found.solutions == 1 else 'solutions'}")
         print(f"{found.combinations:,} combinations, of which the rules keep {percent(found.share)}")
     return 0

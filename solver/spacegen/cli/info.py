@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spacegen.cli.options import AsJson, Selection, SpaceName, on_space
+from spacegen.cli.options import AsJson, Selection, SpaceName, spread
 from spacegen.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["info"]
 
 
-@on_space
+@spread
 def info(space: SpaceName, json: AsJson = False, *, selection: Selection) -> int:
     """List the parameters and rules of a space.
 

@@ -50,9 +50,12 @@ class _Command(TyperCommand):
         found: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if param.param_type_name == "argument":
-                found.setdefault("Arguments", []).append((str(param.metavar), str(param.help)))
-            elif record := param.get_help_record(ctx):
-                found.setdefault(getattr(param, "rich_help_panel", None) or "Options", []).append(record)
+                found.setdefault("Arguments", []).append(
+                    (str(param.metavar), str(getattr(param, "help", "")))
+                )
+            elif option := param.get_help_record(ctx):
+                panel = getattr(param, "rich_help_panel", None) or "Options"
+                found.setdefault(panel, []).append(option)
         return found
 
 

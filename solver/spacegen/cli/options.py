@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
-from spacegen.cli.output import say
+from spacegen.cli.output import destination, say
 
 if TYPE_CHECKING:
     from spacegen.api import Space
+    from spacegen.launch.writers import Format
+    from spacegen.solutions import Solutions
 
 __all__ = [
     "AsJson",
     "EngineChoice",
-    "OutputPath",
-    "RowFormat",
+    "Rows",
     "Selection",
     "SpaceName",
-    "With",
-    "on_space",
     "one_of",
+    "spread",
 ]
 
 _SPACE = "The space"
@@ -46,34 +47,6 @@ EngineChoice: TypeAlias = Annotated[
 ]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs.", rich_help_panel=_OUTPUT)
-]
-OutputPath: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write to a file, which appears whole or not at all.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-RowFormat: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        help="jsonl, json, csv or yaml; else the suffix of the file decides.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-With: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--with",
-        metavar="NAME,…",
-        help="Add columns: `rank`, or derived values.",
-        rich_help_panel=_OUTPUT,
-    ),
 ]
 
 
@@ -154,6 +127,67 @@ class Selection:
             say(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How rows are written, and where."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="jsonl, json, csv or yaml; else the suffix of the file decides.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to a file, which appears whole or not at all.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    with_: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="NAME,…",
+            help="Add columns: `rank`, or derived values.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+
+    @property
+    def form(self) -> Format:
+        """The named format, else that of the file's suffix, else JSON lines. Raises UsageError."""
+        from spacegen.errors import Fault, UsageError, did_you_mean
+        from spacegen.launch.writers import FORMATS
+
+        suffix = PurePath(self.output or "").suffix.lstrip(".").lower()
+        word = self.format or {"yml": "yaml", "ndjson": "jsonl"}.get(suffix, suffix) or "jsonl"
+        if word in FORMATS:
+            return word
+        named = f"no format is called `{word}`"
+        what = named if self.format else f"the suffix of `{self.output}` names no format"
+        hint = did_you_mean(word, FORMATS) or f"choose `--format` from {', '.join(FORMATS)}"
+        raise UsageError(Fault(what, hint=hint))
+
+    @property
+    def extra(self) -> list[str]:
+        """The columns that `--with` adds."""
+        return [name.strip() for name in (self.with_ or "").split(",") if name.strip()]
+
+    def write(self, parts: Iterable[Solutions], form: Format) -> None:
+        """Writes rows to the file or stdout. Raises OSError."""
+        from spacegen.launch.writers import text
+
+        with destination(self.output) as stream:
+            stream.writelines(text((part.table(self.extra) for part in parts), form))
+
+
 def _split(text: str, flag: str) -> tuple[str, str]:
     from spacegen.errors import Fault, UsageError
 
@@ -181,27 +215,32 @@ def one_of(word: str, known: Iterable[Any], flag: str) -> Any:
     return word
 
 
-def on_space(verb: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command the options of `Selection` in the place of its parameter `selection`."""
-    hints = get_type_hints(Selection, include_extras=True)
+def spread(verb: Callable[..., int]) -> Callable[..., int]:
+    """Puts the fields of a verb's dataclass parameters in their place, as options of its command."""
     signature = inspect.signature(verb, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.name != "selection"]
-    shared = [
-        inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None if f.default is MISSING else f.default,
-            annotation=hints[f.name],
-        )
-        for f in fields(Selection)
-    ]
+    groups: dict[str, Any] = {
+        p.name: p.annotation for p in signature.parameters.values() if is_dataclass(p.annotation)
+    }
+    own = [p for p in signature.parameters.values() if p.name not in groups]
+    shared = {name: _options(group) for name, group in groups.items()}
 
     @wraps(verb)
     def command(**values: Any) -> int:
-        selection = Selection(**{p.name: values.pop(p.name) for p in shared})
-        return verb(**values, selection=selection)
+        filled = {
+            name: groups[name](**{option.name: values.pop(option.name) for option in options})
+            for name, options in shared.items()
+        }
+        return verb(**values, **filled)
 
-    del command.__wrapped__
-    command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in [*own, *shared]}
+    parameters = [*own, *(option for options in shared.values() for option in options)]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
+
+
+def _options(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name]) for f in fields(group)
+    ]

@@ -6,22 +6,14 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, TextIO
-
-if TYPE_CHECKING:
-    from spacegen.launch.writers import Format
-    from spacegen.solutions import Solutions
+from typing import Any, TextIO
 
 __all__ = [
     "destination",
-    "extra_columns",
     "print_json",
     "print_table",
-    "row_format",
     "say",
     "watched",
-    "write_rows",
 ]
 
 
@@ -47,34 +39,6 @@ def destination(path: str | None) -> Iterator[TextIO]:
 
     with replacing(Path(path)) as stream:
         yield stream
-
-
-def row_format(name: str | None, path: str | None) -> Format:
-    """The format of that name, else the one of the file's suffix, else JSON lines. Raises UsageError."""
-    from spacegen.errors import Fault, UsageError, did_you_mean
-    from spacegen.launch.writers import FORMATS
-
-    suffix = PurePath(path or "").suffix.lstrip(".").lower()
-    word = name or {"yml": "yaml", "ndjson": "jsonl"}.get(suffix, suffix) or "jsonl"
-    if word in FORMATS:
-        return word
-    what = f"no format is called `{name}`" if name else f"the suffix of `{path}` names no format"
-    hint = did_you_mean(word, FORMATS) or f"choose `--format` from {', '.join(FORMATS)}"
-    raise UsageError(Fault(what, hint=hint))
-
-
-def extra_columns(names: str | None) -> list[str]:
-    """The names that `--with` lists."""
-    return [name.strip() for name in (names or "").split(",") if name.strip()]
-
-
-def write_rows(parts: Iterable[Solutions], path: str | None, form: Format, extra: str | None) -> None:
-    """Writes rows to a file or stdout, with the columns that `--with` adds."""
-    from spacegen.launch.writers import text
-
-    columns = extra_columns(extra)
-    with destination(path) as stream:
-        stream.writelines(text((part.table(columns) for part in parts), form))
 
 
 def watched(parts: Iterable[Any], total: int, *, quiet: bool) -> Iterator[Any]:

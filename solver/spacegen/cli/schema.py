@@ -7,7 +7,7 @@ __all__ = ["schema"]
 
 def schema() -> int:
     """Print the JSON Schema of the space language, for editors."""
-    from spacegen.language.schema import schema_text, space_schema
+    from spacegen.language import schema as language
 
-    print(schema_text(space_schema()), end="")
+    print(language.schema_text(language.schema()), end="")
     return 0

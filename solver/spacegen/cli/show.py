@@ -6,20 +6,19 @@ from typing import Annotated
 
 import typer
 
-from spacegen.cli.options import EngineChoice, RowFormat, Selection, SpaceName, With, on_space
-from spacegen.cli.output import extra_columns, print_json, row_format, write_rows
+from spacegen.cli.options import EngineChoice, Rows, Selection, SpaceName, spread
+from spacegen.cli.output import print_json
 
 __all__ = ["show"]
 
 
-@on_space
+@spread
 def show(
     space: SpaceName,
     rank: Annotated[str, typer.Argument(metavar="RANK", help="Its number, from 0.", show_default=False)],
     engine: EngineChoice = "auto",
-    format: RowFormat = None,
-    with_: With = None,
     *,
+    rows: Rows,
     selection: Selection,
 ) -> int:
     """Print the solution with a given rank.
@@ -33,9 +32,9 @@ def show(
     if not digits.isdecimal() or len(digits) > 4000:
         raise UsageError(f"`{rank}` is no rank: ranks are whole numbers from 0")
     solution = chosen.unranked([int(digits)])
-    if format is None:
-        fields = solution.table(extra_columns(with_))
+    if rows.format is None and rows.output is None:
+        fields = solution.table(rows.extra)
         print_json({field.name: field.gathered(lambda v: v)[0] for field in fields}, indent=2)
     else:
-        write_rows([solution], None, row_format(format, None), with_)
+        rows.write([solution], rows.form)
     return 0

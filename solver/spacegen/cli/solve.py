@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import (
-    EngineChoice,
-    OutputPath,
-    RowFormat,
-    Selection,
-    SpaceName,
-    With,
-    on_space,
-    one_of,
-)
-from spacegen.cli.output import row_format, say, watched, write_rows
+from spacegen.cli.options import EngineChoice, Rows, Selection, SpaceName, one_of, spread
+from spacegen.cli.output import say, watched
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -24,69 +16,65 @@ if TYPE_CHECKING:
 
 __all__ = ["solve"]
 
-_SEARCH = "The search"
+
+def _option(*flags: str, metavar: str | None = None, help: str) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel="The search")
 
 
-@on_space
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which solutions, and how many."""
+
+    count: Annotated[int | None, _option("--count", "-n", metavar="N", help="How many; 10 unless given.")] = (
+        None
+    )
+    method: Annotated[str, _option("--method", metavar="NAME", help="uniform, balanced, first or all.")] = (
+        "uniform"
+    )
+    seed: Annotated[int, _option("--seed", metavar="N", help="Of the random draws.")] = 0
+    shard: Annotated[str | None, _option("--shard", metavar="I/N", help="Only slice I of N, from 0.")] = None
+    replace: Annotated[bool, _option("--replace", help="Independent draws: repeats may occur.")] = False
+    no_rules: Annotated[bool, _option("--no-rules", help="Ignore every rule of the space.")] = False
+
+    def run(self, space: Space) -> Solutions | AllSolutions:
+        """The solutions that were asked for."""
+        from spacegen.api import METHODS
+
+        return space.solve(
+            self.count,
+            method=one_of(self.method, METHODS, "--method"),
+            seed=self.seed,
+            shard=None if self.shard is None else _slice(self.shard),
+            replace=self.replace,
+        )
+
+    @property
+    def asked(self) -> int | None:
+        """How many solutions were asked for; None for all."""
+        return 10 if self.count is None and self.method != "all" else self.count
+
+
+@spread
 def solve(
-    space: SpaceName,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "--count", "-n", metavar="N", help="How many (10 unless given).", rich_help_panel=_SEARCH
-        ),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method", metavar="NAME", help="uniform, balanced, first or all.", rich_help_panel=_SEARCH
-        ),
-    ] = "uniform",
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Of the random draws.", rich_help_panel=_SEARCH)
-    ] = 0,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", metavar="I/N", help="Only slice I of N, from 0.", rich_help_panel=_SEARCH),
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Independent draws: repeats may occur.", rich_help_panel=_SEARCH)
-    ] = False,
-    no_rules: Annotated[
-        bool, typer.Option("--no-rules", help="Ignore every rule of the space.", rich_help_panel=_SEARCH)
-    ] = False,
-    engine: EngineChoice = "auto",
-    format: RowFormat = None,
-    output: OutputPath = None,
-    with_: With = None,
-    *,
-    selection: Selection,
+    space: SpaceName, engine: EngineChoice = "auto", *, search: Search, rows: Rows, selection: Selection
 ) -> int:
     """Draw solutions of a space: launch configs that keep every rule.
 
     Draws are uniform and distinct. `balanced` weighs the off side of a switch like all its children together;
     `first` and `all` take solutions in canonical order.
     """
-    from spacegen.api import METHODS
-
-    form = row_format(format, output)
-    chosen = selection.load(space, engine=engine, rules=not no_rules)
+    form = rows.form
+    chosen = selection.load(space, engine=engine, rules=not search.no_rules)
     selection.say_engine(chosen)
-    found = chosen.solve(
-        count,
-        method=one_of(method, METHODS, "--method"),
-        seed=seed,
-        shard=None if shard is None else _slice(shard),
-        replace=replace,
-    )
+    found = search.run(chosen)
     if not len(found) and chosen.count() == 0:
         say(f"`{chosen.name}` has no solution")
         say(str(chosen.conflict()))
         return 1
-    write_rows(watched(found.parts(), len(found), quiet=selection.quiet), output, form, with_)
+    rows.write(watched(found.parts(), len(found), quiet=selection.quiet), form)
     if not selection.quiet:
-        _report(chosen, found, 10 if count is None and method != "all" else count)
-        if method == "uniform":
+        _report(chosen, found, search.asked)
+        if search.method == "uniform":
             _report_skew(chosen)
     return 0
 
@@ -103,7 +91,8 @@ def _slice(text: str) -> tuple[int, int]:
 def _report(space: Space, found: Solutions | AllSolutions, asked: int | None) -> None:
     total = space.count() if space.ranked else None
     of = f" of {total:,}" if total is not None else ""
-    say(f"{len(found):,}{of} solutions of `{space.name}` ({space.fingerprint}), engine {space.engine.name}")
+    noun = "solution" if (total or len(found)) == 1 else "solutions"
+    say(f"{len(found):,}{of} {noun} of `{space.name}` ({space.fingerprint}), engine {space.engine.name}")
     if found.note:
         say(f"note: {found.note}")
     if asked is not None and len(found) < asked:
