@@ -8,24 +8,19 @@ from typing import Final
 from spacegen.errors import SpaceError, did_you_mean
 from spacegen.language.bodyreader import At, BodyReader, Path, a_kind_of
 from spacegen.language.expr import (
-    AllDifferent,
     And,
-    Automaton,
     Compare,
     Const,
     Count,
-    Element,
     Expr,
     Not,
     Or,
     Product,
-    Scalar,
     Sum,
-    Table,
     Within,
     implies,
 )
-from spacegen.language.model import identity
+from spacegen.language.listings import all_different, automaton, element, table
 from spacegen.language.spell import body_of, rule_of
 from spacegen.language.sugar import SUGAR
 from spacegen.language.syntax import Names
@@ -106,10 +101,15 @@ def _odd(items: tuple[Expr, ...]) -> Expr:
 
 
 def _implication(reader: BodyReader, value: object) -> Expr:
-    if isinstance(value, list | tuple):
-        if len(value) != 2:
-            return reader.fault((), f"`implication` takes two conditions, not {len(value)}")
-        return implies(*(reader.expression(part, (i,), "bool") for i, part in enumerate(value)))
+    if not isinstance(value, dict):
+        listed = reader.items(value, (), "two conditions")
+        if listed is None or len(listed) != 2:
+            return (
+                MALFORMED
+                if listed is None
+                else reader.fault((), f"expected two conditions, found {len(listed)}")
+            )
+        return implies(*(reader.expression(part, (i,), "bool") for i, part in enumerate(listed)))
     parts = reader.parts(value, ["if", "then"])
     if parts is None:
         return MALFORMED
@@ -183,91 +183,6 @@ def _is_end(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _all_different(reader: BodyReader, value: object) -> Expr:
-    items = reader.expressions(value, (), least=2)
-    if reader.faults or not isinstance(value, list | tuple):
-        return MALFORMED
-    return reader.checked(AllDifferent(items), [(part, (i,)) for i, part in enumerate(value)])
-
-
-def _table(reader: BodyReader, value: object) -> Expr:
-    parts = reader.parts(value, [("expressions", "parameters"), ("rows", "values")])
-    if parts is None:
-        return MALFORMED
-    key = "parameters" if isinstance(value, dict) and "parameters" in value else "expressions"
-    items = reader.expressions(parts["expressions"], (key,))
-    name = "values" if isinstance(value, dict) and "values" in value else "rows"
-    rows = []
-    for i, row in enumerate(reader.items(parts["rows"], (name,), "a list of rows") or ()):
-        cells = reader.items(row, (name, i), "a row of values")
-        if cells is None:
-            continue
-        if len(cells) != len(items):
-            reader.fault((name, i), f"the row has {len(cells)} values for {len(items)} expressions")
-            continue
-        rows.append(tuple(reader.scalar(cell, (name, i, j)) for j, cell in enumerate(cells)))
-    if reader.faults:
-        return MALFORMED
-    listed = parts["expressions"]
-    assert isinstance(listed, list | tuple)
-    return reader.checked(Table(items, tuple(rows)), [(part, (key, i)) for i, part in enumerate(listed)])
-
-
-def _element(reader: BodyReader, value: object) -> Expr:
-    plain = isinstance(value, dict) and "values" in value
-    key = "values" if plain else "expressions"
-    parts = reader.parts(value, ["index", ("expressions", "values"), "target"])
-    if parts is None:
-        return MALFORMED
-    index = reader.expression(parts["index"], ("index",))
-    target = reader.expression(parts["target"], ("target",))
-    listed = reader.items(parts["expressions"], (key,), "a list") or ()
-    if not listed and not reader.faults:
-        reader.fault((key,), "`element` needs at least one item")
-    choices: tuple[Expr, ...]
-    if plain:
-        choices = tuple(Const(reader.scalar(part, (key, i))) for i, part in enumerate(listed))
-    else:
-        choices = tuple(reader.expression(part, (key, i)) for i, part in enumerate(listed))
-    operands: list[tuple[object, Path]] = [(part, (key, i)) for i, part in enumerate(listed)]
-    if reader.faults:
-        return MALFORMED
-    ends: list[tuple[object, Path]] = [(parts["index"], ("index",)), (parts["target"], ("target",))]
-    return reader.checked(Element(index, choices, target), [ends[0], *operands, ends[1]])
-
-
-def _automaton(reader: BodyReader, value: object) -> Expr:
-    parts = reader.parts(value, [("expressions", "parameters"), "start", "final", "transitions"])
-    if parts is None:
-        return MALFORMED
-    key = "parameters" if isinstance(value, dict) and "parameters" in value else "expressions"
-    items = reader.expressions(parts["expressions"], (key,))
-    start = reader.integer(parts["start"], ("start",), "a state")
-    final = parts["final"] if isinstance(parts["final"], list | tuple) else [parts["final"]]
-    finals = frozenset(reader.integer(state, ("final",), "a state") for state in final)
-    transitions = _transitions(reader, parts["transitions"])
-    listed = parts["expressions"]
-    if reader.faults or not isinstance(listed, list | tuple):
-        return MALFORMED
-    node = Automaton(items, start, finals, transitions)
-    return reader.checked(node, [(part, (key, i)) for i, part in enumerate(listed)])
-
-
-def _transitions(reader: BodyReader, value: object) -> tuple[tuple[int, Scalar, int], ...]:
-    found: dict[tuple[int, tuple[str, Scalar]], tuple[int, Scalar, int]] = {}
-    for i, arc in enumerate(reader.items(value, ("transitions",), "a list of transitions") or ()):
-        path: Path = ("transitions", i)
-        if not isinstance(arc, list | tuple) or len(arc) != 3:
-            reader.fault(path, f"expected a transition, found {a_kind_of(arc)}", "write `[0, value, 1]`")
-            continue
-        source = reader.integer(arc[0], (*path, 0), "a state")
-        label = reader.scalar(arc[1], (*path, 1))
-        if (source, identity(label)) in found:
-            reader.fault(path, f"two transitions leave state {source} on `{_flow(label)}`")
-        found[source, identity(label)] = (source, label, reader.integer(arc[2], (*path, 2), "a state"))
-    return tuple(found.values())
-
-
 _BODIES: Final[Mapping[str, Callable[[BodyReader, object], Expr]]] = {
     "require": _require,
     "forbid": _forbid,
@@ -278,12 +193,12 @@ _BODIES: Final[Mapping[str, Callable[[BodyReader, object], Expr]]] = {
     "exactly_one": _conditions(lambda items: Count(items, frozenset({1}))),
     "implication": _implication,
     "linear": _linear,
-    "all_different": _all_different,
-    "allowed_assignments": _table,
-    "forbidden_assignments": lambda reader, value: Not(_table(reader, value)),
-    "element": _element,
+    "all_different": all_different,
+    "allowed_assignments": table,
+    "forbidden_assignments": lambda reader, value: Not(table(reader, value)),
+    "element": element,
     **SUGAR,
-    "automaton": _automaton,
+    "automaton": automaton,
 }
 KEYWORDS: Final = tuple(_BODIES)
 """The rule bodies, in the order in which the documentation lists them."""

@@ -11,7 +11,7 @@ from spacegen.errors import Fault, SpaceError, did_you_mean
 from spacegen.language.expr import Const, Expr, Scalar
 from spacegen.language.syntax import Names, Want, parse
 from spacegen.language.translate import MALFORMED
-from spacegen.language.typecheck import mismatches, types_of, unwanted
+from spacegen.language.typecheck import Types, mismatches, types_of, unwanted
 from spacegen.language.unparse import literal
 from spacegen.source import Span
 
@@ -38,6 +38,10 @@ def a_kind_of(value: object) -> str:
             return "a list"
 
 
+def _types(value: bool | float) -> Types:
+    return types_of(Const(value), {})
+
+
 @dataclass(slots=True)
 class BodyReader:
     """Reads the body of one rule. Faults are collected; what is malformed becomes `MALFORMED` or nothing."""
@@ -61,13 +65,12 @@ class BodyReader:
                 except SpaceError as error:
                     self.faults.extend(error.faults)
                     return MALFORMED
-            case bool() | int() | float():
-                constant = Const(self.scalar(value, path))
-                problem = unwanted(types_of(constant, {}), want, literal(value))
-                return self.fault(path, *problem) if problem else constant
+            case bool() | int() | float() if unwanted(_types(value), want, "") is None:
+                return Const(self.scalar(value, path))
             case _:
                 noun = {"bool": "a condition", "number": "a number", "any": "an expression"}[want]
-                return self.fault(path, f"expected {noun}, found {a_kind_of(value)}")
+                hint = "join conditions with `and`" if want == "bool" and isinstance(value, list) else None
+                return self.fault(path, f"expected {noun}, found {a_kind_of(value)}", hint)
 
     def expressions(
         self, value: object, path: Path, want: Want = "any", *, least: int = 1
@@ -77,7 +80,7 @@ class BodyReader:
         if items is None:
             return ()
         if len(items) < least:
-            self.fault(path, f"`{self.keyword}` needs at least {least} {'item' if least == 1 else 'items'}")
+            self.fault(path, f"`{self.keyword}` needs at least {'one item' if least == 1 else 'two items'}")
         return tuple(self.expression(item, (*path, i), want) for i, item in enumerate(items))
 
     def items(self, value: object, path: Path, noun: str) -> Sequence[object] | None:
@@ -88,29 +91,30 @@ class BodyReader:
         return None
 
     def parts(
-        self, value: object, required: Iterable[str | tuple[str, str]], optional: Iterable[str] = ()
+        self, value: object, required: Iterable[str | tuple[str, str]], optional: Sequence[str] = ()
     ) -> Mapping[str, object] | None:
         """A mapping with these keys (a pair: two names for one key, stored under the first)."""
         pairs = [(key, key) if isinstance(key, str) else key for key in required]
-        spelled = ", ".join(f"{key}: ..." for key, _ in pairs)
+        example = ", ".join(f"{key}: ..." for key in [*(key for key, _ in pairs), *optional[:2]])
         if not isinstance(value, dict):
-            self.fault((), f"expected a mapping, found {a_kind_of(value)}", f"write `{{{spelled}}}`")
+            self.fault((), f"expected a mapping, found {a_kind_of(value)}", f"write `{{{example}}}`")
             return None
-        known = [*dict.fromkeys(name for pair in pairs for name in pair), *optional]
+        known = {name: pair[0] for pair in pairs for name in pair} | {key: key for key in optional}
         found: dict[str, object] = {}
         before = len(self.faults)
         for key, part in value.items():
             if key not in known:
-                hint = did_you_mean(str(key), known) or "the keys are " + ", ".join(f"`{k}`" for k in known)
+                listed = "the keys are " + ", ".join(f"`{name}`" for name in known)
+                hint = did_you_mean(str(key), known) or listed
                 self.fault((key,), f"unknown key `{key}` in `{self.keyword}`", hint)
-                continue
-            name = next((first for first, second in pairs if key == second), key)
-            if name in found:
-                self.fault((key,), f"`{key}` says the same as `{name}`", "keep one of them")
-            found[name] = part
-        for name, _ in pairs:
-            if name not in found:
-                self.fault((), f"`{self.keyword}` needs the key `{name}`", f"write `{{{spelled}}}`")
+            elif known[key] in found:
+                self.fault((key,), f"`{key}` is given already, under its other name", "keep one of the two")
+            else:
+                found[known[key]] = part
+        missing = [name for name, _ in pairs if name not in found]
+        if missing and len(self.faults) == before:
+            needed = " and ".join(f"`{name}`" for name in missing)
+            self.fault((), f"`{self.keyword}` needs {needed}", f"write `{{{example}}}`")
         return found if len(self.faults) == before else None
 
     def scalar(self, value: object, path: Path) -> Scalar:
