@@ -35,8 +35,8 @@ class Listed:
             return self.rows[rng.integers(0, len(self.rows), size)]
         ends = np.cumsum(self.weights)
         if self.weights.dtype.kind == "f":
-            places = ends.searchsorted(rng.random(size) * ends[-1], side="right")
-            return self.rows[np.minimum(places, len(ends) - 1).astype(np.intp)]
+            places: Any = ends.searchsorted(rng.random(size) * ends[-1], side="right")
+            return np.asarray(self.rows[np.minimum(places, len(ends) - 1)])
         return self.rows[ends.searchsorted(below(int(ends[-1]), size, rng), side="right")]
 
 
