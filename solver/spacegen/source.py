@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 __all__ = ["Source", "Span"]
+
+_WIDTH: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,20 @@ class Span:
 
     def excerpt(self) -> str:
         """The line with a caret under the column."""
-        text = self.source.line(self.line)
+        text, column = _window(self.source.line(self.line), self.column)
+        # Control characters would reach the terminal, and take other widths than one.
+        text = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
         number = str(self.line)
         # A tab keeps its width in the caret line, so that the caret stays below its character.
-        lead = "".join("\t" if c == "\t" else " " for c in text[: self.column - 1])
+        lead = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
         return f"{number} | {text}\n{' ' * len(number)} | {lead}^"
+
+
+def _window(text: str, column: int) -> tuple[str, int]:
+    """The part of a long line around a column, and the column in it."""
+    if len(text) <= _WIDTH:
+        return text, column
+    start = max(0, min(column - 1, len(text)) - _WIDTH // 2)
+    end = start + _WIDTH
+    lead = "..." if start else ""
+    return lead + text[start:end] + ("..." if end < len(text) else ""), column - start + len(lead)

@@ -84,7 +84,7 @@ class RuleReader:
     def take_id(self, id: str, span: Span) -> None:
         """Remember an id; a fault where another rule has it."""
         if not id.strip() or any(c.isspace() for c in id):
-            self.faults.append(Fault(f"the rule id {id!r} has spaces or is empty", span, "write `like-this`"))
+            self.faults.append(Fault(f"`{id}` cannot be the id of a rule", span, "write it `like-this`"))
         elif id in self.ids:
             hint = f"it is first used at {self.ids[id]}"
             self.faults.append(Fault(f"two rules have the id `{id}`", span, hint))

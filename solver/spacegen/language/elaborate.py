@@ -81,12 +81,13 @@ class _Elaboration:
     def model(self) -> Model:
         """The model; without meaning where faults were added."""
         base, overlays, packs = self.stack.base, self.stack.overlays, self.stack.packs
+        suspects: list[Fault] = []
         for file in (base, *overlays, *(pack.file for pack in packs)):
             self.symbols.lose(file.lost)
-            self.notes.extend(file.tree.notes)
+            suspects.extend(file.tree.suspects)
         self.read_target()
-        fixed = self.read_fixed()
         parameters = read_parameters(base, self.symbols, self.schema)
+        fixed = self.read_fixed()
         constants = read_constants(self.stack, self.settings, self.symbols)
         derived = read_derived(self.stack, self.symbols, self.schema, self.notes)
         parameters = bind_activity(base, parameters, self.symbols)
@@ -95,6 +96,8 @@ class _Elaboration:
         usage = [*constants.usage, *self.unknown_ids(parameters, {*reader.ids, *reader.unused})]
         if usage and not self.symbols.faults:
             raise UsageError(*usage)
+        if self.symbols.faults:
+            self.symbols.faults.extend(suspects)
         top = overlays[-1].document if overlays else base.document
         return Model(
             name=top.name or self.stack.stem,
@@ -105,7 +108,7 @@ class _Elaboration:
             fixed=MappingProxyType(fixed),
             target=self.target,
             description=top.description or base.document.description,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *(f"{s.span}: {s.message}; {s.hint}" for s in suspects)),
         )
 
     def read_target(self) -> None:

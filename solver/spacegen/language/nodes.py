@@ -48,13 +48,14 @@ _NOTHING: Final[dict[Any, Any]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The data of one file and where its parts stand. `faults` and `notes` were met while reading."""
+    """The data of one file and where its parts stand. `faults` were met while reading; `suspects` are
+    scalars that may not mean what their author thinks: faults only beside others."""
 
     source: Source
     data: Data
     root: _Place
     faults: tuple[Fault, ...] = ()
-    notes: tuple[str, ...] = ()
+    suspects: tuple[Fault, ...] = ()
 
     def at(self, path: Path = ()) -> Span:
         """Where a part starts; steps that the data lacks are skipped."""
@@ -89,7 +90,7 @@ def read_tree(source: Source) -> Tree:
         raise SpaceError(_syntax_fault(source, error)) from None
     except yaml.YAMLError as error:
         raise SpaceError(Fault(f"{source.name} is not YAML: {error}")) from None
-    return Tree(source, data, root, tuple(reader.faults), tuple(reader.notes))
+    return Tree(source, data, root, tuple(reader.faults), tuple(reader.suspects))
 
 
 def _unprintable(source: Source, found: re.Match[str]) -> Fault:
@@ -109,11 +110,22 @@ def _syntax_fault(source: Source, error: yaml.MarkedYAMLError) -> Fault:
     mark = error.problem_mark or error.context_mark
     span = Span(source, mark.line + 1, mark.column + 1) if mark else None
     problem = error.problem or "not YAML"
-    return Fault(_SYNTAX_WORDS.get(problem, problem), span, _syntax_hint(error, span))
+    if "found unexpected end of stream" in problem and error.context_mark:
+        # The end says nothing; the quote that was never closed does.
+        span = Span(source, error.context_mark.line + 1, error.context_mark.column + 1)
+        problem = "this quote is never closed"
+    message = _SYNTAX_WORDS.get(problem) or problem.replace("did not find expected", "expected")
+    return Fault(message, span, _syntax_hint(error, span))
 
 
 _STAR: Final = "a value that starts with `*` needs quotes"
 _SYNTAX_WORDS: Final = {
+    "did not find expected ',' or '}'": "expected `,` or `}` here",
+    "did not find expected ',' or ']'": "expected `,` or `]` here",
+    "did not find expected node content": "expected a value here",
+    "did not find expected key": "expected a key of the mapping above",
+    "did not find expected '-' indicator": "expected `-` and an item of the list above",
+    "found unknown escape character": "this is no escape of YAML",
     "mapping values are not allowed in this context": (
         "a colon and a space start a mapping inside a value here"
     ),
@@ -124,6 +136,8 @@ _SYNTAX_WORDS: Final = {
 def _syntax_hint(error: yaml.MarkedYAMLError, span: Span | None) -> str | None:
     problem, context = error.problem or "", error.context or ""
     char = span.source.line(span.line)[span.column - 1 :][:1] if span else ""
+    if "flow" in context and span and span.line > span.source.text.count("\n"):
+        return "is a closing bracket or brace missing?"
     if "flow" in context:
         return "inside { } and [ ], an expression with commas, brackets or braces needs quotes"
     if "mapping values" in problem:
@@ -132,8 +146,8 @@ def _syntax_hint(error: yaml.MarkedYAMLError, span: Span | None) -> str | None:
         return "indent with spaces, not tabs"
     if "cannot start any token" in problem:
         return "put the value in quotes"
-    if "quoted scalar" in context and "end of stream" in problem:
-        return "the closing quote is missing"
+    if "escape" in problem:
+        return "double the backslash, or use single quotes"
     if "block" in context:
         return "check the indentation: keys of one mapping start in one column"
     return None
@@ -153,7 +167,7 @@ class _Reader:
     source: Source
     parser: Any
     faults: list[Fault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    suspects: list[Fault] = field(default_factory=list)
     anchors: dict[str, _Anchor | None] = field(default_factory=dict)
     nodes: int = 0
     deepest: int = 0
@@ -238,10 +252,8 @@ class _Reader:
             self.faults.append(self.fault(event, error.message, error.hint))
             return text
         if (hint := hint_for_string(text)) is not None:
-            mark = event.start_mark
-            read = "a string" if isinstance(value, str) else f"the number {value}"
-            place = f"{self.source.name}:{mark.line + 1}:{mark.column + 1}"
-            self.notes.append(f"{place}: `{text}` is {read}; {hint}")
+            read = "a string, not a number" if isinstance(value, str) else f"the number {value}"
+            self.suspects.append(self.fault(event, f"`{text}` is {read}", hint))
         return value
 
     def sequence(self, event: Any, depth: int) -> tuple[Data, _Place]:

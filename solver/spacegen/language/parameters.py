@@ -27,7 +27,7 @@ def read_parameters(
     file: File[Space], symbols: Symbols, schema: Callable[[], TargetSchema | None]
 ) -> tuple[Parameter, ...]:
     """Declare the parameters of a space and give them domains and defaults, all but `active_when`."""
-    if not file.document.parameters and not file.lost and not file.torn:
+    if not file.document.parameters and not file.lost and not file.tree.faults:
         hint = "add at least one, such as `tp_size: [1, 2, 4, 8]`"
         symbols.faults.append(Fault("the space has no parameters", file.at_key("parameters"), hint))
     return tuple(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from spacegen.language.document import BODIES, Overlay, Pack, RuleEntry, Space
 
-__all__ = ["pack_schema", "schema_text", "space_schema"]
+__all__ = ["schema", "schema_text"]
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -30,8 +30,11 @@ def _of(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
     return schema, parts
 
 
-def space_schema() -> dict[str, Any]:
-    """The schema of a space file: a space, or an overlay where it has `extends`."""
+def schema(of: Literal["space", "pack"] = "space") -> dict[str, Any]:
+    """The schema of a space file (a space, or an overlay where it has `extends`) or of a rule pack."""
+    if of == "pack":
+        pack, parts = _of(Pack)
+        return {"$schema": _DIALECT, **pack, "title": "spacegen rule pack", "$defs": parts}
     space, parts = _of(Space)
     overlay, more = _of(Overlay)
     return {
@@ -42,12 +45,6 @@ def space_schema() -> dict[str, Any]:
         "else": space,
         "$defs": parts | more,
     }
-
-
-def pack_schema() -> dict[str, Any]:
-    """The schema of a rule pack."""
-    pack, parts = _of(Pack)
-    return {"$schema": _DIALECT, **pack, "title": "spacegen rule pack", "$defs": parts}
 
 
 def schema_text(schema: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from spacegen.language.document import (
     TargetEntry,
 )
 from spacegen.language.nodes import Data, Path, Tree
-from spacegen.language.scalars import write_scalar
+from spacegen.language.scalars import hint_for_string, write_scalar
 from spacegen.source import Span
 
 __all__ = ["File", "described", "validate"]
@@ -38,6 +38,11 @@ _PARTS: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
     "derived": (Quantity,),
     "rules": (RuleEntry,),
     "target": (TargetEntry,),
+}
+_MISPLACED: Final[Mapping[Path, str]] = {
+    ("parameters",): "a space that extends another narrows it: use `pin` and `restrict`",
+    ("pin",): "only a space that `extends` another pins: shorten the domain instead",
+    ("restrict",): "only a space that `extends` another restricts: shorten the domain instead",
 }
 _EXPECTED: Final = {
     "string_type": "a string",
@@ -191,7 +196,9 @@ class _Problem:
             return f"did you mean `{self.meant}`?"
         if not self.key.replace("_", "").isalnum() and self.input is None:
             return "inside { }, an expression with commas or brackets needs quotes"
-        return "known keys: " + ", ".join(self.known)
+        if (hint := _MISPLACED.get(self.path)) is not None:
+            return hint
+        return "known keys: " + ", ".join(f"`{key}`" for key in self.known)
 
     def _choice(self) -> Fault:
         allowed = self.context["expected"].replace("'", "`").replace(" or ", ", ")
@@ -199,6 +206,8 @@ class _Problem:
         hint = did_you_mean(str(self.input), words)
         if self.path == ("spacegen",):
             hint = "this is the version of the language, not of the server"
+            if self.input == "1":
+                hint = "write it without quotes"
         one_of = "must be" if len(words) == 1 else "must be one of"
         listed = words[0] if self.path == ("spacegen",) else ", ".join(f"`{w}`" for w in words)
         message = f"{self._named(self.path)} {one_of} {listed}, not {described(self.input)}"
@@ -214,6 +223,10 @@ class _Problem:
                 "a list or a mapping",
                 f"a single value still needs a list: [{_text(self.input)}]",
             )
+        if self.path[:1] == ("restrict",) and self.type == "list_type":
+            hint = "for a single value, use `pin`"
+        if self.type == "number" and isinstance(self.input, str):
+            hint = hint_for_string(self.input)
         if self.type == "string_type" and not isinstance(self.input, list | dict | None):
             hint = f'put it in quotes: "{_text(self.input)}"'
         message = f"{self._named(self.path)} must be {expected}, not {described(self.input)}"
