@@ -142,3 +142,15 @@ def test_a_target_of_make_that_a_page_names_exists(page: Path) -> None:
 def test_the_pages_are_reached_from_the_readme() -> None:
     reached = {(ROOT / link).resolve() for link in _links(ROOT / "README.md")}
     assert {page for page in PAGES if page.parent.name == "docs"} <= reached
+
+
+def test_the_map_shows_every_module_and_no_other() -> None:
+    package = ROOT / "solver" / "spacegen"
+    files = [path.relative_to(package) for path in package.rglob("*.py") if not path.name.startswith("__")]
+    modules = {"/".join(path.with_suffix("").parts[-2:]) for path in files}
+    shown = set(
+        re.findall(r"`([a-z]+(?:/[a-z]+)?)`", (ROOT / "docs" / "structure.md").read_text(encoding="utf-8"))
+    )
+    assert {m for m in modules if "/" in m} - shown == set()
+    rooms = {path.name for path in package.rglob("*") if path.is_dir()}
+    assert {s for s in shown if s.split("/")[0] in rooms and "/" in s} - modules <= {"engines/cpsat"}
