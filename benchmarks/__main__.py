@@ -111,7 +111,8 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]:
 def main() -> int:
     """Print the tables; with `--strict` the exit code is 1 where a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("problem", nargs="*", choices=(*PROBLEMS, *PUBLISHED), help="default: four of them")
+    names = sorted({*PROBLEMS, *PUBLISHED})
+    parser.add_argument("--problem", action="append", choices=names, help="one of the spaces; default: four")
     parser.add_argument("--limit", type=float, default=20, help="seconds after which a tool is stopped")
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median is shown")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
