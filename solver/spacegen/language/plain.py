@@ -58,7 +58,7 @@ def plain(expr: Expr) -> Expr:
         case Within(item, intervals):
             # What is added to 0 is a number, so that a bool may be ordered too.
             number = item if isinstance(item, Sum | Product) else Sum((item, Const(0)))
-            return Or(tuple(And(tuple(_bounds(number, *ends))) for ends in intervals))
+            return _any(_all(_bounds(number, *ends)) for ends in intervals)
         case Count(items, allowed):
             return _count(items, allowed)
         case AllDifferent():
@@ -98,11 +98,8 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 def _table(items: tuple[Expr, ...], rows: Iterable[tuple[Scalar, ...]]) -> Expr:
-    met = Or(
-        tuple(
-            And(tuple(Compare("==", item, Const(cell)) for item, cell in zip(items, row, strict=True)))
-            for row in rows
-        )
+    met = _any(
+        _all(Compare("==", item, Const(cell)) for item, cell in zip(items, row, strict=True)) for row in rows
     )
     if all(isinstance(item, Ref | Const) for item in items):
         return met
