@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from spacegen.engines.relation import normalise
 from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Model
-from spacegen.questions.check import check
+from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict, find_conflict
 from spacegen.questions.counting import Count, count
 from spacegen.questions.definition import Definition, read_kind
@@ -186,6 +186,11 @@ class Space(Definition):
     def check(self, config: Mapping[str, object]) -> Verdict:
         """What is wrong with a config; a parameter that it does not name is free."""
         return check(self.model, config, self._compile, engine=lambda: self.engine, settled=self.not_searched)
+
+    def check_all(self, configs: Iterable[Mapping[str, object]]) -> Iterator[Verdict]:
+        """The verdict on each config; many complete ones are tried together, which is faster."""
+        settled = self.not_searched
+        return check_all(self.model, configs, self._compile, engine=lambda: self.engine, settled=settled)
 
     def _compile(self, model: Model) -> Engine:
         return compile_model(model, self.engine_name)

@@ -73,6 +73,11 @@ class Solutions(Sequence[Config]):
             *(Field(name, (value,), zeros) for name, value in self._model.fixed.items()),
         )
 
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self._block)
+
     def __len__(self) -> int:
         return len(self._block)
 
@@ -192,7 +197,7 @@ def _evaluated(model: Model, block: Block, derived: Derived) -> Column:
 class AllSolutions(Sequence[Config]):
     """All solutions of a space, or a slice of them, in canonical order: made as they are asked for.
 
-    Slices stay lazy. `count()` is exact where `len` overflows.
+    Slices stay lazy. `count()` is exact where `len` overflows (past 2^63).
     """
 
     note: str | None = None
@@ -208,7 +213,12 @@ class AllSolutions(Sequence[Config]):
 
     def count(self, value: object = ...) -> int:
         """How many solutions these are; with a value, how many are equal to it."""
-        return range_length(self.ranks) if value is ... else int(value in self)
+        return self.size if value is ... else int(value in self)
+
+    @property
+    def size(self) -> int:
+        """How many solutions these are, where `len` would overflow too."""
+        return range_length(self.ranks)
 
     def __len__(self) -> int:
         return len(self.ranks)
@@ -258,4 +268,4 @@ class AllSolutions(Sequence[Config]):
         return Solutions(self._engine, Block.concatenate(self._engine.model, blocks))
 
     def __repr__(self) -> str:
-        return f"<all {self.count():,} solutions of `{self._engine.model.name}`>"
+        return f"<{self.size:,} solutions of `{self._engine.model.name}`>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,30 +86,28 @@ def _source(name: str) -> Any:
 
 
 def _judge(space: Space, batch: Batch, *, brief: bool, json: bool) -> int:
-    status = 0
-    for label, verdict in _verdicts(space, batch):
-        if verdict is None:
-            status = 2
-            continue
-        if json:
-            print_json({"config": label, **verdict.as_dict()})
-        else:
-            print(f"{label}: {verdict.headline if brief else verdict}")
-        if not verdict.valid:
-            status = max(status, 1)
-    return status
-
-
-def _verdicts(space: Space, batch: Batch) -> Iterator[tuple[str, Verdict | None]]:
     from spacegen.errors import EngineError, Fault
 
+    status = 0
+    configs = [entry.config for entry in batch.entries if not isinstance(entry.config, Fault)]
+    verdicts = space.check_all(configs)
     for entry in batch.entries:
         if isinstance(entry.config, Fault):
             say(f"error: {entry.config}")
-            yield entry.label, None
+            status = 2
             continue
         try:
-            yield entry.label, space.check(entry.config)
+            verdict = next(verdicts)
         except EngineError as error:
             say(f"error: {entry.label}: {error}")
-            yield entry.label, None
+            return 2
+        _print(entry.label, verdict, brief=brief, json=json)
+        status = max(status, 0 if verdict.valid else 1)
+    return status
+
+
+def _print(label: str, verdict: Verdict, *, brief: bool, json: bool) -> None:
+    if json:
+        print_json({"config": label, **verdict.as_dict()})
+    else:
+        print(f"{label}: {verdict.headline if brief else verdict}")

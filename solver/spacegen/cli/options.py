@@ -68,7 +68,9 @@ class Selection:
         list[str] | None,
         _many("--only", "PARAM|GROUP", "Drop all others; an impact works too."),
     ] = None
-    where: Annotated[list[str] | None, _many("--where", "EXPR", "Add a rule.")] = None
+    where: Annotated[
+        list[str] | None, _many("--where", "EXPR", "Keep the solutions for which this is true.")
+    ] = None
     with_kind: Annotated[
         list[str] | None, _many("--with-kind", "KIND", "Take rules of this kind too, such as heuristic.")
     ] = None

@@ -67,11 +67,11 @@ def solve(
     chosen = selection.load(space, engine=engine, rules=not search.no_rules)
     selection.say_engine(chosen)
     found = search.run(chosen)
-    if not len(found) and chosen.count() == 0:
+    if not found.size and chosen.count() == 0:
         say(f"`{chosen.name}` has no solution")
         say(str(chosen.conflict()))
         return 1
-    rows.write(watched(found.parts(), len(found), quiet=selection.quiet), form)
+    rows.write(watched(found.parts(), found.size, quiet=selection.quiet), form)
     if not selection.quiet:
         _report(chosen, found, search.asked)
         if search.method == "uniform":
@@ -91,11 +91,11 @@ def _slice(text: str) -> tuple[int, int]:
 def _report(space: Space, found: Solutions | AllSolutions, asked: int | None) -> None:
     total = space.count() if space.ranked else None
     of = f" of {total:,}" if total is not None else ""
-    noun = "solution" if (total or len(found)) == 1 else "solutions"
-    say(f"{len(found):,}{of} {noun} of `{space.name}` ({space.fingerprint}), engine {space.engine.name}")
+    noun = "solution" if (total or found.size) == 1 else "solutions"
+    say(f"{found.size:,}{of} {noun} of `{space.name}` ({space.fingerprint}), engine {space.engine.name}")
     if found.note:
         say(f"note: {found.note}")
-    if asked is not None and len(found) < asked:
+    if asked is not None and found.size < asked:
         say(f"note: {asked:,} were asked for, and there are no more")
 
 

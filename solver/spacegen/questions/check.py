@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
-from typing import TypeAlias, TypeGuard
+from typing import Final, TypeAlias, TypeGuard
 
 from spacegen.engines.protocol import Engine
-from spacegen.errors import did_you_mean
+from spacegen.engines.verdict import accepts
+from spacegen.errors import TooWideError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, identity
 from spacegen.questions.conflict import find_conflict
+from spacegen.questions.encode import encode_all
 from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
-__all__ = ["check", "is_scalar"]
+__all__ = ["check", "check_all", "is_scalar"]
 
 Compile: TypeAlias = Callable[[Model], Engine]
 
-_NEAR = 1e-9
+_NEAR: Final = 1e-9
+_BATCH: Final = 4096
 
 
 def is_scalar(value: object) -> TypeGuard[Scalar]:
@@ -63,6 +67,34 @@ def check(
     if verdict.complete:
         return replace(verdict, completions=1)
     return _completed(verdict, _stretched(model, outside), values, compile_model, None if outside else engine)
+
+
+def check_all(
+    model: Model,
+    configs: Iterable[Mapping[str, object]],
+    compile_model: Compile,
+    *,
+    engine: Callable[[], Engine] | None = None,
+    settled: Mapping[str, Scalar] = MappingProxyType({}),
+) -> Iterator[Verdict]:
+    """The verdict on each config, in order; the complete ones are first tried together."""
+    everything = iter(configs)
+    while batch := list(islice(everything, _BATCH)):
+        valid = _solutions_among(model, batch) if len(batch) > 1 else set()
+        for place, config in enumerate(batch):
+            if place in valid:
+                yield Verdict(MappingProxyType(dict(config)), completions=1)
+            else:
+                yield check(model, config, compile_model, engine=engine, settled=settled)
+
+
+def _solutions_among(model: Model, configs: Sequence[Mapping[str, object]]) -> set[int]:
+    places, block = encode_all(model, configs)
+    try:
+        verdicts = accepts(model, block)
+    except TooWideError:
+        return set()
+    return {place for place, good in zip(places, verdicts.tolist(), strict=True) if good}
 
 
 def _completed(

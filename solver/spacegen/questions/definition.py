@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from spacegen.engines.plan import EngineName
 from spacegen.errors import Fault, UsageError
-from spacegen.language.expr import Const, Expr, Ref, Scalar, Unset
+from spacegen.language.expr import Const, Expr, IsTrue, Ref, Scalar, Unset
 from spacegen.language.model import NO_DEFAULT, Domain, Kind, Model, NoDefault, Parameter, Rule
 from spacegen.language.syntax import Names, parse
 from spacegen.questions import edits
@@ -125,10 +125,10 @@ class Definition:
         return self._changed(edits.with_rule(self.base, rule))
 
     def where(self, expression: str) -> Self:
-        """Only the solutions for which the expression is not false."""
+        """Only the solutions for which the expression is true: unlike in a rule, unknown is no."""
         number = 1 + sum(rule.id.startswith("where-") for rule in self.rules)
         condition = self._expression(expression, "--where")
-        rule = Rule(f"where-{number}", condition, expression, "it was asked for")
+        rule = Rule(f"where-{number}", IsTrue(condition), expression, "it was asked for")
         return self._changed(edits.with_rule(self.base, rule))
 
     def without_rules(self, ids: Iterable[str] | None = None) -> Self:
