@@ -70,6 +70,7 @@ def test_an_empty_space_has_no_rows_and_says_so() -> None:
     engine = JoinTree(space(parameter("a", 1, 2), rules=[le("a", 0)]))
     assert engine.count() == 0
     assert list(engine.enumerate()) == []
+    assert len(engine.unrank(np.empty(0, np.int64))) == 0
     assert engine.marginals() == ((0, 0),)
     assert len(engine.sample(5, np.random.default_rng(0)).block) == 0
     with pytest.raises(EmptySpaceError):

@@ -134,8 +134,12 @@ class JoinTree:
     def unrank(self, ranks: NDArray[Any]) -> Block:
         total = self.count()
         ranks = np.asarray(ranks)
-        if len(ranks) and not (ranks.min() >= 0 and ranks.max() < total):
+        if not len(ranks):
+            return self._no_rows()
+        if not (ranks.min() >= 0 and ranks.max() < total):
             raise IndexError(f"ranks run from 0 to {total - 1}")
+        if not total:
+            return self._no_rows()
         ranks = ranks.astype(np.int64 if total < _INT64 else np.object_)
         digits: list[NDArray[Any]] = []
         for group in reversed(self._ranked):
