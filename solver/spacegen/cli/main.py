@@ -141,13 +141,13 @@ def _answer(arguments: Sequence[str] | None) -> int:
     # Click's base of all usage errors, which Typer carries under no name of its own in every release.
     usage_error: Any = typer.BadParameter.__mro__[2]
     try:
-        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        given = None if arguments is None else list(arguments)
+        status = app(args=given, prog_name="spacegen", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except SpacegenError as error:
         return _failed(str(error))
     except usage_error as error:
-        error.show()
-        return int(error.exit_code)
+        return _failed(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except MemoryError:
@@ -156,6 +156,14 @@ def _answer(arguments: Sequence[str] | None) -> int:
         return _failed("this is nested too deeply")
     except UnicodeError as error:
         return _failed(f"a text cannot be written: {error}")
+
+
+def _usage(error: Any) -> str:
+    """A usage error in the words of this project."""
+    message = error.format_message().rstrip(".")
+    verb = getattr(getattr(error, "ctx", None), "info_name", None)
+    command = f"spacegen {verb}" if verb in VERBS else "spacegen"
+    return f"{message[:1].lower()}{message[1:]}\nhint: see `{command} --help`"
 
 
 def _failed(message: str) -> int:

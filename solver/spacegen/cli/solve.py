@@ -63,20 +63,29 @@ def solve(
     Draws are uniform and distinct. `balanced` weighs the off side of a switch like all its children together;
     `first` and `all` take solutions in canonical order.
     """
+    from spacegen.errors import EmptySpaceError
+
     form = rows.form
     chosen = selection.load(space, engine=engine, rules=not search.no_rules)
     selection.say_engine(chosen)
-    found = search.run(chosen)
+    try:
+        found = search.run(chosen)
+    except EmptySpaceError:
+        return _no_solution(chosen)
     if not found.size and chosen.count() == 0:
-        say(f"`{chosen.name}` has no solution")
-        say(str(chosen.conflict()))
-        return 1
+        return _no_solution(chosen)
     rows.write(watched(found.parts(), found.size, quiet=selection.quiet), form)
     if not selection.quiet:
         _report(chosen, found, search.asked)
         if search.method == "uniform":
             _report_skew(chosen)
     return 0
+
+
+def _no_solution(space: Space) -> int:
+    say(f"`{space.name}` has no solution")
+    say(str(space.conflict()))
+    return 1
 
 
 def _slice(text: str) -> tuple[int, int]:
@@ -110,4 +119,5 @@ def _report_skew(space: Space) -> None:
     from spacegen.questions.verdict import listed
 
     say(f"lopsided: {listed(f'{f.parameter} = {words(f.value)} in {percent(f.share)}' for f in skewed)}")
-    say("hint: `--method balanced` gives the sides of a switch about equal weight")
+    if any(f.share < 1 for f in skewed):
+        say("hint: `--method balanced` gives the sides of a switch about equal weight")

@@ -43,7 +43,7 @@ class Summary:
 
     def lopsided(self) -> tuple[Frequency, ...]:
         """The values that over 95 % of the solutions have, and where there is none, those that under 0.5 %
-        have; only of parameters with several values. What all or none have comes last."""
+        have; only of parameters with several values. Values that no solution has are left out, those that all have come last."""
         return tuple(
             f for name, values in self.values.items() if len(values) > 1 for f in self._lopsided(name)
         )
@@ -51,7 +51,7 @@ class Summary:
     def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
         shares = self.frequencies(parameter) if self.total else ()
         often = tuple(f for f in shares if f.share > OFTEN)
-        return often or tuple(f for f in shares if f.share < SELDOM)
+        return often or tuple(f for f in shares if 0 < f.share < SELDOM)
 
     def __str__(self) -> str:
         noun = "solution" if self.total == 1 else "solutions"

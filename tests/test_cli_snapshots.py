@@ -1,0 +1,116 @@
+"""Whole outputs of the command line, kept as files; `SPACEGEN_SNAPSHOTS=write` renews them."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from spacegen.cli.main import main
+
+CASES = Path(__file__).parent / "cases" / "cli"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+COMMANDS = {
+    "count": "count server.yaml",
+    "count-json": "count server.yaml --json",
+    "count-cpsat": "count server.yaml --engine cpsat --where 'tp_size == 1 and memory is null'",
+    "count-empty": "count empty.yaml",
+    "count-narrowed": "count server.yaml --set gpus=2 --pin memory=0.8 --drop graphs --without-kind heuristic",
+    "count-where": "count server.yaml --where 'memory > 0.8'",
+    "count-without-rule": "count server.yaml --without-rule gpus-available",
+    "solve": "solve server.yaml -n 3",
+    "solve-json": "solve server.yaml -n 2 --format json --with rank,left --quiet",
+    "solve-csv": "solve server.yaml -n 3 --format csv --method first -q",
+    "solve-yaml": "solve server.yaml -n 2 --format yaml --only parallelism --only memory -q",
+    "solve-balanced": "solve server.yaml -n 2 --method balanced --seed 7",
+    "solve-all": "solve server.yaml --method all --pin backend=fa,fi --only tp_size --only backend",
+    "solve-more-than-exist": "solve server.yaml -n 100 --only dp_size --where 'dp_size > 1'",
+    "solve-shard": "solve server.yaml --shard 2/3 -n 2 --with rank",
+    "solve-lopsided": "solve server.yaml -n 1 --where 'tp_size == 1 or dp_size == 4 and memory is null and backend == "triton"'",
+    "solve-empty": "solve empty.yaml",
+    "solve-empty-json": "solve empty.yaml --replace --format json",
+    "solve-no-rules": "solve empty.yaml --no-rules -n 2",
+    "solve-note": "solve server.yaml -n 1 --drop chunk",
+    "show": "show server.yaml 5",
+    "show-csv": "show server.yaml 5 --format csv --with used,rank",
+    "show-past-the-end": "show server.yaml 1,000,000",
+    "show-no-rank": "show server.yaml -- -1",
+    "info": "info server.yaml",
+    "info-json": "info server.yaml --json",
+    "info-pinned": "info server.yaml --pin tp_size=4 --drop dp_size --without-rule small-chunk",
+    "check-good": "check server.yaml good.json",
+    "check-good-json": "check server.yaml good.json --json",
+    "check-broken": "check server.yaml broken.json",
+    "check-broken-json": "check server.yaml broken.json --json",
+    "check-outside": "check server.yaml outside.yaml",
+    "check-partial": "check server.yaml partial.json",
+    "check-stuck": "check empty.yaml stuck.json --without-rule c-below-a",
+    "check-stuck-json": "check empty.yaml stuck.json --json --without-rule c-below-a",
+    "check-csv": "check server.yaml rows.csv",
+    "check-jsonl": "check server.yaml lines.jsonl",
+    "check-jsonl-json": "check server.yaml lines.jsonl --json",
+    "check-yaml-list": "check server.yaml list.yaml",
+    "check-several": "check server.yaml good.json broken.json missing.json bad.yaml",
+    "check-stdin": "check server.yaml - < list.yaml",
+    "check-stdin-csv": "check server.yaml - < rows.csv",
+    "check-stdin-jsonl": "check server.yaml - --format jsonl < lines.jsonl",
+    "wrong-verb": "slove server.yaml",
+    "wrong-space": "count sglang-throughput-1O",
+    "wrong-path": "count ./servr.yaml",
+    "wrong-option": "count server.yaml --jsn",
+    "wrong-engine": "count server.yaml --engine joint-tree",
+    "wrong-method": "solve server.yaml --method balance",
+    "wrong-format": "solve server.yaml --format xml",
+    "wrong-suffix": "solve server.yaml -o configs.txt",
+    "wrong-shard": "solve server.yaml --shard 3/3",
+    "wrong-shard-text": "solve server.yaml --shard three",
+    "wrong-balanced-shard": "solve server.yaml --shard 0/3 --method balanced",
+    "wrong-count": "solve server.yaml -n -1",
+    "wrong-with": "solve server.yaml --with ussed",
+    "wrong-pin": "count server.yaml --pin tpsize=2",
+    "wrong-pin-value": "count server.yaml --pin tp_size=3",
+    "wrong-pin-text": "count server.yaml --pin tp_size",
+    "wrong-set": "count server.yaml --set gpu=2",
+    "wrong-drop": "count server.yaml --drop parallel",
+    "wrong-where": "count server.yaml --where 'tp_size >> 2'",
+    "wrong-where-name": "count server.yaml --where 'tp_sise > 2'",
+    "wrong-kind": "count server.yaml --with-kind heuristics",
+    "wrong-rule": "count server.yaml --without-rule gpus",
+    "wrong-check-format": "check server.yaml good.json --format xml",
+    "no-config": "check server.yaml",
+}
+
+
+def transcript(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The command and all that it says."""
+    monkeypatch.chdir(CASES)
+    words, _, stdin = COMMANDS[name].partition(" < ")
+    if stdin:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((CASES / stdin).read_bytes())))
+    status = main(shlex.split(words))
+    said = capsys.readouterr()
+    parts = {"stdout": said.out, "stderr": said.err}
+    shown = "".join(f"--- {stream}\n{text}" for stream, text in parts.items() if text)
+    return f"$ spacegen {COMMANDS[name]}\n{shown}--- exit {status}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_it_said(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    said = transcript(name, capsys, monkeypatch)
+    path = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("SPACEGEN_SNAPSHOTS") == "write":
+        path.write_text(said, encoding="utf-8")
+    assert said == path.read_text(encoding="utf-8")
+
+
+def test_every_snapshot_has_its_command() -> None:
+    assert {path.stem for path in SNAPSHOTS.glob("*.txt")} == COMMANDS.keys()
