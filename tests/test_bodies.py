@@ -50,7 +50,13 @@ CASES = (Path(__file__).parent / "cases" / "bodies.txt").read_text(encoding="utf
 def read(text: str) -> Expr:
     tree = read_tree(Source("space.yaml", text))
     [(keyword, value)] = tree.data.items()
-    return condition(keyword, value, lambda path: tree.at((keyword, *path)), NAMES)
+    return condition(
+        keyword,
+        value,
+        lambda path: tree.at((keyword, *path)),
+        NAMES,
+        at_key=lambda path: tree.at_key((keyword, *path)),
+    )
 
 
 def report(text: str) -> str:

@@ -32,13 +32,13 @@ __all__ = ["KEYWORDS", "body_of", "condition", "rule_of", "text_of"]
 _SHOWN_ITEMS: Final = 12
 
 
-def condition(keyword: str, value: object, at: At, names: Names) -> Expr:
+def condition(keyword: str, value: object, at: At, names: Names, *, at_key: At | None = None) -> Expr:
     """The condition that a rule body stands for; it must not be false.
 
     `keyword` is one of `KEYWORDS`, `value` the plain data below it; `at` gives the place of a part of
-    `value` by its path. Raises SpaceError with everything that is wrong.
+    `value` by its path, `at_key` that of the key which names it. Raises SpaceError with all faults.
     """
-    reader = BodyReader(keyword, at, names)
+    reader = BodyReader(keyword, at, names, at_key or at)
     expr = _BODIES[keyword](reader, value)
     if reader.faults:
         raise SpaceError(*reader.faults)
@@ -80,7 +80,7 @@ def _require(reader: BodyReader, value: object) -> Expr:
 def _equality(reader: BodyReader, name: str, value: object) -> Expr:
     symbols = reader.names.symbols
     if name not in symbols:
-        return reader.fault((name,), f"unknown name `{name}`", did_you_mean(str(name), symbols))
+        return reader.key_fault((name,), f"unknown name `{name}`", did_you_mean(str(name), symbols))
     if isinstance(value, list | dict):
         hint = f"write an expression: `{name} in [...]`" if isinstance(value, list) else None
         return reader.fault((name,), f"expected a value for `{name}`, found {a_kind_of(value)}", hint)
@@ -140,27 +140,31 @@ def _number(expr: Expr | None) -> int | float | None:
 
 
 def _terms(reader: BodyReader, value: object) -> Expr:
-    pairs: list[tuple[object, object, Path, Path]] = []
     if isinstance(value, dict):
-        pairs = [(text, factor, ("terms", text), ("terms", text)) for text, factor in value.items()]
+        found = [
+            _term(reader, text, factor, ("terms", text), ("terms", text)) for text, factor in value.items()
+        ]
     else:
-        listed = reader.items(value, ("terms",), "a mapping of expressions to coefficients") or ()
-        for i, pair in enumerate(listed):
-            path: Path = ("terms", i)
-            if isinstance(pair, list | tuple) and len(pair) == 2:
-                pairs.append((pair[1], pair[0], (*path, 1), (*path, 0)))
-            else:
-                reader.fault(path, f"expected a term, found {a_kind_of(pair)}", "write `[2, tp_size]`")
-    if not pairs and not reader.faults:
-        reader.fault(("terms",), "`linear` needs at least one term")
-    items: list[Expr] = []
-    for text, factor, path, factor_path in pairs:
-        if isinstance(factor, bool) or not isinstance(factor, int | float):
-            reader.fault(factor_path, f"a coefficient must be a number, found {a_kind_of(factor)}")
-            continue
-        term = Product((Const(reader.scalar(factor, factor_path)), reader.expression(text, path)))
-        items.append(reader.checked(term, [(factor, factor_path), (text, path)]))
-    return Sum(tuple(items))
+        listed = reader.items(value, ("terms",), "a mapping of expressions to coefficients")
+        if listed is None:
+            return MALFORMED
+        found = [_pair(reader, pair, ("terms", i)) for i, pair in enumerate(listed)]
+    return Sum(tuple(found)) if found else reader.fault(("terms",), "`linear` needs at least one term")
+
+
+def _pair(reader: BodyReader, pair: object, path: Path) -> Expr:
+    if isinstance(pair, list | tuple) and len(pair) == 2:
+        return _term(reader, pair[1], pair[0], (*path, 1), (*path, 0))
+    return reader.fault(path, f"expected a term, found {a_kind_of(pair)}", "write `[2, tp_size]`")
+
+
+def _term(reader: BodyReader, text: object, factor: object, path: Path, factor_path: Path) -> Expr:
+    key = path == factor_path
+    item = reader.expression(text, path, key=key)
+    if isinstance(factor, bool) or not isinstance(factor, int | float):
+        return reader.fault(factor_path, f"a coefficient must be a number, found {a_kind_of(factor)}")
+    term = Product((Const(reader.scalar(factor, factor_path)), item))
+    return reader.checked(term, [(factor, factor_path), (text, path)], key=key)
 
 
 def _intervals(

@@ -49,6 +49,7 @@ class BodyReader:
     keyword: str
     at: At
     names: Names
+    at_key: At
     faults: list[Fault] = field(default_factory=list)
 
     def fault(self, path: Path, message: str, hint: str | None = None) -> Expr:
@@ -56,12 +57,18 @@ class BodyReader:
         self.faults.append(Fault(message, self.at(path), hint))
         return MALFORMED
 
-    def expression(self, value: object, path: Path, want: Want = "any") -> Expr:
-        """An expression text, or a bare bool or number."""
+    def key_fault(self, path: Path, message: str, hint: str | None = None) -> Expr:
+        """Report a fault at the key that names a part."""
+        self.faults.append(Fault(message, self.at_key(path), hint))
+        return MALFORMED
+
+    def expression(self, value: object, path: Path, want: Want = "any", *, key: bool = False) -> Expr:
+        """An expression text (`key`: it is the key of a mapping), or a bare bool or number."""
         match value:
             case str():
                 try:
-                    return parse(value, self.at(path), self.names, want=want)
+                    place = self.at_key(path) if key else self.at(path)
+                    return parse(value, place, self.names, want=want)
                 except SpaceError as error:
                     self.faults.extend(error.faults)
                     return MALFORMED
@@ -106,9 +113,11 @@ class BodyReader:
             if key not in known:
                 listed = "the keys are " + ", ".join(f"`{name}`" for name in known)
                 hint = did_you_mean(str(key), known) or listed
-                self.fault((key,), f"unknown key `{key}` in `{self.keyword}`", hint)
+                self.key_fault((key,), f"unknown key `{key}` in `{self.keyword}`", hint)
             elif known[key] in found:
-                self.fault((key,), f"`{key}` is given already, under its other name", "keep one of the two")
+                self.key_fault(
+                    (key,), f"`{key}` is given already, under its other name", "keep one of the two"
+                )
             else:
                 found[known[key]] = part
         missing = [name for name, _ in pairs if name not in found]
@@ -139,8 +148,8 @@ class BodyReader:
         self.fault(path, f"{noun} must be an integer, found {a_kind_of(value)}")
         return 0
 
-    def checked(self, expr: Expr, operands: Sequence[tuple[object, Path]]) -> Expr:
-        """`expr` if the types of its operands fit; an operand is its data and its path."""
+    def checked(self, expr: Expr, operands: Sequence[tuple[object, Path]], *, key: bool = False) -> Expr:
+        """`expr` if the types of its operands fit; an operand is its data and path (`key`: they are keys)."""
 
         def text(i: int) -> str:
             value = operands[i][0]
@@ -148,5 +157,6 @@ class BodyReader:
 
         wrong = list(mismatches(expr, self.names.domains, text))
         for mismatch in wrong:
-            self.fault(operands[mismatch.operand][1], mismatch.message, mismatch.hint)
+            report = self.key_fault if key else self.fault
+            report(operands[mismatch.operand][1], mismatch.message, mismatch.hint)
         return MALFORMED if wrong else expr

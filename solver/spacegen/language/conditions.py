@@ -70,7 +70,7 @@ class RuleReader:
         lacking = names.symbols.missing if isinstance(names.symbols, PackNames) else {}
         lacking.clear()
         try:
-            condition, text = _condition(entry, keyword, _places(file, i), names)
+            condition, text = _condition(entry, keyword, _places(file, i), _key_places(file, i), names)
         except SpaceError as error:
             self.faults.extend(error.faults)
             return
@@ -114,8 +114,16 @@ def _places(file: File[Document], i: int) -> Callable[[tuple[str | int, ...]], S
     return lambda path: file.at("rules", i, *path)
 
 
+def _key_places(file: File[Document], i: int) -> Callable[[tuple[str | int, ...]], Span]:
+    return lambda path: file.at_key("rules", i, *path)
+
+
 def _condition(
-    entry: RuleEntry, keyword: str, at: Callable[[tuple[str | int, ...]], Span], names: Names
+    entry: RuleEntry,
+    keyword: str,
+    at: Callable[[tuple[str | int, ...]], Span],
+    at_key: Callable[[tuple[str | int, ...]], Span],
+    names: Names,
 ) -> tuple[Expr, str]:
     value = getattr(entry, keyword)
     faults: list[Fault] = []
@@ -126,7 +134,13 @@ def _condition(
         except SpaceError as error:
             faults.extend(error.faults)
     try:
-        body = bodies.condition(keyword, value, lambda path: at((keyword, *path)), names)
+        body = bodies.condition(
+            keyword,
+            value,
+            lambda path: at((keyword, *path)),
+            names,
+            at_key=lambda path: at_key((keyword, *path)),
+        )
     except SpaceError as error:
         faults.extend(error.faults)
     if faults or body is None:
