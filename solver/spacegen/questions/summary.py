@@ -43,10 +43,10 @@ class Summary:
 
     def lopsided(self) -> tuple[Frequency, ...]:
         """The values that over 95 % of the solutions have, and where there is none, those that under 0.5 %
-        have; only of parameters with several values. Values that no solution has are left out, those that all have come last."""
-        return tuple(
-            f for name, values in self.values.items() if len(values) > 1 for f in self._lopsided(name)
-        )
+        have; only of parameters with several values. Those that all solutions have come last."""
+        choices = (name for name, values in self.values.items() if len(values) > 1)
+        found = (frequency for name in choices for frequency in self._lopsided(name))
+        return tuple(sorted(found, key=lambda f: f.share == 1))
 
     def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
         shares = self.frequencies(parameter) if self.total else ()
