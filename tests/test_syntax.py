@@ -158,6 +158,15 @@ def test_derived_values_count_in_full() -> None:
         parse(text, Span(Source("t", text), 1, 1), Names({"deep": deep}, DOMAINS))
 
 
+def test_a_bomb_of_derived_values_is_refused_before_it_grows() -> None:
+    bomb: Expr = OVERLAP
+    for _ in range(3):
+        bomb = Or((bomb,) * 5_000)
+    text = "bomb or overlap"
+    with pytest.raises(SpaceError, match="more than 100,000 parts"):
+        parse(text, Span(Source("t", text), 1, 1), Names({"bomb": bomb}, DOMAINS))
+
+
 def test_all_faults_of_an_expression_are_told_at_once() -> None:
     with pytest.raises(SpaceError) as caught:
         read("nope == 1 and backend == 2 and other(3) and nope == 2")

@@ -23,7 +23,7 @@ from spacegen.language.expr import (
 from spacegen.language.listings import all_different, automaton, element, table
 from spacegen.language.spell import body_of, rule_of
 from spacegen.language.sugar import SUGAR
-from spacegen.language.syntax import Names
+from spacegen.language.syntax import Names, bounded
 from spacegen.language.translate import MALFORMED
 from spacegen.language.unparse import literal
 
@@ -42,7 +42,7 @@ def condition(keyword: str, value: object, at: At, names: Names, *, at_key: At |
     expr = _BODIES[keyword](reader, value)
     if reader.faults:
         raise SpaceError(*reader.faults)
-    return expr
+    return bounded(expr, at(()))
 
 
 def text_of(keyword: str, value: object) -> str:

@@ -15,11 +15,12 @@ from spacegen.language.typecheck import Want
 from spacegen.language.unreadable import comment, flaw_of
 from spacegen.source import Span
 
-__all__ = ["MAX_LENGTH", "Names", "Want", "is_name", "parse"]
+__all__ = ["MAX_LENGTH", "Names", "Want", "bounded", "is_name", "parse"]
 
 MAX_LENGTH: Final = 10_000
 """How many characters the text of an expression may have."""
 _MAX_NODES: Final = 100_000
+_WRAPPING: Final = 6
 _RESERVED: Final = frozenset({"true", "false", "null", "min", "max", "abs", "implies"})
 _AS_SPACES: Final = str.maketrans("\n\r\t\f\v", "     ")
 
@@ -45,8 +46,7 @@ def parse(text: str, span: Span, names: Names, *, want: Want = "bool") -> Expr:
         _refuse_nesting(span)
     if translator.faults:
         raise SpaceError(*translator.faults)
-    _bound(expr, span)
-    return expr
+    return bounded(expr, span)
 
 
 def _tree(text: str, place: Place) -> ast.expr:
@@ -77,20 +77,25 @@ def _moved(tree: ast.expr, columns: int) -> ast.expr:
     return tree
 
 
-def _bound(expr: Expr, span: Span) -> None:
-    """Derived values stand inside the expression whole, so its final size is known only now."""
+def bounded(expr: Expr, span: Span) -> Expr:
+    """`expr`, unless it has too many parts or levels: derived values stand inside an expression whole, so its
+    size is known only once it is read. Raises SpaceError."""
     level = [expr]
-    nodes = depth = 0
+    nodes = depth = 1
     while level:
-        nodes += len(level)
+        below: list[Expr] = []
+        for item in level:
+            below.extend(children(item))
+            if nodes + len(below) > _MAX_NODES:
+                hint = "derived values count in full"
+                _refuse(f"the expression has more than {_MAX_NODES:,} parts", span, hint)
+        nodes += len(below)
         depth += 1
-        if depth > MAX_DEPTH + 1:
+        # A rule body wraps its expressions in a few levels more.
+        if depth > MAX_DEPTH + _WRAPPING:
             _refuse_nesting(span)
-        if nodes > _MAX_NODES:
-            _refuse(
-                f"the expression has more than {_MAX_NODES:,} parts", span, "derived values count in full"
-            )
-        level = [part for item in level for part in children(item)]
+        level = below
+    return expr
 
 
 def _refuse_nesting(span: Span) -> NoReturn:
