@@ -71,6 +71,7 @@ A, B, N, M = map(Ref, "abnm")
             "linear",
             {"terms": [[1, "n"]], "domain": [[0, 1], [3, None]]},
         ),
+        (Within(N, ((3, 1),)), "require", "n + 0 >= 3 and n + 0 <= 1"),
         (Within(N, ((None, None),)), "linear", {"terms": [[1, "n"]], "domain": [[None, None]]}),
     ],
 )

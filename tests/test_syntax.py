@@ -164,7 +164,7 @@ def test_a_bomb_of_derived_values_is_refused_before_it_grows() -> None:
         bomb = Or((bomb,) * 5_000)
     text = "bomb or overlap"
     with pytest.raises(SpaceError, match="more than 100,000 parts"):
-        parse(text, Span(Source("t", text), 1, 1), Names({"bomb": bomb}, DOMAINS))
+        parse(text, Span(Source("t", text), 1, 1), Names({"bomb": bomb, "overlap": OVERLAP}, DOMAINS))
 
 
 def test_all_faults_of_an_expression_are_told_at_once() -> None:

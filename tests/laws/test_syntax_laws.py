@@ -15,7 +15,7 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language.bodies import KEYWORDS, body_of, condition, rule_of, text_of
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate, truth
-from spacegen.language.expr import Expr, Ref, Scalar, Unset, implies
+from spacegen.language.expr import Expr, Ref, Scalar, Unset, Within, implies
 from spacegen.language.model import Domain
 from spacegen.language.plain import plain
 from spacegen.language.syntax import MAX_LENGTH, Names, parse
@@ -101,6 +101,7 @@ def test_a_body_rejects_what_its_condition_rejects(expr: Expr) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(LOGICAL, LOGICAL)
+@example(Ref("b"), Within(Ref("n"), ((None, 0), (0, -1))))
 def test_a_rule_keeps_its_when(test: Expr, body: Expr) -> None:
     try:
         written = rule_of(implies(test, body))

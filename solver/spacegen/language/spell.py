@@ -60,7 +60,7 @@ def body_of(expr: Expr) -> tuple[str, object]:
             }
         case Automaton():
             return "automaton", _automaton(expr)
-        case Within(item, intervals):
+        case Within(item, intervals) if not any(map(_is_reversed, intervals)):
             return "linear", _linear(item, intervals)
         case Not(item) if not isinstance(item, IsNull | In):
             return "forbid", _text(item)
@@ -112,6 +112,12 @@ def _automaton(node: Automaton) -> dict[str, object]:
         "final": sorted(node.finals),
         "transitions": [list(arc) for arc in node.transitions],
     }
+
+
+def _is_reversed(interval: tuple[int | float | None, int | float | None]) -> bool:
+    # Nothing lies in it, and the reader takes it for a slip.
+    low, high = interval
+    return low is not None and high is not None and low > high
 
 
 def _linear(
