@@ -84,6 +84,8 @@ def test_conditions(text: str, expr: Expr) -> None:
     ("text", "expr"),
     [
         ("tp_size + chunk - 3 + -2", Sum((TP, CHUNK, Const(-3), Const(-2)))),
+        ("tp_size - -3 - device_num", Sum((TP, Const(3), Const(-8)))),
+        ("-(-9223372036854775808)", Negate(Const(-(2**63)))),
         ("tp_size - chunk", Sum((TP, Negate(CHUNK)))),
         ("tp_size + (chunk + 1)", Sum((TP, Sum((CHUNK, Const(1)))))),
         ("tp_size * chunk * 2", Product((TP, CHUNK, Const(2)))),

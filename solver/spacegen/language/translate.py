@@ -184,7 +184,12 @@ class Translator:
     def _negative(self, operand: ast.expr, depth: int) -> Expr:
         if isinstance(operand, ast.Constant) and type(operand.value) in (int, float):
             return self._constant(operand, -1)
-        return self._checked(Negate(self._expr(operand, depth + 1)), [operand])
+        item = self._expr(operand, depth + 1)
+        match item:
+            case Const(int() | float() as value) if not isinstance(value, bool) and value != -(2**63):
+                return Const(-value)
+            case _:
+                return self._checked(Negate(item), [operand])
 
     def _sum(self, node: ast.expr, depth: int) -> Expr:
         terms: list[tuple[bool, ast.expr]] = []
