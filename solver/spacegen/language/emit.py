@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from spacegen.errors import SpaceError
 from spacegen.language.bodies import rule_of
 from spacegen.language.expr import Expr, Scalar
 from spacegen.language.model import NO_DEFAULT, Constant, Derived, Model, NoDefault, Parameter, Rule
 from spacegen.language.plain import plain
 from spacegen.language.scalars import write_scalar
+from spacegen.language.syntax import MAX_LENGTH
 from spacegen.language.unparse import unparse
 
 __all__ = ["emit"]
@@ -95,7 +97,10 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 
 def _expression(expr: Expr) -> str:
-    return unparse(plain(expr))
+    text = unparse(plain(expr))
+    if len(text) > MAX_LENGTH:
+        raise SpaceError(f"an expression is too long to write out: over {MAX_LENGTH:,} characters")
+    return text
 
 
 def _key(name: str) -> str:

@@ -6,7 +6,6 @@ expands aliases without a bound.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -15,6 +14,7 @@ import yaml
 
 from spacegen.errors import Fault, SpaceError
 from spacegen.language.scalars import UnreadableError, hint_for_string, resolve
+from spacegen.language.yamlfaults import syntax_fault, unprintable
 from spacegen.source import Source, Span
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "Data", "Path", "Tree", "read_tree"]
@@ -27,7 +27,6 @@ Path: TypeAlias = tuple[str | int, ...]
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 10**6
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class _Mark(NamedTuple):
@@ -81,76 +80,16 @@ class Tree:
 def read_tree(source: Source) -> Tree:
     """The single document of a YAML text. Raises SpaceError where there is none to speak of; faults that
     leave the rest readable are kept in the tree."""
-    if found := _UNPRINTABLE.search(source.text):
-        raise SpaceError(_unprintable(source, found))
+    if fault := unprintable(source):
+        raise SpaceError(fault)
     try:
         reader = _Reader(source, _LOADER(source.text))
         data, root = reader.document()
     except yaml.MarkedYAMLError as error:
-        raise SpaceError(_syntax_fault(source, error)) from None
+        raise SpaceError(syntax_fault(source, error)) from None
     except yaml.YAMLError as error:
         raise SpaceError(Fault(f"{source.name} is not YAML: {error}")) from None
     return Tree(source, data, root, tuple(reader.faults), tuple(reader.suspects))
-
-
-def _unprintable(source: Source, found: re.Match[str]) -> Fault:
-    lines = source.text[: found.end()].splitlines() or [""]
-    code = ord(found.group())
-    if code == 0:
-        message, hint = "the file contains a NUL character", "is it a binary file?"
-    else:
-        message, hint = (
-            f"the character U+{code:04X} cannot stand in YAML",
-            "in double quotes, write it as an escape",
-        )
-    return Fault(message, Span(source, len(lines), max(len(lines[-1]), 1)), hint)
-
-
-def _syntax_fault(source: Source, error: yaml.MarkedYAMLError) -> Fault:
-    mark = error.problem_mark or error.context_mark
-    span = Span(source, mark.line + 1, mark.column + 1) if mark else None
-    problem = error.problem or "not YAML"
-    if "found unexpected end of stream" in problem and error.context_mark:
-        # The end says nothing; the quote that was never closed does.
-        span = Span(source, error.context_mark.line + 1, error.context_mark.column + 1)
-        problem = "this quote is never closed"
-    message = _SYNTAX_WORDS.get(problem) or problem.replace("did not find expected", "expected")
-    return Fault(message, span, _syntax_hint(error, span))
-
-
-_STAR: Final = "a value that starts with `*` needs quotes"
-_SYNTAX_WORDS: Final = {
-    "did not find expected ',' or '}'": "expected `,` or `}` here",
-    "did not find expected ',' or ']'": "expected `,` or `]` here",
-    "did not find expected node content": "expected a value here",
-    "did not find expected key": "expected a key of the mapping above",
-    "did not find expected '-' indicator": "expected `-` and an item of the list above",
-    "found unknown escape character": "this is no escape of YAML",
-    "mapping values are not allowed in this context": (
-        "a colon and a space start a mapping inside a value here"
-    ),
-    "found character that cannot start any token": "a value cannot begin with this character",
-}
-
-
-def _syntax_hint(error: yaml.MarkedYAMLError, span: Span | None) -> str | None:
-    problem, context = error.problem or "", error.context or ""
-    char = span.source.line(span.line)[span.column - 1 :][:1] if span else ""
-    if "flow" in context and span and span.line > span.source.text.count("\n"):
-        return "is a closing bracket or brace missing?"
-    if "flow" in context:
-        return "inside { } and [ ], an expression with commas, brackets or braces needs quotes"
-    if "mapping values" in problem:
-        return "put the value in quotes, or indent the mapping under its key"
-    if char == "\t":
-        return "indent with spaces, not tabs"
-    if "cannot start any token" in problem:
-        return "put the value in quotes"
-    if "escape" in problem:
-        return "double the backslash, or use single quotes"
-    if "block" in context:
-        return "check the indentation: keys of one mapping start in one column"
-    return None
 
 
 class _Anchor(NamedTuple):

@@ -45,7 +45,9 @@ def _parameter(
 
     key = file.at_key("parameters", name)
     sound = symbols.declare(name, "parameter", key)
-    domain = read_domain(name, entry, at, symbols.faults)
+    # Where keys were unreadable, the domain may have been among them.
+    lost = bool(file.tree.faults) and isinstance(entry, ParameterEntry) and not (entry.values or entry.range)
+    domain = None if lost else read_domain(name, entry, at, symbols.faults)
     if domain is None or not sound:
         return None
     symbols.parameter(name, domain)
