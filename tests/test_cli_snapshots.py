@@ -31,7 +31,7 @@ COMMANDS = {
     "solve-all": "solve server.yaml --method all --pin backend=fa,fi --only tp_size --only backend",
     "solve-more-than-exist": "solve server.yaml -n 100 --only dp_size --where 'dp_size > 1'",
     "solve-shard": "solve server.yaml --shard 2/3 -n 2 --with rank",
-    "solve-lopsided": "solve server.yaml -n 1 --where 'not graph or memory == 0.7 and chunk == 512 and dp_size == 4'",
+    "solve-lopsided": "solve server.yaml -n 1 --where 'not graph or memory == 0.7 and dp_size == 4'",
     "solve-empty": "solve empty.yaml",
     "solve-empty-json": "solve empty.yaml --replace --format json",
     "solve-no-rules": "solve empty.yaml --no-rules -n 2",

@@ -13,8 +13,10 @@ from typing import Any, Final, Literal, TypeAlias, assert_never, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.errors import SpaceError
 from spacegen.language.expr import Scalar
-from spacegen.language.scalars import write_scalar
+from spacegen.language.model import Domain
+from spacegen.language.scalars import read_scalar, write_scalar
 
 __all__ = ["FORMATS", "Field", "Format", "csv_cell", "text"]
 
@@ -96,8 +98,28 @@ def _csv(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
         if not headed and fields:
             headed = True
             yield ",".join(csv_cell(field.name) for field in fields) + "\n"
-        rows = _joined(fields, (field.gathered(csv_cell) for field in fields), ",")
+        rows = _joined(fields, map(_cells, fields), ",")
         yield "".join(f"{row or _EMPTY_CELL}\n" for row in rows)
+
+
+def _cells(field: Field) -> list[str]:
+    """The cells of a column; a string that would be read as another of its values keeps its YAML quotes."""
+    others = Domain(tuple(value for value in field.values if not isinstance(value, str)))
+    if not len(others) or all(not isinstance(value, str) for value in field.values):
+        return field.gathered(csv_cell)
+
+    def cell(value: Scalar) -> str:
+        mistaken = isinstance(value, str) and _read(value) in others
+        return csv_cell(f'"{value}"' if mistaken else value)
+
+    return field.gathered(cell)
+
+
+def _read(text: str) -> Scalar:
+    try:
+        return read_scalar(text)
+    except SpaceError:
+        return text
 
 
 # A blank line is no row to CSV readers, so a lone null is written as a null that is spelled out.

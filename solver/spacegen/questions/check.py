@@ -147,11 +147,11 @@ def _nearly(domain: Domain, value: object) -> Scalar:
 
 
 def _stretched(model: Model, outside: tuple[OutsideValue, ...]) -> Model:
-    """The model in which the values outside the domains are allowed, and nothing else there."""
+    """The model in which the values outside the domains are allowed too."""
     values = {o.parameter: o.value for o in outside if o.parameter in model.index}
     return model.replace(
         parameters=tuple(
-            replace(p, domain=Domain((values[p.name],))) if p.name in values else p  # type: ignore[arg-type]
+            replace(p, domain=Domain((*p.domain, values[p.name]))) if p.name in values else p  # type: ignore[arg-type]
             for p in model.parameters
         )
     )

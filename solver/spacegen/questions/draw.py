@@ -86,7 +86,7 @@ def stream(engine: Engine, ranks: range) -> Iterator[Block]:
         return
     at = 0
     for block in engine.enumerate():
-        first = max(0, -((at - ranks.start) // ranks.step)) * ranks.step + ranks.start - at
+        first = ranks.start - at + max(0, -((ranks.start - at) // ranks.step)) * ranks.step
         wanted = block.rows(slice(first, max(first, ranks.stop - at), ranks.step))
         if len(wanted):
             yield wanted

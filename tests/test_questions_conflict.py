@@ -1,0 +1,69 @@
+"""Conflicts: minimal, complete, and none where a solution exists."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from build import le, parameter, space
+from spacegen.engines.plan import compile_model
+from spacegen.language.expr import Compare, Const, Ref
+from spacegen.language.model import Model, Rule
+from spacegen.questions.conflict import find_conflict, only_rules
+
+
+def different(name: str, value: int) -> Compare:
+    return Compare("!=", Ref(name), Const(value))
+
+
+def cycle() -> Model:
+    a, b, c, d = (parameter(name, 1, 2, 3) for name in "abcd")
+    rules = [
+        le("d", 3),
+        different("a", 1),
+        le("a", "b"),
+        le("b", "c"),
+        le("c", "a"),
+        le("c", 1),
+        le("d", "a"),
+    ]
+    return space(a, b, c, d, rules=list(rules))
+
+
+def test_a_conflict_cannot_hold_and_each_part_of_it_can() -> None:
+    model = cycle()
+    conflict = find_conflict(model, compile_model)
+    assert conflict is not None
+    assert compile_model(only_rules(model, conflict.rules)).count() == 0
+    for fewer in combinations(conflict.rules, len(conflict.rules) - 1):
+        assert compile_model(only_rules(model, fewer)).count() > 0
+
+
+def test_a_space_with_solutions_has_no_conflict() -> None:
+    assert find_conflict(space(parameter("a", 1, 2), rules=[le("a", 1)]), compile_model) is None
+
+
+def test_values_are_minimised_with_the_rules() -> None:
+    model = space(*(parameter(name, 1, 2, 3) for name in "abc"), rules=[le("a", "b"), le("b", "c")])
+    conflict = find_conflict(model, compile_model, {"a": 3, "b": 2, "c": 3})
+    assert conflict is not None
+    assert [rule.id for rule in conflict.rules] == ["rule-0"]
+    assert conflict.values == {"a": 3, "b": 2}
+    assert find_conflict(model, compile_model, {"a": 2, "c": 3}) is None
+
+
+def test_a_constant_rule_is_a_conflict_of_its_own() -> None:
+    model = Model("m", (parameter("a", 1),), (Rule("never", Const(False), "false", "it is forbidden"),))
+    conflict = find_conflict(model, compile_model)
+    assert str(conflict) == "these cannot hold together:\n  rule `never`: false\n    because it is forbidden"
+
+
+def test_an_active_when_can_be_part_of_a_conflict() -> None:
+    switched = parameter("b", 1, 2, default=1, active_when=Ref("a"))
+    model = space(
+        parameter("a", True, False),
+        switched,
+        rules=[Compare("==", Ref("a"), Const(False)), different("b", 1)],
+    )
+    conflict = find_conflict(model, compile_model)
+    assert conflict is not None
+    assert [rule.id for rule in conflict.rules] == ["rule-0", "rule-1", "b.active_when"]
