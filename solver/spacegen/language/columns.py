@@ -122,7 +122,7 @@ def _kind_and_datum(value: Scalar) -> tuple[int, int | float]:
 
 
 def column(values: Sequence[Scalar]) -> Column:
-    """A 1-D column of these values. A domain with one float is a domain of floats."""
+    """A 1-D column of these values. One float makes all numbers floats, unless doubles cannot hold them."""
     pairs = [_kind_and_datum(value) for value in values]
     kinds = {kind for kind, _ in pairs}
     data = [datum for _, datum in pairs]
