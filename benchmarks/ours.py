@@ -37,30 +37,31 @@ def first(problem: Problem) -> Measured:
 
 
 def independent(problem: Problem) -> Measured:
-    """Independent draws as columns."""
+    """Independent draws as columns, in a process that has drawn before."""
     return _columns(problem, replace=True)
 
 
 def distinct(problem: Problem) -> Measured:
-    """Distinct draws as columns."""
+    """Distinct draws as columns, in a process that has drawn before."""
     return _columns(problem, replace=False)
 
 
 def _columns(problem: Problem, *, replace: bool) -> Measured:
     space = spacegen.load(problem.path)
-    space.sample(10, replace=replace)
-    size = min(DRAWN, space.count() if not replace else DRAWN)
+    size = DRAWN if replace else min(DRAWN, space.count())
+    space.sample(size, replace=replace)
     started = time.perf_counter()
     codes = space.sample(size, seed=1, replace=replace).codes
     return len(next(iter(codes.values()))), time.perf_counter() - started
 
 
 def dicts(problem: Problem) -> Measured:
-    """Distinct draws as dicts."""
+    """Distinct draws as dicts, in a process that has drawn before."""
     space = spacegen.load(problem.path)
-    space.sample(10)
+    size = min(LISTED, space.count())
+    space.sample(size).dicts()
     started = time.perf_counter()
-    return len(space.sample(min(LISTED, space.count()), seed=1).dicts()), time.perf_counter() - started
+    return len(space.sample(size, seed=1).dicts()), time.perf_counter() - started
 
 
 def checks(problem: Problem) -> Measured:
