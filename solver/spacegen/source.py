@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["Source", "Span"]
@@ -19,7 +20,7 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line `number` (from 1) without its end, or an empty string past the end."""
-        lines = self.text.splitlines()
+        lines = _lines(self.text)
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
@@ -47,6 +48,12 @@ class Span:
         # A tab keeps its width in the caret line, so that the caret stays below its character.
         lead = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
         return f"{number} | {text}\n{' ' * len(number)} | {lead}^"
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> list[str]:
+    # Every fault asks for its line, and a file may have thousands of them.
+    return text.splitlines()
 
 
 def _window(text: str, column: int) -> tuple[str, int]:

@@ -22,6 +22,7 @@ from spacegen.source import Span
 __all__ = ["read_derived"]
 
 _NOUN: Final = "derived value"
+_MAX_CIRCLES: Final = 20
 _STRING: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
@@ -88,17 +89,20 @@ class _Reader:
     def order(self) -> tuple[str, ...]:
         """The names, each after those that it mentions; a circle is a fault and left out."""
         graph = {name: self.mentioned(entry) for name, entry in self.entries.items()}
-        while True:
+        for _ in range(_MAX_CIRCLES):
             try:
                 return tuple(TopologicalSorter(graph).static_order())
             except CycleError as error:
                 circle: list[str] = error.args[1]
-                said = " -> ".join(f"`{name}`" for name in reversed(circle))
-                key = self.entries[circle[0]].key
-                self.symbols.faults.append(
-                    Fault(f"derived values refer to each other in a circle: {said}", key)
-                )
+                self.symbols.faults.append(self.circle(circle[::-1]))
                 graph = {name: graph[name] - set(circle) for name in graph if name not in circle}
+        return ()
+
+    def circle(self, names: list[str]) -> Fault:
+        shown = names if len(names) <= 8 else [*names[:6], "...", names[-1]]
+        said = " -> ".join(name if name == "..." else f"`{name}`" for name in shown)
+        message = f"derived values refer to each other in a circle: {said}"
+        return Fault(message, self.entries[names[0]].key)
 
     def mentioned(self, entry: _Entry) -> set[str]:
         words: set[str] = set(_WORD.findall(_STRING.sub("", entry.text)))
