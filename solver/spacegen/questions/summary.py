@@ -66,11 +66,11 @@ class Summary:
 def percent(share: float) -> str:
     """A share in percent, with as many digits as a share near 0 or 1 needs."""
     if share in (0.0, 1.0):
-        return f"{share:.0%}".replace("%", " %")
-    margin = min(share, 1 - share)
-    digits = 1 if margin >= 0.001 else 3
-    text = f"{share * 100:.{digits}f}"
-    return f"{share * 100:.2g} %" if float(text) == 0 else f"{text} %"
+        return f"{share * 100:.0f} %"
+    text = f"{share * 100:.{1 if min(share, 1 - share) >= 0.001 else 3}f}"
+    if float(text) == 0:
+        return f"{share * 100:.2g} %"
+    return "> 99.999 %" if float(text) == 100 else f"{text} %"
 
 
 def of_space(engine: Engine) -> Summary:

@@ -1,0 +1,156 @@
+"""The command line as a process: streams, signals, files, helps."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+import spacegen
+from spacegen.cli.main import VERBS, app, main
+
+SERVER = str(Path(__file__).parent / "cases" / "cli" / "server.yaml")
+SPACEGEN = [sys.executable, "-m", "spacegen"]
+
+
+def start(*arguments: str, **more: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*SPACEGEN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> str:
+    """A space that takes far longer to write than anybody waits."""
+    path = tmp_path / "endless.yaml"
+    names = "".join(f"  p{i}: {{range: {{from: 0, to: 99}}}}\n" for i in range(12))
+    path.write_text(f"spacegen: 1\nparameters:\n{names}", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_in_its_own_words(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    said = capsys.readouterr().out
+    command = typer.main.get_command(app).get_command(None, verb)  # type: ignore[attr-defined]
+    assert command.help.startswith(VERBS[verb])
+    assert f"Usage: spacegen {verb}" in said
+    for param in command.params:
+        assert getattr(param, "help", None), f"{verb} {param.name}"
+
+
+def test_the_command_alone_says_what_it_can(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    said = capsys.readouterr()
+    assert all(verb in said.out + said.err for verb in VERBS)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"spacegen {spacegen.__version__}\n"
+
+
+def test_a_closed_pipe_is_quiet(endless: str) -> None:
+    with start("solve", endless, "--method", "all") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b'{"p0": 0')
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) == 0
+
+
+def test_ctrl_c_leaves_no_half_written_file(endless: str, tmp_path: Path) -> None:
+    target = tmp_path / "rows.jsonl"
+    process = start("solve", endless, "--method", "all", "-o", str(target))
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob(".rows.jsonl.*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    assert [p.name for p in tmp_path.iterdir()] == ["endless.yaml"]
+
+
+def test_a_full_disk_is_said_in_words() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("wb") as stream:
+        done = subprocess.run(
+            [*SPACEGEN, "solve", SERVER, "-q"], stdout=stream, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == b"error: no space left on device\n"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "no" / "rows.csv"
+    assert main(["solve", SERVER, "-q", "-o", str(target)]) == 2
+    assert capsys.readouterr().err == f"error: no such file or directory: {target}\n"
+    assert main(["solve", SERVER, "-q", "-o", str(tmp_path), "--format", "csv"]) == 2
+    assert capsys.readouterr().err == f"error: is a folder: {tmp_path}\n"
+
+
+def test_a_file_gets_the_format_of_its_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for suffix, start_ in {"json": "[\n", "csv": "tp_size,", "yml": "- tp_size", "ndjson": "{"}.items():
+        target = tmp_path / f"rows.{suffix}"
+        assert main(["solve", SERVER, "-n", "2", "-o", str(target)]) == 0
+        assert target.read_text(encoding="utf-8").startswith(start_)
+        assert main(["check", SERVER, str(target), "-q"]) == 0
+    assert capsys.readouterr().out.count(": valid\n") == 8
+
+
+def test_a_terminal_gets_a_table() -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*SPACEGEN, "info", SERVER], stdout=theirs, env={**os.environ, "TERM": "xterm"}, check=True
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "━" in shown
+    assert "tp_size" in shown
+
+
+def test_what_does_not_fit_is_said_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error, words in {
+        MemoryError(): "this does not fit in memory",
+        RecursionError(): "this is nested too deeply",
+        spacegen.EngineError("the engine gave up"): "the engine gave up",
+        PermissionError(13, "Permission denied", "x.yaml"): "permission denied: x.yaml",
+    }.items():
+
+        def fail(*_: object, error: BaseException = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("spacegen.api.load", fail)
+        assert main(["count", SERVER]) == 2
+        assert capsys.readouterr().err == f"error: {words}\n"
+
+
+def test_standard_input_must_be_text() -> None:
+    done = subprocess.run(
+        [*SPACEGEN, "check", SERVER, "-"], input=b"\xff\xfe", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, b"error: <stdin> is not UTF-8 text\n")
+
+
+@pytest.mark.parametrize("verb", ["solve", "count"])
+def test_a_verb_imports_no_slow_library(verb: str) -> None:
+    program = (
+        "import sys; from spacegen.cli.main import main; "
+        f"main([{verb!r}, {SERVER!r}, '-q']); "
+        "print({m.split('.')[0] for m in sys.modules} & {'rich', 'ortools', 'pandas', 'scipy', 'constraint'})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -1,0 +1,50 @@
+"""Value counts and what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from spacegen import Space
+from spacegen.questions.summary import percent
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.5, "50.0 %"),
+        (0.207, "20.7 %"),
+        (0.9994, "99.940 %"),
+        (0.00063, "0.063 %"),
+        (1e-9, "1e-07 %"),
+        (1 - 1e-9, "> 99.999 %"),
+    ],
+)
+def test_a_share_has_the_digits_that_it_needs(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_a_summary_is_exact_and_finds_what_is_lopsided() -> None:
+    parameters = {"switch": [False, True], "child": range(1000), "single": [1], "even": [1, 2]}
+    space = Space.build("s", parameters, ["switch or child == 0", "not switch or even == 1 or child > 990"])
+    summary = space.summary()
+    rows = list(space.solutions())
+    assert summary.total == len(rows)
+    for name in parameters:
+        for f in summary.frequencies(name):
+            assert f.count == sum(row[name] == f.value for row in rows)
+            assert f.share == f.count / len(rows)
+    assert [(f.parameter, f.value) for f in summary.lopsided()][:1] == [("switch", True)]
+    assert {f.parameter for f in summary.lopsided()} == {"switch", "child", "even"}
+
+
+def test_what_all_have_comes_last_and_what_none_has_is_left_out() -> None:
+    space = Space.build("s", {"a": [1, 2], "b": [0, 1], "c": range(100)}, ["a == 1", "b == 1 or c == 0"])
+    assert [(f.parameter, f.value) for f in space.summary().lopsided()] == [("b", 1), ("a", 1)]
+
+
+def test_an_empty_summary_is_no_error() -> None:
+    summary = Space.build("s", {"a": [1, 2]}, ["a > 2"]).summary()
+    assert summary.lopsided() == ()
+    assert str(summary) == "0 solutions of 1 parameters\n  a  1 0 %, 2 0 %"
