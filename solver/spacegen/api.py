@@ -135,6 +135,8 @@ class Space(Definition):
             if shard is not None:
                 raise UsageError("`balanced` draws have no shards")
             return self.sample(size, seed=seed, method=method, replace=replace)
+        if replace and method != "uniform":
+            raise UsageError("only random draws can repeat (`replace`)")
         some = self.solutions() if shard is None else self.shard(*shard)
         if method == "uniform":
             return some.sample(size, seed=seed, replace=replace)

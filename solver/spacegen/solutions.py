@@ -104,6 +104,8 @@ class Solutions(Sequence[Config]):
 
     def dicts(self) -> list[Config]:
         """All rows as dicts."""
+        if len(self) > _CHUNK:
+            return list(self)
         names = [field.name for field in self.fields]
         if not names:
             return [{} for _ in range(len(self))]

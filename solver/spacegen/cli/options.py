@@ -110,10 +110,8 @@ class Selection:
             space = space.where(expression)
         for text in self.pin or ():
             space = space.pinned_as(*_split(text, "--pin"))
-        if self.drop:
-            space = space.dropped(*self.drop)
-        if self.only:
-            space = space.only(*self.only)
+        if self.drop or self.only:
+            space = space.narrowed(only=self.only, drop=self.drop or ())
         for note in space.notes:
             self.say(f"note: {note}")
         return space
@@ -180,7 +178,8 @@ class Rows:
     @property
     def extra(self) -> list[str]:
         """The columns that `--with` adds."""
-        return [name.strip() for name in (self.with_ or "").split(",") if name.strip()]
+        names = (name.strip() for name in (self.with_ or "").split(","))
+        return [name for name in dict.fromkeys(names) if name]
 
     def write(self, parts: Iterable[Solutions], form: Format) -> None:
         """Writes rows to the file or stdout. Raises OSError."""

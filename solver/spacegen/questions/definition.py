@@ -151,12 +151,17 @@ class Definition:
 
     def dropped(self, *names: str) -> Self:
         """Without these parameters, groups or parameters of an impact."""
-        return self.without(*edits.choose(self.base, names))
+        return self.narrowed(drop=names)
 
     def only(self, *names: str) -> Self:
         """Without all parameters but these (or those of these groups or impacts)."""
-        kept = edits.choose(self.base, names)
-        return self.without(*(p.name for p in self.parameters if p.name not in kept))
+        return self.narrowed(only=names)
+
+    def narrowed(self, *, only: Iterable[str] | None = None, drop: Iterable[str] = ()) -> Self:
+        """Without the parameters that `drop` names and those that `only`, where it is given, does not."""
+        kept = edits.choose(self.base, self.base.index if only is None else only)
+        gone = edits.choose(self.base, drop)
+        return self.without(*(p.name for p in self.parameters if p.name in gone or p.name not in kept))
 
     def pinned(self, values: Mapping[str, Scalar] = _NOTHING, /, **named: Scalar) -> Self:
         """With these parameters held at one value each; their declared domains stay as they are."""

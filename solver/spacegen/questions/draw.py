@@ -25,21 +25,26 @@ def draw(
     engine: Engine, size: int, *, seed: int = 0, method: Method = "uniform", replace: bool = False
 ) -> Draw:
     """`size` random solutions (fewer where the space has fewer and `replace` is not asked for)."""
-    return engine.sample(size, np.random.default_rng(seed), method=method, replace=replace)
+    return engine.sample(size, _generator(seed), method=method, replace=replace)
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise UsageError(f"a seed is not negative: {seed}")
+    return np.random.default_rng(seed)
 
 
 def shard(count: int, part: int, parts: int) -> range:
     """The ranks of part `part` (from 0) of `parts` slices whose sizes differ by one at most."""
     if not 0 <= part < parts:
-        raise UsageError(
-            Fault(f"there is no shard {part} of {parts}", hint=f"they count from 0 to {parts - 1}")
-        )
+        hint = f"they count from 0 to {parts - 1}" if parts > 0 else None
+        raise UsageError(Fault(f"there is no shard {part} of {parts}", hint=hint))
     return range(count * part // parts, count * (part + 1) // parts)
 
 
 def draw_ranks(ranks: range, size: int, seed: int = 0, *, replace: bool = False) -> NDArray[Any]:
     """`size` ranks drawn uniformly from a slice: distinct, all of them at most, unless `replace`."""
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     length = range_length(ranks)
     if not replace and size * 2 >= length:
         chosen = rng.permutation(length)[:size]
