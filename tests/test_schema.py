@@ -108,6 +108,17 @@ def test_unsound_spaces_do_not(text: str) -> None:
     assert not fits(read(text), schema(), schema())
 
 
+EXAMPLES = re.findall(
+    r"^```yaml\n(.*?)^```$", (DOCS / "language.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+)
+RULES = [rule for text in EXAMPLES for rule in read(text).get("rules", [])]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_the_rules_of_the_reference_fit(rule: dict[str, Any]) -> None:
+    assert fits(rule, {"$ref": "#/$defs/RuleEntry"}, schema())
+
+
 def test_every_body_is_described() -> None:
     rule = schema()["$defs"]["RuleEntry"]["properties"]
     assert all(rule[keyword]["description"] for keyword in BODIES)

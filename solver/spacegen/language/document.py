@@ -68,7 +68,7 @@ Expression: TypeAlias = Annotated[Any, AfterValidator(_expression), WithJsonSche
 class Part(BaseModel):
     """What all parts of a document share: no key but the declared ones, no silent conversion."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class TargetEntry(Part):
@@ -166,7 +166,7 @@ class RuleEntry(Part):
     bool_xor: Any = _body(_LIST, "an odd number is true")
     at_most_one: Any = _body(_LIST, "at most one is true")
     exactly_one: Any = _body(_LIST, "exactly one is true")
-    implication: Any = _body(_LIST, "the second holds where the first does")
+    implication: Any = _body({"type": ["array", "object"]}, "the second holds where the first does")
     linear: Any = _body(_OBJECT, "a weighted sum within bounds")
     all_different: Any = _body(_LIST, "no two are equal")
     allowed_assignments: Any = _body(_OBJECT, "the values form one of the rows")

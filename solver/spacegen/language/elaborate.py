@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -92,8 +92,11 @@ class _Elaboration:
         derived = read_derived(self.stack, self.symbols, self.schema, self.notes)
         parameters = bind_activity(base, parameters, self.symbols)
         reader = RuleReader(self.target, self.symbols.faults, self.notes)
+        for parameter in parameters:
+            if parameter.active_when is not None and parameter.span is not None:
+                reader.take_id(_activity_id(parameter), parameter.span)
         rules = tuple(self.read_rules(reader))
-        usage = [*constants.usage, *self.unknown_ids(parameters, {*reader.ids, *reader.unused})]
+        usage = [*constants.usage, *self.unknown_ids({*reader.ids, *reader.unused})]
         if usage and not self.symbols.faults:
             raise UsageError(*usage)
         if self.symbols.faults:
@@ -171,8 +174,7 @@ class _Elaboration:
         waived = parameter.active_when is not None and _activity_id(parameter) in self.settings.without_rules
         return replace(parameter, active_when=None) if waived else parameter
 
-    def unknown_ids(self, parameters: Iterable[Parameter], known: set[str]) -> Iterator[Fault]:
-        known |= {_activity_id(p) for p in parameters if p.active_when is not None}
+    def unknown_ids(self, known: set[str]) -> Iterator[Fault]:
         for id in sorted(self.settings.without_rules - known):
             yield Fault(f"the space has no rule `{id}`", hint=did_you_mean(id, sorted(known)))
 
