@@ -90,7 +90,7 @@ def stream(engine: Engine, ranks: range) -> Iterator[Block]:
     if not range_length(ranks):
         return
     at = 0
-    for block in engine.enumerate():
+    for block in engine.enumerate(rows=min(_ROWS, ranks.stop)):
         first = ranks.start - at + max(0, -((ranks.start - at) // ranks.step)) * ranks.step
         wanted = block.rows(slice(first, max(first, ranks.stop - at), ranks.step))
         if len(wanted):
