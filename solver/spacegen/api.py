@@ -78,7 +78,8 @@ class Space(Definition):
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that name the meaning of the space and the order of its solutions."""
-        return fingerprint(normalise(self.model))
+        known: str | None = getattr(self.__dict__.get("engine"), "fingerprint", None)
+        return known or fingerprint(normalise(self.model))
 
     @property
     def ranked(self) -> bool:
