@@ -110,8 +110,6 @@ def test_unsound_spaces_do_not(text: str) -> None:
 
 FENCE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = FENCE.findall((DOCS / "language.md").read_text(encoding="utf-8"))
-    r"^```yaml\n(.*?)^```$", (DOCS / "language.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
-)
 RULES = [rule for text in EXAMPLES for rule in read(text).get("rules", [])]
 
 
