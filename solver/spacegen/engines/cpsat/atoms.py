@@ -10,7 +10,16 @@ from ortools.sat.python import cp_model
 
 from spacegen.engines.cpsat.terms import Terms
 from spacegen.engines.cpsat.variables import Literal
-from spacegen.language.expr import Compare, CompareOp, Const, Expr, In, Not, Scalar, Within
+from spacegen.language.expr import (
+    Compare,
+    CompareOp,
+    Const,
+    Expr,
+    In,
+    Not,
+    Scalar,
+    Within,
+)
 
 __all__ = ["Atom", "Atoms"]
 
@@ -96,8 +105,10 @@ class Atoms(Terms):
         return Atom(term.expr, cp_model.Domain.from_values(inside), term.unknown, term.null, None in values)
 
     def _within_intervals(self, node: Within) -> Atom | None:
+        if (None, None) in node.intervals:
+            return Atom(0, cp_model.Domain(0, 0))  # true whatever the item is
         term = self.term(node.item)
-        if term is None or (None, None) in node.intervals:
+        if term is None:
             return None
         bounds = [
             [

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from spacegen.engines.cpsat.parts import Part, parts, prune
 from spacegen.engines.cpsat.solving import Rows
-from spacegen.language.expr import scope
 from spacegen.language.model import Model
+from spacegen.language.walk import scope
 
 __all__ = ["Descent"]
 
@@ -138,7 +138,8 @@ class Descent:
         cut = _busiest(part)
         branches = []
         for code in part.live[cut]:
-            pruned = prune(self._model, {**part.live, cut: np.array([code])}, part.clauses)
+            live = {**part.live, cut: np.array([code])}
+            pruned = prune(self._model, live, part.clauses, changed=(cut,))
             if pruned is None:
                 continue
             decided = {name: int(codes[0]) for name, codes in pruned[0].items() if len(codes) == 1}

@@ -143,7 +143,8 @@ class CpSat:
         }
 
     def _size_with(self, part: Part, name: str, code: np.intp) -> int:
-        pruned = prune(self.model, {**part.live, name: np.array([code])}, part.clauses)
+        live = {**part.live, name: np.array([code])}
+        pruned = prune(self.model, live, part.clauses, changed=(name,))
         return 0 if pruned is None else prod(map(self._size, parts(self.model, *pruned)))
 
     def sample(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Final, TypeAlias
 
@@ -14,8 +15,9 @@ from spacegen.engines.clauses import split
 from spacegen.engines.protocol import Given
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import AllDifferent, And, Const, Element, Expr, scope, substitute
+from spacegen.language.expr import AllDifferent, And, Const, Element, Expr
 from spacegen.language.model import Model
+from spacegen.language.walk import scope, substitute
 
 __all__ = ["Live", "Part", "clauses_of", "grid", "live_values", "parts", "prune"]
 
@@ -26,22 +28,27 @@ _PRUNED: Final = 4096
 """Clauses with at most so many rows are tabulated to find values that none of them allows."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Parameters that share clauses, directly or through others, and have more than one live value."""
 
+    model: Model
     names: tuple[str, ...]
     live: Live
-    columns: Mapping[str, Column]
     clauses: tuple[Expr, ...]
 
-    @property
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The live values."""
+        return {n: column(self.model[n].domain.values).take(self.live[n]) for n in self.names}
+
+    @cached_property
     def key(self) -> tuple[object, ...]:
         """Equal for parts with the same solutions by the same clauses."""
         # The text of a clause tells `true` from `1`, its equality does not.
         return self.names, tuple(self.live[name].tobytes() for name in self.names), repr(self.clauses)
 
-    @property
+    @cached_property
     def combinations(self) -> int:
         """How many assignments there are with or without the clauses."""
         return prod(len(self.live[name]) for name in self.names)
@@ -81,63 +88,73 @@ def grid(names: tuple[str, ...], columns: Mapping[str, Column]) -> dict[str, Col
 
 class _Pruner:
     def __init__(self, model: Model, live: Live, rows: int) -> None:
-        # A domain with one float is a domain of floats, also when only its integers are left.
-        self.values = {name: column(model[name].domain.values) for name in live}
+        self.model = model
         self.live = dict(live)
         self.rows = rows
+        self.dead = not all(map(len, live.values()))
+        self.changed: set[str] = set()
+        self._values: dict[str, Column] = {}
 
-    def columns(self, names: Iterable[str]) -> dict[str, Column]:
-        return {name: self.values[name].take(self.live[name]) for name in names}
+    def column(self, name: str) -> Column:
+        if name not in self._values:
+            # A domain with one float is a domain of floats, also when only its integers are left.
+            self._values[name] = column(self.model[name].domain.values)
+        return self._values[name].take(self.live[name])
 
-    def fixed(self, clause: Expr) -> Expr:
+    def fixed(self, clause: Expr, names: tuple[str, ...]) -> Expr:
         """The clause with decided parameters replaced by their values."""
         decided: dict[str, Expr] = {
-            name: Const(self.values[name].take(self.live[name]).values()[0])
-            for name in scope(clause)
-            if len(self.live[name]) == 1
+            name: Const(self.column(name).values()[0]) for name in names if len(self.live[name]) == 1
         }
         return substitute(clause, decided) if decided else clause
 
     def filter(self, clause: Expr) -> Expr | None:
         """Takes away values that `clause` never allows; None once it can no longer fail."""
-        clause = self.fixed(clause)
+        clause = self.fixed(clause, scope(clause))
         names = scope(clause)
         shape = tuple(len(self.live[name]) for name in names)
         if len(names) > 1 and prod(shape) > self.rows:
             return clause
-        table = np.broadcast_to(not_false(clause, grid(names, self.columns(names))), shape)
+        columns = {name: self.column(name) for name in names}
+        table = np.broadcast_to(not_false(clause, grid(names, columns)), shape)
         if table.all():
             return None
-        if not names:
-            self.live = dict.fromkeys(self.live, np.empty(0, np.intp))
+        self.dead = not table.any()
         for axis, name in enumerate(names):
-            others = tuple(i for i in range(len(names)) if i != axis)
-            self.live[name] = self.live[name][table.any(axis=others)]
+            keep = table.any(axis=tuple(i for i in range(len(names)) if i != axis))
+            if not keep.all():
+                self.live[name] = self.live[name][keep]
+                self.changed.add(name)
         return clause if len(names) > 1 else None
 
 
 def prune(
-    model: Model, live: Live, clauses: Iterable[Expr], *, rows: int = _PRUNED
+    model: Model,
+    live: Live,
+    clauses: Iterable[Expr],
+    *,
+    rows: int = _PRUNED,
+    changed: Collection[str] | None = None,
 ) -> tuple[Live, tuple[Expr, ...]] | None:
     """Live values and the clauses still open after removing values without support; None: no solution.
 
-    `rows` is how wide a clause may be to be used; with 0 only clauses over one parameter are.
+    `rows` is how wide a clause may be to be used; with 0 only clauses over one parameter are. `changed`
+    are the parameters whose live values no longer are those that `clauses` were pruned for (None: all).
     """
     pruner = _Pruner(model, live, rows)
-    pending = tuple(clauses)
-    if not all(map(len, live.values())):
+    pending: list[Expr | None] = list(clauses)
+    scopes = [frozenset(scope(clause)) for clause in pending if clause is not None]
+    dirty = [i for i, names in enumerate(scopes) if changed is None or not names.isdisjoint(changed)]
+    while dirty:
+        pruner.changed = set()
+        for i in dirty:
+            clause = pending[i]
+            if clause is not None and not pruner.dead:
+                pending[i] = pruner.filter(clause)
+        dirty = [i for i, names in enumerate(scopes) if not names.isdisjoint(pruner.changed)]
+    if pruner.dead:
         return None
-    before = -1
-    while before != (before := sum(map(len, pruner.live.values()))):
-        kept = []
-        for clause in pending:
-            rest = pruner.filter(clause)
-            if not all(map(len, pruner.live.values())):
-                return None
-            if rest is not None:
-                kept.append(rest)
-        pending = tuple(kept)
-    return pruner.live, pending
+    return pruner.live, tuple(clause for clause in pending if clause is not None)
 
 
 def parts(
@@ -146,7 +163,8 @@ def parts(
     """The connected parts by their first parameter, names in the order of `live`; decided parameters are
     in none. The names of each of `together` end up in one part."""
     group = {name: {name} for name in live if len(live[name]) > 1}
-    for names in (*map(scope, clauses), *together):
+    scopes = [scope(clause) for clause in clauses]
+    for names in (*scopes, *together):
         _unite(group, [name for name in names if name in group])
     found: list[Part] = []
     seen: set[str] = set()
@@ -156,9 +174,8 @@ def parts(
         seen |= members
         names = tuple(p for p in group if p in members)
         inside = {p: live[p] for p in names}
-        columns = {p: column(model[p].domain.values).take(live[p]) for p in names}
-        own = tuple(clause for clause in clauses if scope(clause)[0] in group[name])
-        found.append(Part(names, inside, columns, own))
+        own = tuple(c for c, mentioned in zip(clauses, scopes, strict=True) if mentioned[0] in members)
+        found.append(Part(model, names, inside, own))
     return tuple(found)
 
 

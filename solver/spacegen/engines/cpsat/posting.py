@@ -22,6 +22,7 @@ from spacegen.language.expr import (
     And,
     Automaton,
     Compare,
+    Const,
     Count,
     Element,
     Expr,
@@ -34,10 +35,10 @@ from spacegen.language.expr import (
     Scalar,
     Table,
     Within,
-    scope,
 )
 from spacegen.language.lowering import lower_all_different, lower_element
 from spacegen.language.model import identity
+from spacegen.language.walk import scope
 
 __all__ = ["Posting"]
 
@@ -69,6 +70,8 @@ class Posting(Atoms):
                 self.model.add_forbidden_assignments(*self._known_rows(items, rows))
             case Automaton(items) if _are_refs(items):
                 self._post_automaton(clause)
+            case In(item, choices) if not _are_constants(choices):
+                self._post_or(_as_equalities(item, choices))
             case Compare() | In() | Within() | Table() | Automaton() if self.atom(clause) is None:
                 self._post_leaf(clause)
             case _:
@@ -185,6 +188,8 @@ class Posting(Atoms):
                 return self._if_else(test, then, other, certain)
             case Count(items, allowed):
                 return self._count(items, allowed, certain)
+            case In(item, choices) if not _are_constants(choices):
+                return self._literal(Or(_as_equalities(item, choices)), certain=certain)
             case Compare() | In() | Within():
                 return self._comparison(expr, certain)
             case AllDifferent():
@@ -234,3 +239,11 @@ def _are_refs(items: tuple[Expr, ...]) -> bool:
     """Whether every item is a parameter of its own."""
     names = {item.name for item in items if isinstance(item, Ref)}
     return len(names) == len(items)
+
+
+def _are_constants(choices: tuple[Expr, ...]) -> bool:
+    return bool(choices) and all(isinstance(choice, Const) for choice in choices)
+
+
+def _as_equalities(item: Expr, choices: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    return tuple(Compare("==", item, choice) for choice in choices)

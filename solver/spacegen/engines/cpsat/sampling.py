@@ -18,8 +18,9 @@ from spacegen.engines.protocol import ANYTHING
 from spacegen.errors import EngineError, Fault
 from spacegen.language.columns import column
 from spacegen.language.evaluate import truth
-from spacegen.language.expr import Expr, scope
+from spacegen.language.expr import Expr
 from spacegen.language.model import Model
+from spacegen.language.walk import scope
 
 __all__ = ["Balance", "note_of", "uniform_pool"]
 

@@ -15,7 +15,7 @@ from spacegen.engines.cpsat.parts import Part
 from spacegen.engines.cpsat.posting import Posting
 from spacegen.errors import EngineError
 
-__all__ = ["MOST_SOLUTIONS", "Rows"]
+__all__ = ["MOST_SOLUTIONS", "Rows", "first_solutions"]
 
 MOST_SOLUTIONS: Final = 5_000_000
 """Enumeration gives up past so many solutions of one part."""
@@ -42,19 +42,20 @@ class _Collector(cp_model.CpSolverSolutionCallback):
         self.found.extend([self.value(variable) for variable in self._variables])
 
 
-def _first_solutions(posting: Posting, most: int) -> tuple[NDArray[np.int64], bool]:
-    """The labels of the first `most` solutions in lexicographic order, and whether there are more."""
+def first_solutions(
+    model: cp_model.CpModel, variables: list[cp_model.IntVar], most: int
+) -> tuple[NDArray[np.int64], bool]:
+    """The first `most` solutions, one column a variable, and whether there are more."""
     solver = cp_model.CpSolver()
     parameters = solver.parameters
     parameters.enumerate_all_solutions = True
     parameters.num_workers = 1
     parameters.search_branching = cp_model.FIXED_SEARCH
     parameters.catch_sigint_signal = False
-    variables = list(posting.vars.values())
     collector = _Collector(variables, most)
     outcome: list[cp_model.CpSolverStatus] = []
     # Python sees no signal while the solver runs, so that has a thread of its own.
-    worker = Thread(target=lambda: outcome.append(solver.solve(posting.model, collector)))
+    worker = Thread(target=lambda: outcome.append(solver.solve(model, collector)))
     worker.start()
     try:
         worker.join()
@@ -64,7 +65,7 @@ def _first_solutions(posting: Posting, most: int) -> tuple[NDArray[np.int64], bo
         worker.join()
         raise
     if outcome[0] == cp_model.MODEL_INVALID:
-        raise EngineError(f"engine `cpsat` cannot read its model: {posting.model.validate()}")
+        raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
     return np.array(collector.found, np.int64).reshape(-1, len(variables)), collector.stopped
 
 
@@ -88,7 +89,7 @@ class Rows:
             self._posting = Posting(self.part)
             strategy = cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE
             self._posting.model.add_decision_strategy(list(self._posting.vars.values()), *strategy)
-        labels, more = _first_solutions(self._posting, most)
+        labels, more = first_solutions(self._posting.model, list(self._posting.vars.values()), most)
         self._rows = np.empty(labels.shape, np.intp)
         for i, name in enumerate(self.part.names):
             places = self._posting.labels[name].searchsorted(labels[:, i])

@@ -14,9 +14,8 @@ from spacegen.language.expr import (
     Negate,
     Product,
     Sum,
-    children,
-    scope,
 )
+from spacegen.language.walk import children, scope
 
 __all__ = ["Terms"]
 

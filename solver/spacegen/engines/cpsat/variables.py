@@ -15,7 +15,8 @@ from spacegen.engines.cpsat.parts import Part, grid
 from spacegen.errors import EngineError
 from spacegen.language.columns import BOOL, NULL, NUMBER, STRING, Column, Mask
 from spacegen.language.evaluate import evaluate
-from spacegen.language.expr import Expr, scope
+from spacegen.language.expr import Expr
+from spacegen.language.walk import scope
 
 __all__ = ["EXACT", "MAX_ROWS", "Literal", "Term", "Variables"]
 
