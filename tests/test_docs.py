@@ -71,7 +71,7 @@ def reader(page: Path, tmp_path: Path) -> Path:
 
 
 def _run(command: str, folder: Path) -> tuple[str, str]:
-    """What a command prints, with its data before and after what it says about it: a terminal may mix them."""
+    """What a command prints, data before words and words before data: a terminal may mix them."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
