@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from spacegen.language.expr import Compare, Const, Expr, Product, Ref, Scalar, Sum
+from spacegen.language.expr import (
+    Compare,
+    Const,
+    Expr,
+    Product,
+    Ref,
+    Scalar,
+    Sum,
+)
 from spacegen.language.model import Domain, Model, Parameter, Rule
 
 __all__ = ["le", "parameter", "product_of", "rule", "space", "sum_of"]

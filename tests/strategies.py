@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spacegen.language import expr as e
 from spacegen.language.model import Domain, Model, Parameter, Rule
+from spacegen.language.walk import implies
 
 __all__ = ["givens", "models"]
 
@@ -138,7 +139,7 @@ def truths(draw: st.DrawFn, words: Words, depth: int = 2) -> e.Expr:
         | some.map(e.Or)
         | some.map(e.Or)
         | inner.map(e.IsTrue)
-        | st.builds(e.implies, inner, inner)
+        | st.builds(implies, inner, inner)
         | st.builds(e.Count, some, st.frozensets(st.integers(0, 3)))
         | st.builds(e.IfElse, inner, inner, inner)
     )

@@ -8,7 +8,17 @@ from spacegen.engines.chain import Chain
 from spacegen.errors import TooWideError
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import And, Compare, Const, Count, Extreme, Ref, Sum, Table, scope
+from spacegen.language.expr import (
+    And,
+    Compare,
+    Const,
+    Count,
+    Extreme,
+    Ref,
+    Sum,
+    Table,
+)
+from spacegen.language.walk import scope
 
 
 def test_a_wide_sum_becomes_running_values() -> None:

@@ -1,5 +1,16 @@
 from spacegen.engines.clauses import split
-from spacegen.language.expr import AllDifferent, And, Compare, Const, Element, IsTrue, Not, Or, Ref, scope
+from spacegen.language.expr import (
+    AllDifferent,
+    And,
+    Compare,
+    Const,
+    Element,
+    IsTrue,
+    Not,
+    Or,
+    Ref,
+)
+from spacegen.language.walk import scope
 
 A, B, C, D = (Compare("<", Ref(n), Const(1)) for n in "abcd")
 

@@ -10,7 +10,16 @@ import pytest
 from spacegen.errors import SpaceError, UsageError
 from spacegen.language import catalog
 from spacegen.language.elaborate import Settings, load_model, read_model
-from spacegen.language.expr import Compare, Const, In, Not, Or, Product, Ref, Unset
+from spacegen.language.expr import (
+    Compare,
+    Const,
+    In,
+    Not,
+    Or,
+    Product,
+    Ref,
+    Unset,
+)
 from spacegen.language.model import NO_DEFAULT, Constant, Kind, Model
 from spacegen.source import Source
 

@@ -9,8 +9,18 @@ from spacegen.errors import SpaceError
 from spacegen.language import catalog
 from spacegen.language.elaborate import load_model, read_model
 from spacegen.language.emit import emit
-from spacegen.language.expr import Compare, Const, Count, IsTrue, Or, Ref, Sum, Unset, implies
+from spacegen.language.expr import (
+    Compare,
+    Const,
+    Count,
+    IsTrue,
+    Or,
+    Ref,
+    Sum,
+    Unset,
+)
 from spacegen.language.model import Constant, Derived, Domain, Kind, Model, Parameter, Rule, Target
+from spacegen.language.walk import implies
 from spacegen.source import Source
 
 MODEL = Model(

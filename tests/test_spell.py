@@ -26,8 +26,8 @@ from spacegen.language.expr import (
     Sum,
     Table,
     Within,
-    implies,
 )
+from spacegen.language.walk import implies
 
 A, B, N, M = map(Ref, "abnm")
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import Phase, find, settings
 
 from spacegen.engines.jointree import JoinTree
-from spacegen.language.expr import Expr, children
+from spacegen.language.expr import Expr
 from spacegen.language.model import Model
+from spacegen.language.walk import children
 from strategies import models
 
 search = settings(derandomize=True, deadline=None, max_examples=2000, phases=[Phase.generate])

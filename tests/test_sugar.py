@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from spacegen.language.expr import Abs, Compare, Const, Divide, Expr, Extreme, Negate, Product, Ref, Sum
+from spacegen.language.expr import (
+    Abs,
+    Compare,
+    Const,
+    Divide,
+    Expr,
+    Extreme,
+    Negate,
+    Product,
+    Ref,
+    Sum,
+)
 from spacegen.language.sugar import SUGAR
 from test_bodies import M, N, read
 

@@ -25,11 +25,11 @@ from spacegen.language.expr import (
     Table,
     Unset,
     Within,
-    children,
 )
 from spacegen.language.model import Domain
 from spacegen.language.typecheck import Type, comparable, mismatches, types_of, unwanted
 from spacegen.language.unparse import unparse
+from spacegen.language.walk import children
 
 DOMAINS = {
     "n": Domain((None, 1, 0.5)),

@@ -15,8 +15,9 @@ from spacegen.engines.verdict import accepts
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate
-from spacegen.language.expr import Scalar, scope
+from spacegen.language.expr import Scalar
 from spacegen.language.model import Derived, Model
+from spacegen.language.walk import scope
 from spacegen.launch.files import replacing
 from spacegen.launch.writers import Field, Format, text
 from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked_blocks

@@ -20,8 +20,9 @@ from spacegen.engines.protocol import Method
 from spacegen.engines.relation import normalise
 from spacegen.language.columns import column
 from spacegen.language.evaluate import truth
-from spacegen.language.expr import And, Compare, Const, Or, Ref, Sum, scope
+from spacegen.language.expr import And, Compare, Const, Or, Ref, Sum
 from spacegen.language.model import Model
+from spacegen.language.walk import scope
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

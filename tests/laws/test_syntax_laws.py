@@ -15,11 +15,20 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language.bodies import KEYWORDS, body_of, condition, rule_of, text_of
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate, truth
-from spacegen.language.expr import Const, Expr, Negate, Ref, Scalar, Unset, Within, implies
+from spacegen.language.expr import (
+    Const,
+    Expr,
+    Negate,
+    Ref,
+    Scalar,
+    Unset,
+    Within,
+)
 from spacegen.language.model import Domain
 from spacegen.language.plain import plain
 from spacegen.language.syntax import MAX_LENGTH, Names, parse
 from spacegen.language.unparse import literal, unparse
+from spacegen.language.walk import implies
 from spacegen.source import Source, Span
 
 VALUES: Final[Mapping[str, tuple[Scalar, ...]]] = {

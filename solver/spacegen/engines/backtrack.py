@@ -18,8 +18,9 @@ from spacegen.engines.relation import normalise
 from spacegen.errors import EmptySpaceError, EngineError, Fault, TooWideError
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import Expr, scope
+from spacegen.language.expr import Expr
 from spacegen.language.model import Model
+from spacegen.language.walk import scope
 
 __all__ = ["Backtrack"]
 

@@ -17,7 +17,8 @@ from spacegen.engines.protocol import Block
 from spacegen.engines.relation import NormalForm
 from spacegen.language.columns import column
 from spacegen.language.evaluate import truth
-from spacegen.language.expr import Expr, scope
+from spacegen.language.expr import Expr
+from spacegen.language.walk import scope
 
 __all__ = ["balance_factors", "balance_weights"]
 

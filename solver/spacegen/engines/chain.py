@@ -37,10 +37,8 @@ from spacegen.language.expr import (
     Sum,
     Table,
     Unset,
-    children,
-    rebuild,
-    scope,
 )
+from spacegen.language.walk import children, rebuild, scope
 
 __all__ = ["MAX_CELLS", "NARROW", "Chain", "Definition"]
 

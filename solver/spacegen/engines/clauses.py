@@ -9,7 +9,16 @@ from itertools import product
 from math import prod
 from typing import Final
 
-from spacegen.language.expr import AllDifferent, And, Compare, Element, Expr, IsTrue, Not, Or
+from spacegen.language.expr import (
+    AllDifferent,
+    And,
+    Compare,
+    Element,
+    Expr,
+    IsTrue,
+    Not,
+    Or,
+)
 from spacegen.language.lowering import lower_all_different, lower_element
 
 __all__ = ["split"]

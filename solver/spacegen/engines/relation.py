@@ -18,8 +18,9 @@ from spacegen.engines.chain import Chain
 from spacegen.engines.clauses import split
 from spacegen.language.columns import Column, Mask, column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import Expr, scope
+from spacegen.language.expr import Expr
 from spacegen.language.model import Model
+from spacegen.language.walk import scope
 
 __all__ = ["AuxiliaryMap", "NormalForm", "Relation", "normalise"]
 

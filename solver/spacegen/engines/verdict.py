@@ -14,8 +14,8 @@ from spacegen.engines.protocol import Block
 from spacegen.engines.relation import NormalForm, normalise
 from spacegen.language.columns import Mask, column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import scope
 from spacegen.language.model import Model, Rule
+from spacegen.language.walk import scope
 
 __all__ = ["Verdicts", "accepts", "keeps"]
 

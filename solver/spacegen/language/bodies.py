@@ -18,7 +18,6 @@ from spacegen.language.expr import (
     Product,
     Sum,
     Within,
-    implies,
 )
 from spacegen.language.listings import all_different, automaton, element, table
 from spacegen.language.spell import body_of, rule_of
@@ -26,6 +25,7 @@ from spacegen.language.sugar import SUGAR
 from spacegen.language.syntax import Names, bounded
 from spacegen.language.translate import MALFORMED
 from spacegen.language.unparse import literal
+from spacegen.language.walk import implies
 
 __all__ = ["KEYWORDS", "body_of", "condition", "rule_of", "text_of"]
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from spacegen.errors import Fault, SpaceError
 from spacegen.language import bodies, versions
 from spacegen.language.document import BODIES, Document, RuleEntry
-from spacegen.language.expr import Expr, implies
+from spacegen.language.expr import Expr
 from spacegen.language.model import Rule, Target
 from spacegen.language.naming import PackNames
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import Names, parse
 from spacegen.language.validate import File
+from spacegen.language.walk import implies
 from spacegen.source import Span
 
 __all__ = ["RuleReader", "expression_text"]

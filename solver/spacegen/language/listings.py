@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from spacegen.language.bodyreader import BodyReader, Path, a_kind_of
-from spacegen.language.expr import AllDifferent, Automaton, Const, Element, Expr, Scalar, Table
+from spacegen.language.expr import (
+    AllDifferent,
+    Automaton,
+    Const,
+    Element,
+    Expr,
+    Scalar,
+    Table,
+)
 from spacegen.language.model import identity
 from spacegen.language.translate import MALFORMED
 from spacegen.language.typecheck import comparable, types_of

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from spacegen.language.expr import AllDifferent, And, Compare, Const, Element, Expr, Within, implies
+from spacegen.language.expr import (
+    AllDifferent,
+    And,
+    Compare,
+    Const,
+    Element,
+    Expr,
+    Within,
+)
+from spacegen.language.walk import implies
 
 __all__ = ["lower_all_different", "lower_element"]
 

@@ -9,7 +9,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, overload
 
-from spacegen.language.expr import Compare, Const, Expr, IsTrue, Or, Ref, Scalar, scope
+from spacegen.language.expr import (
+    Compare,
+    Const,
+    Expr,
+    IsTrue,
+    Or,
+    Ref,
+    Scalar,
+)
+from spacegen.language.walk import scope
 from spacegen.source import Span
 
 __all__ = [

@@ -10,13 +10,13 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language.conditions import expression_text
 from spacegen.language.document import ParameterEntry, Space
 from spacegen.language.domains import not_in_domain, read_domain
-from spacegen.language.expr import scope
 from spacegen.language.model import NO_DEFAULT, Domain, NoDefault, Parameter
 from spacegen.language.naming import Symbols, target_default
 from spacegen.language.nodes import Path
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import parse
 from spacegen.language.validate import File
+from spacegen.language.walk import scope
 from spacegen.servers.schema import TargetSchema
 from spacegen.source import Span
 

@@ -33,10 +33,9 @@ from spacegen.language.expr import (
     Table,
     Unset,
     Within,
-    children,
-    rebuild,
 )
 from spacegen.language.lowering import lower_all_different, lower_element
+from spacegen.language.walk import children, rebuild
 
 __all__ = ["plain"]
 

@@ -8,11 +8,12 @@ import warnings
 from typing import Final, NoReturn
 
 from spacegen.errors import Fault, SpaceError
-from spacegen.language.expr import Expr, children
+from spacegen.language.expr import Expr
 from spacegen.language.place import Place
 from spacegen.language.translate import MAX_DEPTH, Names, TooDeepError, Translator
 from spacegen.language.typecheck import Want
 from spacegen.language.unreadable import comment, flaw_of
+from spacegen.language.walk import children
 from spacegen.source import Span
 
 __all__ = ["MAX_LENGTH", "Names", "Want", "bounded", "is_name", "parse"]

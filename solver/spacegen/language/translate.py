@@ -28,12 +28,12 @@ from spacegen.language.expr import (
     Product,
     Sum,
     Unset,
-    implies,
 )
 from spacegen.language.model import Domain
 from spacegen.language.place import Place
 from spacegen.language.typecheck import Want, mismatches, types_of, unwanted
 from spacegen.language.unsupported import unsupported, unsupported_call, unsupported_operator
+from spacegen.language.walk import implies
 
 __all__ = ["MALFORMED", "MAX_DEPTH", "Names", "TooDeepError", "Translator"]
 

@@ -32,9 +32,9 @@ from spacegen.language.expr import (
     Table,
     Unset,
     Within,
-    children,
 )
 from spacegen.language.model import Domain, identity
+from spacegen.language.walk import children
 
 __all__ = ["Mismatch", "Type", "Types", "Want", "comparable", "mismatches", "types_of", "unwanted"]
 

@@ -66,7 +66,8 @@ def to_polars(fields: Sequence[Field]) -> pl.DataFrame:
         values = polars.Series(field.name, list(field.values), dtype=types[kind], strict=False)
         return values.gather(field.codes.astype("uint32"))
 
-    return polars.DataFrame([series(field) for field in fields])
+    frame: pl.DataFrame = polars.DataFrame([series(field) for field in fields])
+    return frame
 
 
 def to_arrow(fields: Sequence[Field]) -> pa.Table:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import get_args
 
 from spacegen.errors import Fault, UsageError, did_you_mean
-from spacegen.language.expr import Compare, Const, Expr, Ref, Scalar, scope, substitute
+from spacegen.language.expr import Compare, Const, Expr, Ref, Scalar
 from spacegen.language.model import Derived, Impact, Model, NoDefault, Parameter, Rule
+from spacegen.language.walk import scope, substitute
 
 __all__ = [
     "choose",
