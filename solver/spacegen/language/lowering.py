@@ -24,9 +24,9 @@ def lower_all_different(node: AllDifferent) -> Expr:
 
 
 def lower_element(node: Element) -> Expr:
-    """The index is in range, and whichever choice it names equals the target."""
+    """The index is a position (0.5 is none), and whichever choice it names equals the target."""
     chosen = tuple(
         implies(Compare("==", node.index, Const(i)), Compare("==", choice, node.target))
         for i, choice in enumerate(node.choices)
     )
-    return And((Within(node.index, ((0, len(node.choices) - 1),)), *chosen))
+    return And((Within(node.index, tuple((i, i) for i in range(len(node.choices)))), *chosen))
