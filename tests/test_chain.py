@@ -59,3 +59,13 @@ def test_too_many_distinct_values_are_refused_not_attempted() -> None:
     wide = Chain({name: column([1000**i + j * 7919**i for j in range(40)]) for i, name in enumerate(names)})
     with pytest.raises(TooWideError):
         wide.narrow(le(sum_of(*names), 7))
+
+
+def test_a_rule_without_few_running_values_is_tabulated_as_it_stands_while_that_fits() -> None:
+    names = [f"x{i}" for i in range(5)]
+    wide = Chain({name: column([2**i * 1009**j for j in range(22)]) for i, name in enumerate(names)})
+    expr = le(sum_of(*names), 7)
+    assert chain.NARROW < wide.cells(tuple(names)) < 2**24
+    assert wide.narrow(expr) == expr
+    assert wide.definitions == []
+    assert list(wide.columns) == names

@@ -47,6 +47,10 @@ NARROW: Final = 2**20
 MAX_CELLS: Final = 2**26
 """The largest table of truth values."""
 _MAX_STATES: Final = 2**20
+_MAX_JOIN: Final = 2**22
+"""The most rows of the map that defines an auxiliary variable."""
+_LAST_RESORT: Final = 2**24
+"""A rule whose running values are too many is tabulated as it stands up to so many rows."""
 
 _Join: TypeAlias = Callable[[Column, Column], Column]
 
@@ -82,10 +86,24 @@ class Chain:
 
     def narrow(self, expr: Expr) -> Expr:
         """An expression with the same truth over at most MAX_CELLS rows; raises TooWideError."""
-        result = self._narrow(expr)
+        before = len(self.definitions)
+        try:
+            result = self._narrow(expr)
+        except TooWideError:
+            if self.cells(scope(expr)) > _LAST_RESORT:
+                raise
+            self._forget(before)
+            return expr
         if self.cells(scope(result)) > MAX_CELLS:
             raise TooWideError(f"a rule over {len(scope(expr))} parameters has too many distinct values")
         return result
+
+    def _forget(self, kept: int) -> None:
+        """Drops the auxiliary variables after the first `kept`."""
+        for definition in self.definitions[kept:]:
+            del self.columns[definition.name]
+        del self.definitions[kept:]
+        self._known = {expr: ref for expr, ref in self._known.items() if ref.name in self.columns}
 
     def _is_narrow(self, expr: Expr) -> bool:
         return self.cells(scope(expr)) <= NARROW
@@ -153,7 +171,7 @@ class Chain:
         return self._define(names, value) if names else Const(value.reshape((1,)).values()[0])
 
     def _require_room(self, names: tuple[str, ...]) -> None:
-        if self.cells(names) > MAX_CELLS // 4:
+        if self.cells(names) > _MAX_JOIN:
             raise TooWideError("a rule has too many distinct intermediate values")
 
     def _define(self, names: tuple[str, ...], value: Column) -> Ref:
