@@ -47,7 +47,10 @@ A, B, N, M = map(Ref, "abnm")
         (Table((N, M), ((1, "x"),)), 'n == 1 and m == "x"'),
         (
             Element(N, (A, B), M),
-            "(n + 0 >= 0 and n + 0 <= 1) and (not n == 0 or a == m) and (not n == 1 or b == m)",
+            (
+                "(n + 0 >= 0 and n + 0 <= 0 or n + 0 >= 1 and n + 0 <= 1)"
+                " and (not n == 0 or a == m) and (not n == 1 or b == m)"
+            ),
         ),
         (Automaton((N,), 0, frozenset({1}), ((0, 5, 1), (0, 6, 2))), "n == 5"),
         (And((A, Count((), frozenset({1})))), "a and (false or false and null)"),
