@@ -37,3 +37,15 @@ def test_groups_stay_small_and_keep_the_order() -> None:
     assert [len(g.trees) for g in groups] == [2, 2, 2, 1]
     assert all(g.size <= MAX_ROWS for g in groups)
     assert [t.preorder[0] for g in groups for t in g.trees] == list(range(7))
+
+
+def test_a_large_block_gets_a_table_only_for_a_large_draw() -> None:
+    model = space(parameter("a", *range(300)), parameter("b", *range(300)), rules=[le("a", "b")])
+    (group,) = groups_of(model)
+    assert group.size > MAX_ROWS
+    group.columns(np.arange(10_000))
+    assert "_packed" not in vars(group)
+    many = group.columns(np.arange(group.size))
+    assert "_packed" in vars(group)
+    assert (many[0] <= many[1]).all()
+    assert len(np.unique(many[0].astype(int) * 300 + many[1])) == group.size

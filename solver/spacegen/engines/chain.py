@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ from spacegen.language.walk import children, rebuild, scope
 
 __all__ = ["MAX_CELLS", "NARROW", "Chain", "Definition"]
 
-NARROW: Final = 2**20
+NARROW: Final = 2**22
 """Up to so many rows an expression is tabulated as it stands (part of the canonical order's version)."""
 MAX_CELLS: Final = 2**26
 """The largest table of truth values."""
@@ -187,24 +187,17 @@ class Chain:
 
 def _distinct(value: Column, shape: tuple[int, ...]) -> tuple[Column, NDArray[np.int64]]:
     """The distinct elements in ascending order, and for each element of the grid its place among them."""
-    unknown = np.broadcast_to(False if value.unknown is None else value.unknown, shape).ravel()
-    data = np.where(unknown, 0, np.broadcast_to(value.data, shape).ravel())
-    kinds = np.broadcast_to(np.asarray(value.kind), shape).ravel().astype(np.int64)
-    kinds = np.where(unknown, -1, kinds)
-    _, order = _unique(data)
-    _, first, codes = np.unique(order * 8 + kinds + 1, return_index=True, return_inverse=True)
-    states = Column(
-        data[first],
-        value.kind if isinstance(value.kind, int) else np.maximum(kinds[first], 0).astype(np.uint8),
-        unknown[first] if unknown.any() else None,
-        value.bound,
-    )
-    return states, codes.reshape(shape).astype(np.int64)
-
-
-def _unique(data: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    values, inverse = np.unique(data, return_inverse=True)
-    return values, inverse.reshape(data.shape).astype(np.int64)
+    data = np.broadcast_to(value.data, shape).ravel()
+    if value.unknown is None and isinstance(value.kind, int):
+        states, codes = np.unique(data, return_inverse=True)
+        return Column(states, value.kind, None, value.bound), codes.reshape(shape).astype(np.int64)
+    hidden = np.broadcast_to(False if value.unknown is None else value.unknown, shape).ravel()
+    kinds = np.where(hidden, -1, np.broadcast_to(np.asarray(value.kind, np.int64), shape).ravel())
+    _, order = np.unique(np.where(hidden, 0, data), return_inverse=True)
+    _, first, codes = np.unique(order.ravel() * 8 + kinds + 1, return_index=True, return_inverse=True)
+    kind = value.kind if isinstance(value.kind, int) else np.maximum(kinds[first], 0).astype(np.uint8)
+    unknown = hidden[first] if hidden.any() else None
+    return Column(data[first], kind, unknown, value.bound), codes.reshape(shape).astype(np.int64)
 
 
 def _count_as_sum(items: tuple[Expr, ...], allowed: frozenset[int]) -> Expr:

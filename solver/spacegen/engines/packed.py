@@ -20,6 +20,8 @@ MAX_ROWS: Final = 2**15
 _WORD: Final = 8
 _MANY: Final = 4096
 """Fewer rows than this are not worth the table."""
+_LARGE: Final = 2**22
+"""A block too large for MAX_ROWS still gets a table when a draw is about as large as the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Group:
 
     def columns(self, ranks: NDArray[Any]) -> dict[int, NDArray[Any]]:
         """Parameter to column of declared codes, for ranks in the group (int64, or Python ints)."""
-        if len(ranks) < _MANY or self.size > MAX_ROWS:
+        if len(ranks) < max(_MANY, self.size // 2 if self.size > MAX_ROWS else 0) or self.size > _LARGE:
             return self._unranked(ranks)
         fields, words = self._packed
         taken = [word.take(ranks) for word in words]
