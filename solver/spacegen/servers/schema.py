@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
 from spacegen.errors import Fault, SpaceError, did_you_mean
 
-__all__ = ["REQUIRED", "Action", "Argument", "Required", "TargetSchema", "load", "shipped"]
+__all__ = [
+    "REQUIRED",
+    "Action",
+    "Argument",
+    "Required",
+    "TargetSchema",
+    "added_folder",
+    "forget",
+    "known",
+    "load",
+    "shipped",
+]
 
 Action: TypeAlias = Literal["store", "store_true", "store_false", "toggle", "list", "json"]
 """What a flag takes: one word, none (it sets, clears, or does both with `--no-`), several, or JSON."""
@@ -64,27 +75,61 @@ class TargetSchema:
 @lru_cache
 def shipped() -> tuple[tuple[str, str], ...]:
     """Each server and version with data in the package, by server, then oldest version first."""
-    pairs = (path.stem.split("-", 1) for path in _DATA.glob("*-*.json"))
-    return tuple(
-        sorted(((server, version) for server, version in pairs), key=lambda p: (p[0], Version(p[1])))
-    )
+    return _listed_in(_DATA)
+
+
+def added_folder() -> Path:
+    """Where the schemas lie that a user added: `spacegen/targets` in $XDG_DATA_HOME, or in ~/.local/share."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG rules have relative paths ignored.
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    return root / "spacegen" / "targets"
+
+
+def known() -> Mapping[tuple[str, str], Path]:
+    """Each server and version with data, shipped or added, and its file. Added data win over shipped ones."""
+    folders = (_DATA, added_folder())
+    return {
+        (server, version): folder / f"{server}-{version}.json"
+        for folder in folders
+        for server, version in _listed_in(folder)
+    }
+
+
+def _listed_in(folder: Path) -> tuple[tuple[str, str], ...]:
+    pairs = (path.stem.rsplit("-", 1) for path in folder.glob("*-[0-9]*.json"))
+    found = [(server, version) for server, version in pairs if _is_version(version)]
+    return tuple(sorted(found, key=lambda p: (p[0], Version(p[1]))))
+
+
+def _is_version(text: str) -> bool:
+    try:
+        return str(Version(text)) == text
+    except InvalidVersion:
+        return False
 
 
 @lru_cache
 def load(server: str, version: str) -> TargetSchema:
     """The schema of `version`: its own data, else those of another release with its base, else those of the
     nearest lower version, with a note. Raises SpaceError for an unknown server or a version below all."""
-    known = [Version(v) for s, v in shipped() if s == server]
-    if not known:
-        servers = sorted({s for s, _ in shipped()})
+    files = known()
+    versions = sorted(Version(v) for s, v in files if s == server)
+    if not versions:
+        servers = sorted({s for s, _ in files})
         hint = did_you_mean(server, servers) or f"servers with data: {_listed(servers)}"
         raise SpaceError(Fault(f"unknown server `{server}`", hint=hint))
-    chosen = _nearest(server, version, known)
-    schema = _read(server, str(chosen))
+    chosen = _nearest(server, version, versions)
+    schema = _read(files[server, str(chosen)])
     if chosen.base_version == Version(version).base_version:
         return schema
     note = f"no data for {server} {version}: the arguments of {chosen} stand in"
     return replace(schema, notes=(note,))
+
+
+def forget() -> None:
+    """Look at the files again at the next `load`."""
+    load.cache_clear()
 
 
 def _nearest(server: str, version: str, known: list[Version]) -> Version:
@@ -95,9 +140,11 @@ def _nearest(server: str, version: str, known: list[Version]) -> Version:
         raise SpaceError(Fault(f"`{version}` is not a version", hint=hint)) from None
     if wanted in known:
         return wanted
-    if siblings := [v for v in known if v.base_version == wanted.base_version]:
+    # A local version is somebody's own build: it stands in for no other.
+    published = [v for v in known if v.local is None]
+    if siblings := [v for v in published if v.base_version == wanted.base_version]:
         return siblings[-1]
-    if lower := [v for v in known if v < wanted]:
+    if lower := [v for v in published if v < wanted]:
         return lower[-1]
     raise SpaceError(Fault(f"no data for {server} {version}, nor for an older version", hint=hint))
 
@@ -106,15 +153,46 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-@lru_cache
-def _read(server: str, version: str) -> TargetSchema:
-    data = json.loads((_DATA / f"{server}-{version}.json").read_text(encoding="utf-8"))
-    fields = [_argument(name, row) for name, row in data["arguments"].items()]
-    arguments = {argument.name: argument for argument in fields}
-    for argument in fields:
-        for name, named in _named_by_flags(argument):
-            arguments.setdefault(name, named)
-    return TargetSchema(data["server"], data["version"], MappingProxyType(arguments))
+def _read(path: Path) -> TargetSchema:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return TargetSchema(data["server"], data["version"], _Arguments(data["arguments"]))
+
+
+class _Arguments(Mapping[str, Argument]):
+    """The arguments by name, made when they are asked for: a space uses few of many."""
+
+    def __init__(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        self._rows = rows
+        self._made: dict[str, Argument] = {}
+
+    def __getitem__(self, name: str) -> Argument:
+        if name not in self._made:
+            if name in self._rows:
+                self._made[name] = _argument(name, self._rows[name])
+            else:
+                field = self._by_flags[name]
+                self._made[name] = _flagged(name, self[field])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._rows, *self._by_flags])
+
+    def __len__(self) -> int:
+        return len(self._rows) + len(self._by_flags)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows or name in self._by_flags
+
+    @cached_property
+    def _by_flags(self) -> Mapping[str, str]:
+        """The names of flags that are not those of fields, and the field of each."""
+        found: dict[str, str] = {}
+        for field, row in self._rows.items():
+            for flag in row["flags"]:
+                name = flag.removeprefix("--").replace("-", "_")
+                if name not in self._rows and not flag.startswith("--no-"):
+                    found.setdefault(name, field)
+        return found
 
 
 def _argument(name: str, row: Mapping[str, Any]) -> Argument:
@@ -130,11 +208,8 @@ def _argument(name: str, row: Mapping[str, Any]) -> Argument:
     )
 
 
-def _named_by_flags(argument: Argument) -> Iterator[tuple[str, Argument]]:
-    """The argument under the names of its flags; a flag that clears the field is an argument of its own."""
-    for flag in argument.flags:
-        name = flag.removeprefix("--").replace("-", "_")
-        if argument.action == "store_false":
-            yield name, replace(argument, name=name, default=not argument.default, action="store_true")
-        elif not flag.startswith("--no-"):
-            yield name, argument
+def _flagged(name: str, argument: Argument) -> Argument:
+    """The argument under the name of a flag; a flag that clears the field is an argument of its own."""
+    if argument.action == "store_false":
+        return replace(argument, name=name, default=not argument.default, action="store_true")
+    return argument
