@@ -26,7 +26,7 @@ def test_every_bundled_name_has_a_file() -> None:
 def test_an_unknown_name_gets_the_closest_or_the_list() -> None:
     assert refusal("spaces", "h1000") == "no space is called `h1000`\nhint: did you mean `h100`?"
     assert refusal("rules", "zzz").startswith(
-        "no rule pack is called `zzz`\nhint: bundled rule packs: `minisgl/"
+        "no rule pack is called `zzz`\nhint: bundled rule packs: `hardware/"
     )
 
 

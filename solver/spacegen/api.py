@@ -45,9 +45,14 @@ def load(
     without_kinds: Iterable[Kind | str] = (),
     without_rules: Iterable[str] = (),
     strict_target: bool = False,
+    hardware: str | None = None,
+    model: str | Path | None = None,
     engine: EngineName = "auto",
 ) -> Space:
     """The space of a YAML file (a path with a `/` or ending in `.yaml`) or a bundled one (a name).
+
+    `hardware` (a name of the catalogue or a YAML file) and `model` (a folder or its config.json) give
+    constants their values; `constants` wins over both.
 
     Raises SpaceError with every fault of the file.
     """
@@ -60,6 +65,8 @@ def load(
         without_kinds=frozenset(map(read_kind, without_kinds)),
         without_rules=frozenset(without_rules),
         strict_target=strict_target,
+        hardware=hardware,
+        model=model,
     )
     return Space(load_model(str(path_or_name), settings=settings), engine)
 

@@ -50,7 +50,7 @@ AsJson: TypeAlias = Annotated[
 ]
 
 
-def _many(flag: str, metavar: str, help: str) -> Any:
+def _option(flag: str, metavar: str, help: str) -> Any:
     return typer.Option(flag, metavar=metavar, help=help, rich_help_panel=_SPACE, show_default=False)
 
 
@@ -58,26 +58,33 @@ def _many(flag: str, metavar: str, help: str) -> Any:
 class Selection:
     """Which part of a space a verb is about."""
 
-    set: Annotated[list[str] | None, _many("--set", "NAME=VALUE", "Give a constant another value.")] = None
-    pin: Annotated[list[str] | None, _many("--pin", "PARAM=VALUE", "Hold a parameter at one value.")] = None
+    set: Annotated[list[str] | None, _option("--set", "NAME=VALUE", "Give a constant another value.")] = None
+    hardware: Annotated[
+        str | None,
+        _option("--hardware", "NAME", "Take constants from the hardware catalogue, such as h100x8."),
+    ] = None
+    model: Annotated[
+        str | None, _option("--model", "PATH", "Take constants from a model: its folder or config.json.")
+    ] = None
+    pin: Annotated[list[str] | None, _option("--pin", "PARAM=VALUE", "Hold a parameter at one value.")] = None
     drop: Annotated[
         list[str] | None,
-        _many("--drop", "PARAM|GROUP", "Fix parameters at their defaults and leave them out of outputs."),
+        _option("--drop", "PARAM|GROUP", "Fix parameters at their defaults and leave them out of outputs."),
     ] = None
     only: Annotated[
         list[str] | None,
-        _many("--only", "PARAM|GROUP", "Drop all others; an impact works too."),
+        _option("--only", "PARAM|GROUP", "Drop all others; an impact works too."),
     ] = None
     where: Annotated[
-        list[str] | None, _many("--where", "EXPR", "Keep the solutions for which this is true.")
+        list[str] | None, _option("--where", "EXPR", "Keep the solutions for which this is true.")
     ] = None
     with_kind: Annotated[
-        list[str] | None, _many("--with-kind", "KIND", "Take rules of this kind too, such as heuristic.")
+        list[str] | None, _option("--with-kind", "KIND", "Take rules of this kind too, such as heuristic.")
     ] = None
     without_kind: Annotated[
-        list[str] | None, _many("--without-kind", "KIND", "Leave out the rules of this kind.")
+        list[str] | None, _option("--without-kind", "KIND", "Leave out the rules of this kind.")
     ] = None
-    without_rule: Annotated[list[str] | None, _many("--without-rule", "ID", "Leave out one rule.")] = None
+    without_rule: Annotated[list[str] | None, _option("--without-rule", "ID", "Leave out one rule.")] = None
     strict_target: Annotated[
         bool,
         typer.Option(
@@ -100,6 +107,8 @@ class Selection:
             without_kinds=self.without_kind or (),
             without_rules=self.without_rule or (),
             strict_target=self.strict_target,
+            hardware=self.hardware,
+            model=self.model,
             engine=one_of(engine, ENGINES, "--engine"),
         )
         return self.narrow(space if rules else space.without_rules())

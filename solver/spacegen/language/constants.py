@@ -1,7 +1,9 @@
-"""The constants of a space: from packs, the space, its overlays and `--set`, the later ones winning."""
+"""The constants of a space: from packs, the space, its overlays, hardware and model, and `--set`, the later
+ones winning."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,16 +30,19 @@ class Constants:
     usage: tuple[Fault, ...]
 
 
-def read_constants(stack: Stack, settings: Settings, symbols: Symbols) -> Constants:
-    """Declare the constants of all files. Parameters and fixed values must be declared before: they win over
-    the constants of packs."""
+def read_constants(
+    stack: Stack, settings: Settings, symbols: Symbols, given: Mapping[str, Scalar]
+) -> Constants:
+    """Declare the constants of all files and `given` values for those that they declare. Parameters and
+    fixed values must be declared before: they win over the constants of packs."""
     reader = _Reader(symbols)
     reader.declared(stack.base)
     for overlay in stack.overlays:
         reader.declared(overlay, override=True)
     for pack in stack.packs:
         reader.fallback(pack.file)
-    reader.set(settings)
+    reader.set({name: value for name, value in given.items() if name in reader.found})
+    reader.set(settings.constants)
     for constant in reader.found.values():
         if constant.value is not NO_DEFAULT:
             symbols.meanings[constant.name] = Const(constant.value)
@@ -75,8 +80,8 @@ class _Reader:
             hint = "give it a value in the `constants` of the space"
             self.symbols.faults.append(Fault(message, file.at("constants", constant.name), hint))
 
-    def set(self, settings: Settings) -> None:
-        for name, value in settings.constants.items():
+    def set(self, values: Mapping[str, Scalar]) -> None:
+        for name, value in values.items():
             if name not in self.found:
                 hint = did_you_mean(name, self.found) or _listed(self.found)
                 self.usage.append(Fault(f"the space has no constant `{name}`", hint=hint))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from spacegen.language.derive import read_derived
 from spacegen.language.document import Overlay, Space
 from spacegen.language.expr import Const, Scalar
 from spacegen.language.files import read_source, shown
+from spacegen.language.inputs import Inputs, applicable, read_inputs
 from spacegen.language.model import Kind, Model, Parameter, Rule, Target
 from spacegen.language.naming import PackNames, Symbols
 from spacegen.language.narrow import narrowed
@@ -32,6 +33,7 @@ __all__ = ["Settings", "load_model", "read_model"]
 
 _NO_SETTINGS: Final = Settings()
 _MAX_FAULTS: Final = 100
+_MODEL_PATH: Final = "model_path"
 
 
 def load_model(path_or_name: str | Path, *, settings: Settings = _NO_SETTINGS) -> Model:
@@ -46,9 +48,10 @@ def load_model(path_or_name: str | Path, *, settings: Settings = _NO_SETTINGS) -
 
 def read_model(source: Source, folder: Path | None = None, settings: Settings = _NO_SETTINGS) -> Model:
     """The space that a text describes; relative paths start in `folder`. Raises as `load_model` does."""
+    inputs = read_inputs(settings)
     faults: list[Fault] = []
     stack = gather(source, folder, strict_target=settings.strict_target, faults=faults)
-    model = _Elaboration(stack, settings, Symbols(faults)).model() if stack else None
+    model = _Elaboration(stack, settings, inputs, Symbols(faults)).model() if stack else None
     if faults or model is None:
         raise SpaceError(*_presented(faults))
     return model
@@ -74,6 +77,7 @@ class _Elaboration:
 
     stack: Stack
     settings: Settings
+    inputs: Inputs
     symbols: Symbols
     notes: list[str] = field(default_factory=list)
     target: Target | None = None
@@ -88,14 +92,15 @@ class _Elaboration:
         self.read_target()
         parameters = read_parameters(base, self.symbols, self.schema)
         fixed = self.read_fixed()
-        constants = read_constants(self.stack, self.settings, self.symbols)
+        constants = read_constants(self.stack, self.settings, self.symbols, self.inputs.constants)
         derived = read_derived(self.stack, self.symbols, self.schema, self.notes)
         parameters = bind_activity(base, parameters, self.symbols)
         reader = RuleReader(self.target, self.symbols.faults, self.notes)
         for parameter in parameters:
             if parameter.active_when is not None and parameter.span is not None:
                 reader.take_id(_activity_id(parameter), parameter.span)
-        rules = tuple(self.read_rules(reader))
+        found = tuple(filter(self.takes, self.read_rules(reader)))
+        rules = applicable(found, constants.values, self.settings, self.notes)
         usage = [*constants.usage, *self.unknown_ids({*reader.ids, *reader.unused})]
         if usage and not self.symbols.faults:
             raise UsageError(*usage)
@@ -105,7 +110,7 @@ class _Elaboration:
         return Model(
             name=top.name or self.stack.stem,
             parameters=tuple(map(self.unless_waived, parameters)),
-            rules=tuple(filter(self.takes, rules)),
+            rules=rules,
             derived=derived,
             constants=constants.values,
             fixed=MappingProxyType(fixed),
@@ -143,12 +148,23 @@ class _Elaboration:
 
     def read_fixed(self) -> dict[str, Scalar]:
         files: tuple[File[Space] | File[Overlay], ...] = (self.stack.base, *self.stack.overlays)
-        return {
+        fixed = {
             name: value
             for file in files
             for name, value in file.document.fixed.items()
             if self.symbols.declare(name, "fixed value", file.at_key("fixed", name), Const(value))
         }
+        return fixed | self.model_path(fixed)
+
+    def model_path(self, fixed: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The path of the chosen model as a launch argument, whatever the files fix."""
+        path = self.inputs.model_path
+        if path is None:
+            return {}
+        if _MODEL_PATH not in fixed:
+            self.symbols.declare(_MODEL_PATH, "fixed value", self.stack.base.at(), Const(path))
+        self.symbols.meanings[_MODEL_PATH] = Const(path)
+        return {_MODEL_PATH: path}
 
     def read_rules(self, reader: RuleReader) -> Iterator[Rule]:
         """All rules that bind the target: of the packs, of the space, of the overlays."""

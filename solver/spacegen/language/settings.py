@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from spacegen.language.expr import Scalar
@@ -19,10 +20,15 @@ def _nothing() -> Mapping[str, Scalar]:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Choices on top of a file. `with_kinds` adds to the kinds that the space takes, `without_kinds` wins
-    over both; a constant set to None is unknown."""
+    over both; a constant set to None is unknown.
+
+    `hardware` (a name of the catalogue or a file) and `model` (a folder or its config.json) give constants
+    their values; those of `constants` win over both."""
 
     constants: Mapping[str, Scalar] = field(default_factory=_nothing)
     with_kinds: frozenset[Kind] = frozenset()
     without_kinds: frozenset[Kind] = frozenset()
     without_rules: frozenset[str] = frozenset()
     strict_target: bool = False
+    hardware: str | None = None
+    model: str | Path | None = None
