@@ -36,9 +36,9 @@ parameters:
   tp_size: [1, 2, 4, 8]
   pp_size: {values: [1, 2], default: 2, group: parallelism, impact: high, unit: stages, description: stages}
   mem_fraction_static: {values: [null], range: {from: 0.70, to: 0.94, step: 0.01}, default: null}
-  hicache: [false, true]
-  hicache_ratio: {values: [1, 2, 3], default: 2.0, active_when: hicache}
-  mode: {values: [slow, fast], default: fast, ordered: true}
+  enable_hierarchical_cache: [false, true]
+  hicache_ratio: {values: [1, 2, 3], default: 2.0, active_when: enable_hierarchical_cache}
+  schedule_policy: {values: [lof, fcfs], default: fcfs, ordered: true}
 derived:
   total: {value: gpus * 2, unit: GPUs}
   gpus: tp_size * pp_size
@@ -48,7 +48,7 @@ rules:
     because: a launch cannot use more GPUs than the node has
     source: experience
     kind: needs
-  - {when: mode == "fast", require: {pp_size: 1, hicache: false}}
+  - {when: schedule_policy == "fcfs", require: {pp_size: 1, enable_hierarchical_cache: false}}
   - {id: advice, forbid: tp_size > 4, kind: heuristic}
   - {id: old, require: tp_size < 2, versions: "<0.5.6"}
   - {id: new, require: tp_size < 8, versions: ">=0.5.6"}
@@ -90,7 +90,7 @@ def test_parameters_keep_what_the_file_says(node: Model) -> None:
         "stages",
     )
     assert str(pp.span) == "space.yaml:11:3"
-    assert node["mode"].domain.ordered
+    assert node["schedule_policy"].domain.ordered
     assert len(node["mem_fraction_static"].domain) == 26
     assert 0.82 in node["mem_fraction_static"].domain
 
@@ -98,7 +98,7 @@ def test_parameters_keep_what_the_file_says(node: Model) -> None:
 def test_a_default_comes_from_the_file_then_the_target(node: Model) -> None:
     assert node["tp_size"].default == 1
     assert node["mem_fraction_static"].default is None
-    assert node["hicache"].default is NO_DEFAULT
+    assert node["enable_hierarchical_cache"].default is False
 
 
 def test_a_default_is_spelt_as_the_domain_does(node: Model) -> None:
@@ -140,8 +140,8 @@ def test_when_is_an_implication(node: Model) -> None:
     rule = node.rules[1]
     assert rule.id == "rule-2"
     assert isinstance(rule.condition, Or)
-    assert rule.condition.items[0] == Not(Compare("==", Ref("mode"), Const("fast")))
-    assert rule.text == 'when mode == "fast": {pp_size: 1, hicache: false}'
+    assert rule.condition.items[0] == Not(Compare("==", Ref("schedule_policy"), Const("fcfs")))
+    assert rule.text == 'when schedule_policy == "fcfs": {pp_size: 1, enable_hierarchical_cache: false}'
 
 
 def test_rules_about_other_versions_are_left_out(node: Model) -> None:
@@ -220,7 +220,7 @@ def test_single_rules_can_be_left_out() -> None:
     model = read(SPACE, without_rules=frozenset({"advice", "old", "hicache_ratio.active_when"}))
     assert "advice" not in ids(model)
     assert model["hicache_ratio"].active_when is None
-    assert read(SPACE)["hicache_ratio"].active_when == Ref("hicache")
+    assert read(SPACE)["hicache_ratio"].active_when == Ref("enable_hierarchical_cache")
 
 
 def test_leaving_out_an_unknown_rule_is_a_usage_error() -> None:
@@ -265,13 +265,17 @@ def overlay(tmp_path: Path, text: str, **settings: Any) -> Model:
 
 def test_an_overlay_narrows_by_rules_and_leaves_the_domains(tmp_path: Path) -> None:
     model = overlay(
-        tmp_path, "pin: {mode: slow}\nrestrict: {tp_size: [4, 1]}\nrules: [{require: pp_size < 2}]\n"
+        tmp_path,
+        "pin: {schedule_policy: lof}\nrestrict: {tp_size: [4, 1]}\nrules: [{require: pp_size < 2}]\n",
     )
-    assert ids(model)[-3:] == ["pin:mode", "restrict:tp_size", "rule-1"]
-    assert model.rules[-3].condition == Compare("==", Ref("mode"), Const("slow"))
+    assert ids(model)[-3:] == ["pin:schedule_policy", "restrict:tp_size", "rule-1"]
+    assert model.rules[-3].condition == Compare("==", Ref("schedule_policy"), Const("lof"))
     assert model.rules[-2].condition == In(Ref("tp_size"), (Const(4), Const(1)))
     assert model["tp_size"].domain == read(SPACE)["tp_size"].domain
-    assert (model.rules[-3].text, model.rules[-3].because) == ('mode == "slow"', "the overlay pins `mode`")
+    assert (model.rules[-3].text, model.rules[-3].because) == (
+        'schedule_policy == "lof"',
+        "the overlay pins `schedule_policy`",
+    )
 
 
 def test_an_overlay_can_override_constants_and_kinds(tmp_path: Path) -> None:
@@ -298,9 +302,15 @@ def test_an_overlay_takes_its_own_name_and_the_description_of_the_base(tmp_path:
 
 
 def test_overlays_stack(tmp_path: Path) -> None:
-    overlay(tmp_path, "pin: {mode: slow}\nkinds: []\n")
+    overlay(tmp_path, "pin: {schedule_policy: lof}\nkinds: []\n")
     (tmp_path / "top.yaml").write_text("spacegen: 1\nextends: ./over.yaml\npin: {tp_size: 2}\n")
-    assert ids(load_model(tmp_path / "top.yaml")) == ["rule-2", "new", "prompts", "pin:mode", "pin:tp_size"]
+    assert ids(load_model(tmp_path / "top.yaml")) == [
+        "rule-2",
+        "new",
+        "prompts",
+        "pin:schedule_policy",
+        "pin:tp_size",
+    ]
 
 
 def test_an_overlay_can_stand_on_a_bundled_space() -> None:

@@ -17,6 +17,7 @@ from spacegen.engines.relation import normalise
 from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Model
+from spacegen.launch.complete import complete, read_arguments
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict, find_conflict
 from spacegen.questions.counting import Count, count
@@ -45,11 +46,14 @@ def load(
     without_kinds: Iterable[Kind | str] = (),
     without_rules: Iterable[str] = (),
     strict_target: bool = False,
+    target: str | None = None,
     hardware: str | None = None,
     model: str | Path | None = None,
     engine: EngineName = "auto",
 ) -> Space:
     """The space of a YAML file (a path with a `/` or ending in `.yaml`) or a bundled one (a name).
+
+    `target` (such as `sglang==0.5.23`) loads it for another version of its server.
 
     `hardware` (a name of the catalogue or a YAML file) and `model` (a folder or its config.json) give
     constants their values; `constants` wins over both.
@@ -65,6 +69,7 @@ def load(
         without_kinds=frozenset(map(read_kind, without_kinds)),
         without_rules=frozenset(without_rules),
         strict_target=strict_target,
+        target=target,
         hardware=hardware,
         model=model,
     )
@@ -95,6 +100,14 @@ class Space(Definition):
 
     def __repr__(self) -> str:
         return f"<space `{self.name}`: {len(self.parameters)} parameters, {len(self.rules)} rules>"
+
+    def completed(self, arguments: Mapping[str, object] = _NOTHING) -> Space:
+        """With more arguments of the server in every output. Raises UsageError for those it does not take."""
+        return self._changed(complete(self.base, arguments, self.settled))
+
+    def completed_as(self, texts: Mapping[str, str]) -> Space:
+        """With more arguments in every output, their values spelled as texts."""
+        return self.completed(read_arguments(self.base, texts))
 
     # Questions
 

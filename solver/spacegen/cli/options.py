@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
-from spacegen.cli.output import destination, say
+from spacegen.cli.output import say
 
 if TYPE_CHECKING:
     from spacegen.api import Space
-    from spacegen.launch.writers import Format
-    from spacegen.solutions import Solutions
 
 __all__ = [
     "AsJson",
     "EngineChoice",
-    "Rows",
     "Selection",
     "SpaceName",
     "one_of",
+    "split",
     "spread",
 ]
 
@@ -85,6 +83,10 @@ class Selection:
         list[str] | None, _option("--without-kind", "KIND", "Leave out the rules of this kind.")
     ] = None
     without_rule: Annotated[list[str] | None, _option("--without-rule", "ID", "Leave out one rule.")] = None
+    target: Annotated[
+        str | None,
+        _option("--target", "SERVER==VERSION", "Load the space for another version of its server."),
+    ] = None
     strict_target: Annotated[
         bool,
         typer.Option(
@@ -107,6 +109,7 @@ class Selection:
             without_kinds=self.without_kind or (),
             without_rules=self.without_rule or (),
             strict_target=self.strict_target,
+            target=self.target,
             hardware=self.hardware,
             model=self.model,
             engine=one_of(engine, ENGINES, "--engine"),
@@ -118,12 +121,19 @@ class Selection:
         for expression in self.where or ():
             space = space.where(expression)
         for text in self.pin or ():
-            space = space.pinned_as(*_split(text, "--pin"))
+            space = space.pinned_as(*split(text, "--pin"))
         if self.drop or self.only:
             space = space.narrowed(only=self.only, drop=self.drop or ())
         for note in space.notes:
             self.say(f"note: {note}")
         return space
+
+    @property
+    def model_path(self) -> str | None:
+        """The folder of the model that `--model` names, which a launch serves unless told otherwise."""
+        if self.model is None:
+            return None
+        return str(PurePath(self.model).parent) if self.model.endswith(".json") else self.model
 
     def say_engine(self, space: Space) -> None:
         """Tells people what the engine has to say of its choice."""
@@ -136,69 +146,8 @@ class Selection:
             say(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """How rows are written, and where."""
-
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="jsonl, json, csv or yaml; else the suffix of the file decides.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to a file, which appears whole or not at all.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    with_: Annotated[
-        str | None,
-        typer.Option(
-            "--with",
-            metavar="NAME,…",
-            help="Add columns: `rank`, or derived values.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-
-    @property
-    def form(self) -> Format:
-        """The named format, else that of the file's suffix, else JSON lines. Raises UsageError."""
-        from spacegen.errors import Fault, UsageError, did_you_mean
-        from spacegen.launch.writers import FORMATS
-
-        suffix = PurePath(self.output or "").suffix.lstrip(".").lower()
-        word = self.format or {"yml": "yaml", "ndjson": "jsonl"}.get(suffix, suffix) or "jsonl"
-        if word in FORMATS:
-            return word
-        named = f"no format is called `{word}`"
-        what = named if self.format else f"the suffix of `{self.output}` names no format"
-        hint = did_you_mean(word, FORMATS) or f"choose `--format` from {', '.join(FORMATS)}"
-        raise UsageError(Fault(what, hint=hint))
-
-    @property
-    def extra(self) -> list[str]:
-        """The columns that `--with` adds."""
-        names = (name.strip() for name in (self.with_ or "").split(","))
-        return [name for name in dict.fromkeys(names) if name]
-
-    def write(self, parts: Iterable[Solutions], form: Format) -> None:
-        """Writes rows to the file or stdout. Raises OSError."""
-        from spacegen.launch.writers import text
-
-        with destination(self.output) as stream:
-            stream.writelines(text((part.table(self.extra) for part in parts), form))
-
-
-def _split(text: str, flag: str) -> tuple[str, str]:
+def split(text: str, flag: str) -> tuple[str, str]:
+    """The name and the value of `NAME=VALUE`. Raises UsageError."""
     from spacegen.errors import Fault, UsageError
 
     name, equals, value = text.partition("=")
@@ -210,7 +159,7 @@ def _split(text: str, flag: str) -> tuple[str, str]:
 def _assignment(text: str, flag: str) -> tuple[str, Any]:
     from spacegen.language.scalars import read_scalar
 
-    name, value = _split(text, flag)
+    name, value = split(text, flag)
     return name, read_scalar(value)
 
 

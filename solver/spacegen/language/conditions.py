@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from spacegen.errors import Fault, SpaceError
@@ -10,7 +10,7 @@ from spacegen.language import bodies, versions
 from spacegen.language.document import BODIES, Document, RuleEntry
 from spacegen.language.expr import Expr
 from spacegen.language.model import Rule, Target
-from spacegen.language.naming import PackNames
+from spacegen.language.naming import PackNames, reworded
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import Names, parse
 from spacegen.language.validate import File
@@ -27,13 +27,15 @@ def expression_text(value: object) -> str:
 
 @dataclass(slots=True)
 class RuleReader:
-    """Reads the rules of one file after the other; ids are unique over all of them."""
+    """Reads the rules of one file after the other; ids are unique over all of them. `renamed` has the names
+    of the space that the model spells otherwise."""
 
     target: Target | None
     faults: list[Fault]
     notes: list[str] = field(default_factory=list)
     ids: dict[str, Span] = field(default_factory=dict)
     unused: set[str] = field(default_factory=set)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, file: File[Document], names: Names, pack: str | None = None) -> Iterator[Rule]:
         """The rules of a file that bind this target, in order."""
@@ -68,7 +70,8 @@ class RuleReader:
         keyword = self.body(file, i)
         if keyword is None:
             return
-        lacking = names.symbols.missing if isinstance(names.symbols, PackNames) else {}
+        of_pack = names.symbols if isinstance(names.symbols, PackNames) else None
+        lacking = of_pack.missing if of_pack else {}
         lacking.clear()
         try:
             condition, text = _condition(entry, keyword, _places(file, i), _key_places(file, i), names)
@@ -80,6 +83,7 @@ class RuleReader:
             self.notes.append(f"rule `{id}` is left out: the space has no target and no {listed}")
             self.unused.add(id)
             return
+        text = reworded(text, of_pack.renamed if of_pack else self.renamed)
         yield Rule(id, condition, text, entry.because, entry.source, entry.kind, entry.versions, pack, span)
 
     def take_id(self, id: str, span: Span) -> None:

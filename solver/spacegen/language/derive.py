@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -12,11 +12,12 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language.conditions import expression_text
 from spacegen.language.document import Document, Quantity
 from spacegen.language.model import Derived
-from spacegen.language.naming import PackNames, Symbols
+from spacegen.language.naming import PackNames, Symbols, reworded
 from spacegen.language.overlays import Stack
+from spacegen.language.packs import names_version
+from spacegen.language.retarget import Retarget
 from spacegen.language.syntax import Names, parse
 from spacegen.language.validate import File
-from spacegen.servers.schema import TargetSchema
 from spacegen.source import Span
 
 __all__ = ["read_derived"]
@@ -35,20 +36,21 @@ class _Entry:
     span: Span
     key: Span
     in_pack: bool
+    version: str | None = None
 
 
 def read_derived(
-    stack: Stack, symbols: Symbols, schema: Callable[[], TargetSchema | None], notes: list[str]
+    stack: Stack, symbols: Symbols, way: Retarget | None, notes: list[str]
 ) -> tuple[Derived, ...]:
     """Declare the derived values of all files, in order of declaration. Those of a pack give way to other
     names of the space, and are left out, with a note, where they mention what the space lacks."""
-    reader = _Reader(symbols, schema, notes)
+    reader = _Reader(symbols, way, notes)
     for file in (stack.base, *stack.overlays):
         for entry in _entries(file, in_pack=False):
             reader.declare(entry)
     for pack in stack.packs:
         for entry in _entries(pack.file, in_pack=True):
-            reader.fallback(entry)
+            reader.fallback(replace(entry, version=names_version(pack)))
     return reader.derived()
 
 
@@ -65,7 +67,7 @@ def _entries(file: File[Document], *, in_pack: bool) -> Iterator[_Entry]:
 @dataclass(slots=True)
 class _Reader:
     symbols: Symbols
-    schema: Callable[[], TargetSchema | None]
+    way: Retarget | None
     notes: list[str]
     entries: dict[str, _Entry] = field(default_factory=dict)
 
@@ -109,16 +111,18 @@ class _Reader:
         return {word for word in words if word in self.entries}
 
     def read(self, entry: _Entry) -> Derived | None:
-        meanings = PackNames(self.symbols.meanings, self.schema) if entry.in_pack else self.symbols.meanings
+        of_pack = PackNames(self.symbols, self.way, entry.version) if entry.in_pack else None
+        meanings = self.symbols.meanings if of_pack is None else of_pack
         try:
             expr = parse(entry.text, entry.span, Names(meanings, self.symbols.domains), want="any")
         except SpaceError as error:
             self.symbols.faults.extend(error.faults)
             return None
-        if isinstance(meanings, PackNames) and meanings.missing:
-            listed = ", ".join(f"`{name}`" for name in meanings.missing)
+        if of_pack is not None and of_pack.missing:
+            listed = ", ".join(f"`{name}`" for name in of_pack.missing)
             self.notes.append(f"`{entry.name}` is left out: the space has no target and no {listed}")
             del self.symbols.meanings[entry.name]
             return None
         self.symbols.meanings[entry.name] = expr
-        return Derived(entry.name, expr, entry.text, entry.unit)
+        text = reworded(entry.text, self.symbols.renamed if of_pack is None else of_pack.renamed)
+        return Derived(entry.name, expr, text, entry.unit)

@@ -14,7 +14,7 @@ from spacegen.language.nodes import Path
 from spacegen.language.scalars import write_scalar
 from spacegen.source import Span
 
-__all__ = ["MAX_VALUES", "AnyEntry", "not_in_domain", "read_domain"]
+__all__ = ["MAX_VALUES", "AnyEntry", "not_in_domain", "place_of", "read_domain"]
 
 AnyEntry = list[Scalar] | Range | ParameterEntry
 MAX_VALUES: Final = 10**6
@@ -26,18 +26,28 @@ def read_domain(name: str, entry: AnyEntry, at: Callable[[Path], Span], faults: 
     before = len(faults)
     match entry:
         case list():
-            values, span = tuple(entry), lambda i: at((i,))
+            values = tuple(entry)
         case Range():
-            values, span = _span_of(name, entry, at, faults), lambda _: at(())
+            values = _span_of(name, entry, at, faults)
         case ParameterEntry():
             listed = tuple(entry.values or ())
             ranged = _span_of(name, entry.range, lambda p: at(("range", *p)), faults) if entry.range else ()
             values = listed + ranged
-            span = lambda i: at(("values", i) if i < len(listed) else ("range",))  # noqa: E731 - three forms, one shape
     if len(faults) == before:
-        faults.extend(_flaws(name, values, at, span))
+        faults.extend(_flaws(name, values, at, lambda i: place_of(entry, i, at)))
     ordered = isinstance(entry, ParameterEntry) and entry.ordered
     return Domain(values, ordered) if len(faults) == before else None
+
+
+def place_of(entry: AnyEntry, i: int, at: Callable[[Path], Span]) -> Span:
+    """Where value `i` of a domain stands; for one of a range, the range."""
+    match entry:
+        case list():
+            return at((i,))
+        case Range():
+            return at(())
+        case ParameterEntry():
+            return at(("values", i) if i < len(entry.values or ()) else ("range",))
 
 
 def _flaws(

@@ -9,11 +9,9 @@ from types import MappingProxyType
 from typing import Final
 
 from spacegen.errors import Fault, SpaceError, UsageError, did_you_mean
-from spacegen.language import versions
 from spacegen.language.conditions import RuleReader
 from spacegen.language.constants import read_constants
 from spacegen.language.derive import read_derived
-from spacegen.language.document import Overlay, Space
 from spacegen.language.expr import Const, Scalar
 from spacegen.language.files import read_source, shown
 from spacegen.language.inputs import Inputs, applicable, read_inputs
@@ -21,12 +19,12 @@ from spacegen.language.model import Kind, Model, Parameter, Rule, Target
 from spacegen.language.naming import PackNames, Symbols
 from spacegen.language.narrow import narrowed
 from spacegen.language.overlays import Stack, find_space, gather
-from spacegen.language.packs import wrong_servers
+from spacegen.language.packs import names_version
 from spacegen.language.parameters import bind_activity, read_parameters
+from spacegen.language.retarget import Retarget
 from spacegen.language.settings import Settings
 from spacegen.language.syntax import Names
-from spacegen.language.validate import File
-from spacegen.servers.schema import TargetSchema, load
+from spacegen.language.targets import find_target, find_way, read_fixed
 from spacegen.source import Source
 
 __all__ = ["Settings", "load_model", "read_model"]
@@ -81,21 +79,22 @@ class _Elaboration:
     symbols: Symbols
     notes: list[str] = field(default_factory=list)
     target: Target | None = None
+    way: Retarget | None = None
 
     def model(self) -> Model:
         """The model; without meaning where faults were added."""
         base, overlays, packs = self.stack.base, self.stack.overlays, self.stack.packs
-        suspects: list[Fault] = []
-        for file in (base, *overlays, *(pack.file for pack in packs)):
+        files = (base, *overlays, *(pack.file for pack in packs))
+        suspects = [fault for file in files for fault in file.tree.suspects]
+        for file in files:
             self.symbols.lose(file.lost)
-            suspects.extend(file.tree.suspects)
-        self.read_target()
-        parameters = read_parameters(base, self.symbols, self.schema)
+        self.find_target()
+        parameters = read_parameters(base, self.symbols, self.way)
         fixed = self.read_fixed()
         constants = read_constants(self.stack, self.settings, self.symbols, self.inputs.constants)
-        derived = read_derived(self.stack, self.symbols, self.schema, self.notes)
+        derived = read_derived(self.stack, self.symbols, self.way, self.notes)
         parameters = bind_activity(base, parameters, self.symbols)
-        reader = RuleReader(self.target, self.symbols.faults, self.notes)
+        reader = RuleReader(self.target, self.symbols.faults, self.notes, renamed=self.symbols.renamed)
         for parameter in parameters:
             if parameter.active_when is not None and parameter.span is not None:
                 reader.take_id(_activity_id(parameter), parameter.span)
@@ -116,44 +115,20 @@ class _Elaboration:
             fixed=MappingProxyType(fixed),
             target=self.target,
             description=top.description or base.document.description,
-            notes=(*self.notes, *(f"{s.span}: {s.message}; {s.hint}" for s in suspects)),
+            notes=(
+                *(self.way.notes if self.way else ()),
+                *self.notes,
+                *(f"{s.span}: {s.message}; {s.hint}" for s in suspects),
+            ),
         )
 
-    def read_target(self) -> None:
-        base = self.stack.base
-        entry = base.document.target
-        if entry is None:
-            return
-        try:
-            versions.base_release(entry.version)
-        except SpaceError as error:
-            span = base.at("target", "version")
-            self.symbols.faults.extend(Fault(f.message, span, f.hint) for f in error.faults)
-        else:
-            self.target = Target(entry.server, entry.version)
-            self.symbols.faults.extend(wrong_servers(self.stack.packs, entry.server))
-
-    def schema(self) -> TargetSchema | None:
-        """The arguments of the target, read when they are first needed."""
-        if self.target is None:
-            return None
-        try:
-            found = load(self.target.server, self.target.version)
-        except SpaceError as error:
-            span = self.stack.base.at("target")
-            self.symbols.faults.extend(Fault(f.message, span, f.hint) for f in error.faults)
-            return None
-        self.notes.extend(note for note in found.notes if note not in self.notes)
-        return found
+    def find_target(self) -> None:
+        faults = self.symbols.faults
+        self.target = find_target(self.stack, self.settings.target, faults)
+        self.way = find_way(self.stack, self.target, faults)
 
     def read_fixed(self) -> dict[str, Scalar]:
-        files: tuple[File[Space] | File[Overlay], ...] = (self.stack.base, *self.stack.overlays)
-        fixed = {
-            name: value
-            for file in files
-            for name, value in file.document.fixed.items()
-            if self.symbols.declare(name, "fixed value", file.at_key("fixed", name), Const(value))
-        }
+        fixed = read_fixed(self.stack, self.symbols, self.way)
         return fixed | self.model_path(fixed)
 
     def model_path(self, fixed: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -169,7 +144,7 @@ class _Elaboration:
     def read_rules(self, reader: RuleReader) -> Iterator[Rule]:
         """All rules that bind the target: of the packs, of the space, of the overlays."""
         for pack in self.stack.packs:
-            names = PackNames(self.symbols.meanings, self.schema)
+            names = PackNames(self.symbols, self.way, names_version(pack))
             yield from reader.read(pack.file, Names(names, self.symbols.domains), pack.name)
         yield from reader.read(self.stack.base, self.symbols.names())
         for overlay in self.stack.overlays:

@@ -27,17 +27,23 @@ def narrowed(overlay: File[Overlay], symbols: Symbols, reader: RuleReader) -> It
             key = overlay.at_key(section, name)
             values = given if section == "restrict" else [given]
             kept = _kept(overlay, (section, name), values, symbols)
-            reader.take_id(f"{section}:{name}", key)
+            now = symbols.renamed.get(name, name)
+            reader.take_id(f"{section}:{now}", key)
             if kept:
-                yield _rule(f"{section}:{name}", Ref(name), kept, f"the overlay {verb} `{name}`", key)
+                yield _rule(f"{section}:{now}", Ref(now), kept, f"the overlay {verb} `{now}`", key)
+            elif name in symbols.left_out:
+                reader.unused.add(f"{section}:{now}")
+                reader.notes.append(f"`{section}:{name}` is left out: the target has no `{name}`")
 
 
 def _kept(
     overlay: File[Overlay], path: tuple[str, str], values: list[Any], symbols: Symbols
 ) -> tuple[Const, ...]:
     name = path[-1]
-    domain = symbols.domains.get(name)
+    domain = symbols.domains.get(symbols.renamed.get(name, name))
     if domain is None:
+        if name in symbols.left_out:
+            return ()
         if name not in symbols.meanings:
             hint = did_you_mean(name, symbols.domains)
             message = f"the base has no parameter `{name}`"

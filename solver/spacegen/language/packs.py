@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from spacegen.errors import Fault, SpaceError
 from spacegen.language import catalog
@@ -14,12 +12,10 @@ from spacegen.language.document import Pack
 from spacegen.language.files import read_source, shown
 from spacegen.language.nodes import read_tree
 from spacegen.language.validate import File, validate
+from spacegen.language.versions import read_target
 from spacegen.source import Span
 
-__all__ = ["Included", "load_packs", "wrong_servers"]
-
-
-_NAMES: Final = re.compile(r"([\w.-]+)==(\d[\w.+!-]*)")
+__all__ = ["Included", "load_packs", "names_version", "wrong_servers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +108,15 @@ def wrong_servers(packs: Iterable[Included], server: str) -> Iterator[Fault]:
         if (names := pack.file.document.names) is None:
             continue
         span = pack.file.at("names")
-        found = _NAMES.fullmatch(names)
+        found = read_target(names)
         if not found:
             yield Fault("`names` must be a server and a version", span, "write it like `sglang==0.5.6`")
-        elif found[1] != server:
-            yield Fault(f"this pack uses the names of {found[1]}, and the space is for {server}", span)
+        elif found.server != server:
+            yield Fault(f"this pack uses the names of {found.server}, and the space is for {server}", span)
+
+
+def names_version(pack: Included) -> str | None:
+    """The version of the server whose names a pack uses; None where it uses those of the space."""
+    names = pack.file.document.names
+    found = None if names is None else read_target(names)
+    return found.version if found else None

@@ -20,7 +20,7 @@ def _nothing() -> Mapping[str, Scalar]:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Choices on top of a file. `with_kinds` adds to the kinds that the space takes, `without_kinds` wins
-    over both; a constant set to None is unknown.
+    over both; a constant set to None is unknown; `target` is another version, such as `sglang==0.5.23`.
 
     `hardware` (a name of the catalogue or a file) and `model` (a folder or its config.json) give constants
     their values; those of `constants` win over both."""
@@ -30,5 +30,6 @@ class Settings:
     without_kinds: frozenset[Kind] = frozenset()
     without_rules: frozenset[str] = frozenset()
     strict_target: bool = False
+    target: str | None = None
     hardware: str | None = None
     model: str | Path | None = None

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Final
 
 from spacegen.errors import Fault, SpaceError
+from spacegen.language.model import Target
 
-__all__ = ["base_release", "matches"]
+__all__ = ["base_release", "matches", "read_target"]
+
+_TARGET: Final = re.compile(r"([\w.-]+)==(\d[\w.+!-]*)")
+
+
+def read_target(text: str) -> Target | None:
+    """The server and version of a text such as `sglang==0.5.6`; None where it is no such text."""
+    found = _TARGET.fullmatch(text)
+    if not found:
+        return None
+    try:
+        base_release(found[2])
+    except SpaceError:
+        return None
+    return Target(found[1], found[2])
 
 
 @lru_cache
