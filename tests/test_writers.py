@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 import yaml
 
-from spacegen.launch.writers import FORMATS, Field, Format, csv_cell, text
+from spacegen.launch.fields import Field, Table
+from spacegen.launch.formats import FORMATS
+from spacegen.launch.style import Style
+from spacegen.launch.writers import csv_cell
 
 FIELDS = (
     Field("size", (1, 2.5, None), np.array([0, 2, 1])),
@@ -16,7 +20,7 @@ FIELDS = (
     Field("on", (True, False), np.array([1, 0, 0])),
 )
 
-WHOLE: dict[Format, str] = {
+WHOLE: dict[str, str] = {
     "jsonl": (
         '{"size": 1, "odd \\"name\\"": "é", "on": false}\n'
         '{"size": null, "odd \\"name\\"": "a, b", "on": true}\n'
@@ -36,13 +40,40 @@ WHOLE: dict[Format, str] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_rows_look_like_this(form: Format) -> None:
+ALONE = {
+    "jsonl": '{"size": 1, "odd \\"name\\"": "é", "on": false}\n',
+    "json": '{\n  "size": 1,\n  "odd \\"name\\"": "é",\n  "on": false\n}\n',
+    "csv": 'size,"odd ""name""",on\n1,é,False\n',
+    "yaml": 'size: 1\n"odd \\"name\\"": "é"\n"on": false\n',
+}
+
+
+def text(tables: Sequence[Table], form: str, *, alone: bool = False) -> Iterator[str]:
+    found = FORMATS[form]
+    write = found.alone if alone else found.write
+    assert write is not None
+    return write(tables, Style())
+
+
+@pytest.mark.parametrize("form", ALONE)
+def test_a_row_alone_looks_like_this(form: str) -> None:
+    first = [Field(f.name, f.values, f.codes[:1]) for f in FIELDS]
+    assert "".join(text([first], form, alone=True)) == ALONE[form]
+
+
+def test_a_list_is_json_in_a_cell() -> None:
+    field = Field("sizes", ([1, 2],), np.array([0]))
+    assert "".join(text([[field]], "csv")) == 'sizes\n"[1, 2]"\n'
+    assert yaml.safe_load("".join(text([[field]], "yaml"))) == [{"sizes": [1, 2]}]
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_rows_look_like_this(form: str) -> None:
     assert "".join(text([FIELDS], form)) == WHOLE[form]
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_several_tables_make_one_text(form: Format) -> None:
+@pytest.mark.parametrize("form", WHOLE)
+def test_several_tables_make_one_text(form: str) -> None:
     tables = [
         [Field(f.name, f.values, f.codes[part]) for f in FIELDS]
         for part in (slice(0, 2), slice(2, 2), slice(2, 3))
@@ -53,7 +84,7 @@ def test_several_tables_make_one_text(form: Format) -> None:
 @pytest.mark.parametrize(
     ("form", "nothing"), [("jsonl", ""), ("json", "[]\n"), ("csv", "a\n"), ("yaml", "[]\n")]
 )
-def test_no_rows_are_a_text_too(form: Format, nothing: str) -> None:
+def test_no_rows_are_a_text_too(form: str, nothing: str) -> None:
     assert "".join(text([[Field("a", (1,), np.array([], int))]], form)) == nothing
 
 

@@ -17,7 +17,6 @@ from spacegen.engines.relation import normalise
 from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Model
-from spacegen.launch.complete import complete, read_arguments
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict, find_conflict
 from spacegen.questions.counting import Count, count
@@ -103,10 +102,14 @@ class Space(Definition):
 
     def completed(self, arguments: Mapping[str, object] = _NOTHING) -> Space:
         """With more arguments of the server in every output. Raises UsageError for those it does not take."""
+        from spacegen.launch.complete import complete
+
         return self._changed(complete(self.base, arguments, self.settled))
 
     def completed_as(self, texts: Mapping[str, str]) -> Space:
         """With more arguments in every output, their values spelled as texts."""
+        from spacegen.launch.complete import read_arguments
+
         return self.completed(read_arguments(self.base, texts))
 
     # Questions

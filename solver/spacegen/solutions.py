@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,11 +16,10 @@ from spacegen.engines.verdict import accepts
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate
-from spacegen.language.expr import Scalar
-from spacegen.language.model import Derived, Model
+from spacegen.language.expr import Expr, IsTrue, Scalar
+from spacegen.language.model import Model
 from spacegen.language.walk import scope
-from spacegen.launch.files import replacing
-from spacegen.launch.writers import Field, Format, text
+from spacegen.launch.fields import Field
 from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked_blocks
 from spacegen.questions.encode import encode
 from spacegen.questions.summary import Summary, of_block
@@ -125,7 +125,7 @@ class Solutions(Sequence[Config]):
                 did_you_mean(name, known) or f"derived values are {', '.join(known) or 'not declared here'}"
             )
             raise UsageError(Fault(f"no derived value is called `{name}`", hint=hint))
-        return _evaluated(self._model, self._block, known[name]).values()
+        return _evaluated(self._model, self._block, known[name].expr).values()
 
     def ranks(self) -> list[int]:
         """The number of each row in the canonical order of the space. Raises UsageError."""
@@ -133,19 +133,38 @@ class Solutions(Sequence[Config]):
             raise UsageError(Fault(f"`{self._engine.name}` knows no ranks", hint="use the engine `jointree`"))
         return [int(rank) for rank in self._engine.rank(self._block)]
 
-    def table(self, extra: Sequence[str] = ()) -> tuple[Field, ...]:
-        """The columns of a row, then `rank` or derived values by name."""
+    def table(self, extra: Sequence[str] = (), *, active: bool = False) -> tuple[Field, ...]:
+        """The columns of a row, then `rank` or derived values by name; `active` marks the values that are
+        read."""
         added = ((name, self.ranks() if name == "rank" else self.derived(name)) for name in extra)
-        return (*self.fields, *(Field(name, values, np.arange(len(self))) for name, values in added))
+        places = np.arange(len(self))
+        fields = tuple(map(self._marked, self.fields)) if active else self.fields
+        return (*fields, *(Field(name, values, places, argument=False) for name, values in added))
+
+    def _marked(self, field: Field) -> Field:
+        condition = self._model[field.name].active_when if field.name in self._model.index else None
+        if condition is None:
+            return field
+        return replace(
+            field, active=_evaluated(self._model, self._block, IsTrue(condition)).data.astype(bool)
+        )
 
     def summary(self) -> Summary:
         """How often each value occurs among the rows."""
         return of_block(self._model, self._block)
 
-    def write(self, path: str | Path, form: Format) -> None:
-        """Writes the rows to a file, which appears whole or not at all. Raises OSError."""
-        with replacing(Path(path)) as stream:
-            stream.writelines(text([self.fields], form))
+    def write(self, path: str | Path, form: str | None = None, *, full: bool = False) -> None:
+        """Writes the rows to a file, which appears whole or not at all, in a format or that of its suffix.
+
+        `full` writes what commands otherwise leave out. Raises UsageError, OSError.
+        """
+        from spacegen.launch.complete import schema_of
+        from spacegen.launch.output import output
+        from spacegen.launch.style import Style
+
+        found = output(form, str(path))
+        style = Style(self._model.name, schema_of(self._model), full)
+        found.write([self.table(active=found.form.command)], style)
 
     def to_json(self, path: str | Path) -> None:
         """Writes the rows as one JSON array."""
@@ -162,6 +181,14 @@ class Solutions(Sequence[Config]):
     def to_yaml(self, path: str | Path) -> None:
         """Writes the rows as a YAML list."""
         self.write(path, "yaml")
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Writes the rows as a Parquet file. Raises UsageError without pyarrow."""
+        self.write(path, "parquet")
+
+    def to_argv(self, path: str | Path) -> None:
+        """Writes the rows as commands that start the server, one a line."""
+        self.write(path, "argv")
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a pandas data frame with nullable types. Raises ImportError without pandas."""
@@ -186,12 +213,11 @@ def _itself(value: Scalar) -> Scalar:
     return value
 
 
-def _evaluated(model: Model, block: Block, derived: Derived) -> Column:
+def _evaluated(model: Model, block: Block, expr: Expr) -> Column:
     env = {
-        name: column(model[name].domain.values).take(block.columns[model.index[name]])
-        for name in scope(derived.expr)
+        name: column(model[name].domain.values).take(block.columns[model.index[name]]) for name in scope(expr)
     }
-    found = evaluate(derived.expr, env)
+    found = evaluate(expr, env)
     if found.data.shape == (len(block),):
         return found
     return found.reshape((1,)).take(np.zeros(len(block), np.intp))

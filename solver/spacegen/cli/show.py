@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from spacegen.cli.options import EngineChoice, Rows, Selection, SpaceName, spread
-from spacegen.cli.output import print_json
+from spacegen.cli.options import EngineChoice, Selection, SpaceName, spread
+from spacegen.cli.rows import Rows
 
 __all__ = ["show"]
 
@@ -27,14 +27,11 @@ def show(
     """
     from spacegen.errors import UsageError
 
-    chosen = selection.load(space, engine=engine)
+    destination = rows.destination(default="files")
+    chosen = rows.complete(selection.load(space, engine=engine), selection.model_path)
     digits = rank.replace(",", "").replace("_", "")
     if not digits.isdecimal() or len(digits) > 4000:
         raise UsageError(f"`{rank}` is no rank: ranks are whole numbers from 0")
     solution = chosen.unranked([int(digits)])
-    if rows.format is None and rows.output is None:
-        fields = solution.table(rows.extra)
-        print_json({field.name: field.gathered(lambda v: v)[0] for field in fields}, indent=2)
-    else:
-        rows.write([solution], rows.form)
+    rows.write([solution], chosen, destination)
     return 0

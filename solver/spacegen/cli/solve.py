@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import EngineChoice, Rows, Selection, SpaceName, one_of, spread
+from spacegen.cli.options import EngineChoice, Selection, SpaceName, one_of, spread
 from spacegen.cli.output import say, watched
+from spacegen.cli.rows import Rows
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -65,8 +66,9 @@ def solve(
     """
     from spacegen.errors import EmptySpaceError
 
-    form = rows.form
+    destination = rows.destination()
     chosen = selection.load(space, engine=engine, rules=not search.no_rules)
+    chosen = rows.complete(chosen, selection.model_path)
     selection.say_engine(chosen)
     try:
         found = search.run(chosen)
@@ -74,7 +76,7 @@ def solve(
         return _no_solution(chosen)
     if not found.size and chosen.count() == 0:
         return _no_solution(chosen)
-    rows.write(watched(found.parts(), found.size, quiet=selection.quiet), form)
+    rows.write(watched(found.parts(), found.size, quiet=selection.quiet), chosen, destination)
     if not selection.quiet:
         _report(chosen, found, search.asked)
         if search.method == "uniform":

@@ -6,19 +6,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 __all__ = ["replacing"]
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """A text file that takes the place of `path` when the block ends well, and vanishes when it does not.
+def replacing(path: Path, *, binary: bool = False) -> Iterator[Any]:
+    """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     What is no regular file (a pipe, a terminal) is written directly. Raises OSError.
     """
+    coding, ends = (None, None) if binary else ("utf-8", "")
     if path.exists() and not path.is_file() and not path.is_dir():
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with path.open("wb" if binary else "w", encoding=coding, newline=ends) as stream:
             yield stream
         return
     final = path.resolve()
@@ -26,7 +27,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
         raise IsADirectoryError(21, "is a folder", str(path))
     beside = final.with_name(f".{final.name[:100]}.{os.getpid()}.tmp")
     try:
-        with beside.open("x", encoding="utf-8", newline="") as stream:
+        with beside.open("xb" if binary else "x", encoding=coding, newline=ends) as stream:
             if final.exists():
                 beside.chmod(final.stat().st_mode & 0o777)
             yield stream

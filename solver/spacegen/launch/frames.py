@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
-from spacegen.launch.writers import Field
+from spacegen.launch.fields import Field, Table
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["to_arrow", "to_pandas", "to_polars"]
+__all__ = ["parquet", "to_arrow", "to_pandas", "to_polars"]
 
 Kind: TypeAlias = Literal["bool", "int", "float", "string", "mixed"]
 
@@ -89,5 +92,46 @@ def to_arrow(fields: Sequence[Field]) -> pa.Table:
     return arrow.table({field.name: column(field) for field in fields})
 
 
-def _text(value: Scalar) -> str | None:
+def parquet(tables: Iterable[Table]) -> Iterator[bytes]:
+    """The bytes of a Parquet file, a table at a time. Raises UsageError without pyarrow."""
+    try:
+        parquet = _library("pyarrow.parquet", "arrow")
+    except ImportError as error:
+        raise UsageError(Fault(f"Parquet needs {error.name}", hint="pip install 'spacegen[arrow]'")) from None
+    sink, writer = _Sink(), None
+    for table in map(to_arrow, tables):
+        writer = writer or parquet.ParquetWriter(sink, table.schema)
+        writer.write_table(table.cast(writer.schema))
+        yield sink.taken()
+    if writer is not None:
+        writer.close()
+        yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """A file that is only written, and whose bytes go on as they come."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any, /) -> int:
+        self._pieces.append(bytes(piece))
+        self._size += len(self._pieces[-1])
+        return len(self._pieces[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return None if value is None else str(value)

@@ -6,61 +6,37 @@ Texts are made once a value and gathered by code, so that a row costs one join.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, assert_never, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from spacegen.errors import SpaceError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain
 from spacegen.language.scalars import read_scalar, write_scalar
+from spacegen.launch.fields import Field, Table, rows
 
-__all__ = ["FORMATS", "Field", "Format", "csv_cell", "text"]
-
-Format: TypeAlias = Literal["jsonl", "json", "csv", "yaml"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+__all__ = ["csv_cell", "csv_rows", "json_array", "json_lines", "json_object", "yaml_list", "yaml_mapping"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Field:
-    """One column of rows: row i has the value `values[codes[i]]`."""
-
-    name: str
-    values: Sequence[Scalar]
-    codes: NDArray[Any]
-
-    def gathered(self, spell: Callable[[Scalar], Any]) -> list[Any]:
-        """For each row, what `spell` makes of its value."""
-        spelled = np.empty(len(self.values), object)
-        spelled[:] = [spell(value) for value in self.values]
-        return spelled[self.codes].tolist()  # type: ignore[no-any-return]
+def json_lines(tables: Iterable[Table]) -> Iterator[str]:
+    """An object a line."""
+    return ("".join(f"{row}\n" for row in found) for found in map(_json_rows, tables))
 
 
-def text(tables: Iterable[Sequence[Field]], form: Format) -> Iterator[str]:
-    """The rows of all tables (each with the same fields) as pieces of text."""
-    match form:
-        case "jsonl":
-            return ("".join(f"{row}\n" for row in rows) for rows in map(_json_rows, tables))
-        case "json":
-            return _json(tables)
-        case "csv":
-            return _csv(tables)
-        case "yaml":
-            return _yaml(tables)
-        case _:
-            assert_never(form)
+def json_object(tables: Iterable[Table]) -> Iterator[str]:
+    """One object over several lines: of tables with one row together."""
+    for table in tables:
+        for row in rows(table, inactive=True):
+            yield json.dumps(row, ensure_ascii=False, indent=2) + "\n"
 
 
-def _joined(fields: Sequence[Field], pieces: Iterable[list[str]], between: str) -> Iterator[str]:
+def _joined(fields: Table, pieces: Iterable[list[str]], between: str) -> Iterator[str]:
     if not fields:
         return iter(())
     return map(between.join, zip(*pieces, strict=True))
 
 
-def _json_rows(fields: Sequence[Field]) -> Iterator[str]:
+def _json_rows(fields: Table) -> Iterator[str]:
     def pieces() -> Iterator[list[str]]:
         for field in fields:
             key = json.dumps(field.name, ensure_ascii=False)
@@ -69,7 +45,8 @@ def _json_rows(fields: Sequence[Field]) -> Iterator[str]:
     return (f"{{{row}}}" for row in _joined(fields, pieces(), ", "))
 
 
-def _json(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
+def json_array(tables: Iterable[Table]) -> Iterator[str]:
+    """One array of objects."""
     yield "["
     lead = "\n"
     for fields in tables:
@@ -80,11 +57,14 @@ def _json(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
     yield "\n]\n" if lead != "\n" else "]\n"
 
 
-def csv_cell(value: Scalar) -> str:
-    """A CSV cell: null is empty, an empty string is a pair of quotes, booleans are True and False."""
+def csv_cell(value: Any) -> str:
+    """A CSV cell: null is empty, an empty string is a pair of quotes, booleans are True and False, lists are
+    JSON."""
     match value:
         case None:
             return ""
+        case list() | dict():
+            return csv_cell(json.dumps(value, ensure_ascii=False))
         case str():
             quoted = value.strip() != value or not value or any(c in value for c in ',"\n\r')
             return '"' + value.replace('"', '""') + '"' if quoted else value
@@ -92,7 +72,8 @@ def csv_cell(value: Scalar) -> str:
             return str(value)
 
 
-def _csv(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
+def csv_rows(tables: Iterable[Table]) -> Iterator[str]:
+    """A line of names, then a line of cells for each row."""
     headed = False
     for fields in tables:
         if not headed and fields:
@@ -104,7 +85,7 @@ def _csv(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
 
 def _cells(field: Field) -> list[str]:
     """The cells of a column; a string that would be read as another of its values keeps its YAML quotes."""
-    others = Domain(tuple(value for value in field.values if not isinstance(value, str)))
+    others = Domain(tuple(v for v in field.values if not isinstance(v, str | list | dict)))
     if not len(others) or all(not isinstance(value, str) for value in field.values):
         return field.gathered(csv_cell)
 
@@ -126,15 +107,31 @@ def _read(text: str) -> Scalar:
 _EMPTY_CELL: Final = "null"
 
 
-def _yaml(tables: Iterable[Sequence[Field]]) -> Iterator[str]:
+def yaml_list(tables: Iterable[Table]) -> Iterator[str]:
+    """A list of mappings."""
     some = False
     for fields in tables:
-        pieces = []
-        for lead, field in zip(["- ", *["  "] * len(fields)], fields, strict=False):
-            key = lead + write_scalar(field.name)
-            pieces.append(field.gathered(lambda v, k=key: f"{k}: {write_scalar(v)}"))  # type: ignore[misc]
-        rows = list(_joined(fields, pieces, "\n"))
-        some = some or bool(rows)
-        yield "".join(f"{row}\n" for row in rows)
+        found = list(_yaml_rows(fields, "- ", "  "))
+        some = some or bool(found)
+        yield "".join(found)
     if not some:
         yield "[]\n"
+
+
+def yaml_mapping(tables: Iterable[Table]) -> Iterator[str]:
+    """One mapping: of tables with one row together."""
+    for fields in tables:
+        yield from _yaml_rows(fields, "", "")
+
+
+def _yaml_rows(fields: Table, first: str, lead: str) -> Iterator[str]:
+    pieces = []
+    for start, field in zip([first, *[lead] * len(fields)], fields, strict=False):
+        key = start + write_scalar(field.name)
+        pieces.append(field.gathered(lambda v, k=key: f"{k}: {_flow(v)}"))  # type: ignore[misc]
+    return (f"{row}\n" for row in _joined(fields, pieces, "\n"))
+
+
+def _flow(value: Any) -> str:
+    # JSON is YAML too.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else write_scalar(value)

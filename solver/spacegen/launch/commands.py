@@ -1,0 +1,96 @@
+"""Launches as commands for a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from spacegen.launch.config import LaunchConfig
+
+__all__ = ["commands", "gpus", "line", "script"]
+
+_ROUTER: Final = ("python", "-m", "sglang_router.launch_router")
+_INDENT: Final = " \\\n  "
+
+
+def line(config: LaunchConfig, *, full: bool = False) -> str:
+    """The launch as one command."""
+    return shlex.join(config.argv(full=full))
+
+
+def commands(config: LaunchConfig, *, full: bool = False, gateway: bool = False) -> Iterator[tuple[str, ...]]:
+    """The words of each command of a launch; with `gateway` one for each replica, then the router."""
+    servers, router = deployment(config) if gateway else ((config,), None)
+    yield from (server.argv(full=full) for server in servers)
+    if router is not None:
+        yield router
+
+
+def script(config: LaunchConfig, *, full: bool = False, gateway: bool = False) -> str:
+    """The launch as lines of a script, an argument a line; replicas run until their router ends."""
+    servers, router = deployment(config) if gateway else ((config,), None)
+    texts = [_INDENT.join(_lines(server, full=full)) for server in servers]
+    if router is None:
+        return "".join(f"{text}\n" for text in texts)
+    started = "".join(f"{text} &\n" for text in texts)
+    return f"{started}{shlex.join(router)}\nkill $(jobs -p) 2>/dev/null\nwait\n"
+
+
+def _lines(config: LaunchConfig, *, full: bool) -> Iterator[str]:
+    yield shlex.join(config.command)
+    yield from map(shlex.join, config.groups(full=full))
+
+
+def deployment(config: LaunchConfig) -> tuple[tuple[LaunchConfig, ...], tuple[str, ...] | None]:
+    """The replicas of a launch, each a server on GPUs of its own, and the words of the router before them.
+
+    A launch of one replica, or with attention data parallelism (whose groups cannot be told apart), is
+    itself, and has no router. The router takes the port of the launch, the replicas those after it.
+    """
+    given = _Fields(config)
+    replicas = given["dp_size"]
+    if not isinstance(replicas, int) or replicas < 2 or given["enable_dp_attention"]:
+        return (config,), None
+    port, host = given["port"], given["host"]
+    rest = given.without("dp_size", "port", "base_gpu_id")
+    gpu, step = given["base_gpu_id"], given["tp_size"] * given["pp_size"]
+    servers = tuple(
+        replace(config, arguments={**rest, "port": port + 1 + i, "base_gpu_id": gpu + i * step})
+        for i in range(replicas)
+    )
+    # A server that listens on every address is reached on this machine.
+    near = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
+    urls = (f"http://{near}:{port + 1 + i}" for i in range(replicas))
+    return servers, (*_ROUTER, "--worker-urls", *urls, "--host", host, "--port", str(port))
+
+
+def gpus(config: LaunchConfig) -> int | None:
+    """How many GPUs the launch takes; None for a server whose parallelism is not known here."""
+    given = _Fields(config)
+    match config.schema.server:
+        case "sglang":
+            replicas = 1 if given["enable_dp_attention"] else given["dp_size"]
+            return int(given["tp_size"] * given["pp_size"] * replicas)
+        case "minisgl":
+            return int(given["tensor_parallel_size"])
+        case _:
+            return None
+
+
+class _Fields:
+    """The effective arguments of a launch by the names of their fields."""
+
+    def __init__(self, config: LaunchConfig) -> None:
+        self._config = config
+        arguments = config.schema.arguments
+        self._names = {arguments[name].name: name for name in config.arguments}
+
+    def __getitem__(self, field: str) -> Any:
+        value = self._config.arguments.get(self._names.get(field, field))
+        return self._config.schema.arguments[field].default if value is None else value
+
+    def without(self, *fields: str) -> dict[str, Any]:
+        names = {self._names.get(field, field) for field in fields}
+        return {name: value for name, value in self._config.arguments.items() if name not in names}
