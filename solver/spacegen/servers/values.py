@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from spacegen.errors import did_you_mean
 from spacegen.servers.schema import Argument
 
-__all__ = ["misfit"]
+__all__ = ["Value", "misfit"]
 
 Value: TypeAlias = bool | int | float | str | None
 
