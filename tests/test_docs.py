@@ -64,10 +64,20 @@ def reader(page: Path, tmp_path: Path) -> Path:
     """A folder as a reader of the page has it: spaces, packs, and the files that the page shows by name."""
     for folder in ("spaces", "rules"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    _install_a_server(tmp_path / "ENV")
     for example in _of(page):
         if name := NAMED.match(example.text):
             (tmp_path / name[1]).write_text(example.text, encoding="utf-8")
     return tmp_path
+
+
+def _install_a_server(environment: Path) -> None:
+    """An environment whose Python finds a stand-in for sglang."""
+    stub = ROOT / "tests" / "stubs" / "early"
+    python = environment / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={stub} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
 
 
 def _run(command: str, folder: Path) -> tuple[str, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spacegen.questions.configs import Batch
     from spacegen.questions.verdict import Verdict
 
-__all__ = ["check"]
+__all__ = ["check", "source"]
 
 
 @spread
@@ -60,13 +60,14 @@ def _read(name: str, space: Space, form: Any) -> Batch | None:
     from spacegen.questions.configs import read_configs
 
     try:
-        return read_configs(_source(name), space.model, form)
+        return read_configs(source(name), space.model, form)
     except SpacegenError as error:
         say(f"error: {error}")
         return None
 
 
-def _source(name: str) -> Any:
+def source(name: str) -> Any:
+    """The text of a file, or of stdin for `-`. Raises ConfigError."""
     import sys
     from pathlib import Path
 

@@ -18,6 +18,7 @@ VERBS: Final = {
     "solve": "Draw solutions of a space: launch configs that keep every rule.",
     "count": "Count the solutions of a space, exactly.",
     "check": "Say whether configs are solutions, and if not, why.",
+    "preflight": "Say what the installed server makes of configs.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
     "schema": "Print the JSON Schema of the space language, for editors.",

@@ -1,0 +1,3 @@
+"""A stand-in for a server whose arguments resolve when they are constructed."""
+
+__version__ = "0.5.6"
