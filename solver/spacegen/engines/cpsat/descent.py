@@ -9,7 +9,7 @@ draws uniform. What a descent learns of the sizes below a value the next one use
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Final
 
@@ -46,17 +46,23 @@ class _Node:
 
 @dataclass(slots=True, eq=False)
 class _Branch:
-    """One value of a node's cut parameter: what it decides, and the parts that remain."""
+    """One value of a node's cut parameter: once entered, what it decides and the parts that remain."""
 
-    decided: dict[str, int]
-    nodes: list[_Node]
+    cut: str
+    code: int
+    bound: int
+    decided: dict[str, int] | None = None
+    nodes: list[_Node] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        return prod(node.size for node in self.nodes)
+        """An upper bound of the number of solutions that have the value."""
+        return prod((node.size for node in self.nodes), start=self.bound)
 
     @property
     def exact(self) -> bool:
+        if self.decided is None:
+            return False
         return all(node.exact for node in self.nodes) or any(not node.size for node in self.nodes)
 
 
@@ -82,11 +88,38 @@ class Descent:
             return
         self._open(node)
         for branch in node.branches or ():
+            self._enter(node.part, branch)
+        for branch in node.branches or ():
             for child in branch.nodes:
                 if branch.size:
                     self._grow(child, most)
         if node.branches is not None:
             node.learn()
+
+    def marginals(self, part: Part) -> dict[str, dict[int, int]]:
+        """For each parameter of a part whose size is known, how many of its solutions have each code."""
+        counts: dict[str, dict[int, int]] = {name: {} for name in part.names}
+
+        def add(name: str, code: int, number: int) -> None:
+            counts[name][code] = counts[name].get(code, 0) + number
+
+        # How often a solution of each node occurs in one of the whole part, parents before children.
+        times = {part.key: 1}
+        pending = {part.key: self._node(part)}
+        while pending:
+            node = pending.pop(max(pending, key=lambda key: len(pending[key].part.names)))
+            for branch in node.branches or ():
+                for name, code in (branch.decided or {}).items():
+                    add(name, code, times[node.part.key] * branch.size)
+                for child in branch.nodes if branch.size else ():
+                    others = branch.size // child.size
+                    times[child.part.key] = times.get(child.part.key, 0) + times[node.part.key] * others
+                    pending[child.part.key] = child
+            if node.rows is not None:
+                for name, column in zip(node.part.names, node.rows.T, strict=True):
+                    for code, number in enumerate(np.bincount(column).tolist()):
+                        add(name, code, times[node.part.key] * number)
+        return counts
 
     def draw(
         self, part: Part, size: int, rng: np.random.Generator
@@ -106,6 +139,8 @@ class Descent:
     def _descend(self, node: _Node, rng: np.random.Generator, found: dict[str, int]) -> float:
         """Fixes the node's parameters in `found`; one over the probability of having done so, or 0."""
         self._open(node)
+        if node.branches is not None and not node.exact:
+            node.learn()
         if not node.size:
             return 0.0
         if node.branches is None:
@@ -113,43 +148,52 @@ class Descent:
             row = node.rows[rng.integers(len(node.rows))]
             found |= zip(node.part.names, row.tolist(), strict=True)
             return float(node.size)
-        branch, weight = _choose(node.branches, node.size, rng)
-        found |= branch.decided
+        if node.part.is_wide:
+            for branch in node.branches:
+                self._enter(node.part, branch)
+        branch, weight = _choose(node.branches, rng)
+        self._enter(node.part, branch)
+        return weight * self._follow(branch, rng, found)
+
+    def _follow(self, branch: _Branch, rng: np.random.Generator, found: dict[str, int]) -> float:
+        """Fixes all that remains below a branch, as `_descend` does."""
+        weight = 1.0 if branch.size else 0.0
+        found |= branch.decided or {}
         for child in branch.nodes:
-            weight *= self._descend(child, rng, found)
-            if not weight:
-                break
-        if not node.exact:
-            node.learn()
+            weight = weight and weight * self._descend(child, rng, found)
         return weight
 
     def _open(self, node: _Node) -> None:
-        """Enumerates a small part, breaks up a large one."""
+        """Enumerates a small part, lists the ways down from a large one."""
         if node.rows is not None or node.branches is not None:
             return
-        if node.part.combinations <= _LEAF:
-            node.rows = self._rows_of(node.part).all()
+        part = node.part
+        if part.combinations <= _LEAF:
+            node.rows = self._rows_of(part).all()
             node.size, node.exact = len(node.rows), True
             return
-        node.branches = self._branches(node.part)
-        node.learn()
-
-    def _branches(self, part: Part) -> list[_Branch]:
         cut = _busiest(part)
-        branches = []
-        for code in part.live[cut]:
-            live = {**part.live, cut: np.array([code])}
-            pruned = prune(self._model, live, part.clauses, changed=(cut,))
-            if pruned is None:
-                continue
-            decided = {name: int(codes[0]) for name, codes in pruned[0].items() if len(codes) == 1}
-            branches.append(_Branch(decided, [self._node(p) for p in parts(self._model, *pruned)]))
-        return branches
+        codes = part.live[cut].tolist()
+        node.branches = [_Branch(cut, code, part.combinations // len(codes)) for code in codes]
+
+    def _enter(self, part: Part, branch: _Branch) -> None:
+        """Prunes a branch that is met for the first time."""
+        if branch.decided is not None:
+            return
+        branch.decided = {}
+        live = {**part.live, branch.cut: np.array([branch.code])}
+        pruned = prune(self._model, live, part.clauses, changed=(branch.cut,))
+        branch.bound = 0 if pruned is None else 1
+        if pruned is None:
+            return
+        branch.decided = {name: int(codes[0]) for name, codes in pruned[0].items() if len(codes) == 1}
+        branch.nodes = [self._node(below) for below in parts(self._model, *pruned)]
 
 
-def _choose(branches: list[_Branch], total: int, rng: np.random.Generator) -> tuple[_Branch, float]:
+def _choose(branches: list[_Branch], rng: np.random.Generator) -> tuple[_Branch, float]:
     """A branch as likely as it is large, and one over its probability."""
     sizes = [branch.size for branch in branches]
+    total = sum(sizes)
     place = rng.random() * total
     for branch, size in zip(branches, sizes, strict=True):
         place -= size

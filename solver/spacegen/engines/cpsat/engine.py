@@ -15,18 +15,20 @@ from spacegen.engines.cpsat.descent import Descent
 from spacegen.engines.cpsat.parts import Live, Part, clauses_of, live_values, parts, prune
 from spacegen.engines.cpsat.pools import pick
 from spacegen.engines.cpsat.sampling import Balance, note_of, uniform_pool
-from spacegen.engines.cpsat.solving import Rows
+from spacegen.engines.cpsat.solving import MOST_SOLUTIONS, Rows
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import normalise
-from spacegen.errors import EmptySpaceError, TooWideError
+from spacegen.errors import EmptySpaceError, EngineError, Fault, TooWideError
 from spacegen.language.model import Model
 
 __all__ = ["CpSat"]
 
 _ENUMERATED: Final = 50_000
 """Parts with at most so many combinations are counted by enumerating them."""
-_TREE: Final = 4000
+_TREE: Final = 2000
 """A larger part is counted by a tree of at most so many nodes."""
+_PROBES: Final = 100
+"""Descents that show whether enumeration is hopeless."""
 
 
 class CpSat:
@@ -78,6 +80,15 @@ class CpSat:
             size = self._descent.size(part, _TREE)
             if size is not None:
                 return size
+            _, weights = self._descent.draw(part, _PROBES, np.random.default_rng(0))
+            if weights.mean() > 4 * MOST_SOLUTIONS:
+                raise EngineError(
+                    Fault(
+                        f"engine `cpsat` cannot count the solutions of {len(part.names)} parameters that "
+                        f"hang together: about {weights.mean():.0e}",
+                        hint="a smaller space, or `--engine jointree` where it takes the space",
+                    )
+                )
         return len(self.rows(part).all())
 
     def enumerate(self, given: Given = ANYTHING, *, rows: int = 65536) -> Iterator[Block]:
@@ -133,19 +144,11 @@ class CpSat:
 
     def _shares(self, part: Part) -> dict[str, dict[int, int]]:
         """For each parameter of a part and each of its live codes, how many of its solutions have it."""
-        if part.combinations <= _ENUMERATED:
-            rows = self.rows(part).all()
-            columns = zip(part.names, rows.T, strict=True)
-            return {name: dict(enumerate(np.bincount(column).tolist())) for name, column in columns}
-        return {
-            name: {int(code): self._size_with(part, name, code) for code in part.live[name]}
-            for name in part.names
-        }
-
-    def _size_with(self, part: Part, name: str, code: np.intp) -> int:
-        live = {**part.live, name: np.array([code])}
-        pruned = prune(self.model, live, part.clauses, changed=(name,))
-        return 0 if pruned is None else prod(map(self._size, parts(self.model, *pruned)))
+        if part.combinations > _ENUMERATED and self._descent.size(part, _TREE) is not None:
+            return self._descent.marginals(part)
+        rows = self.rows(part).all()
+        columns = zip(part.names, rows.T, strict=True)
+        return {name: dict(enumerate(np.bincount(column).tolist())) for name, column in columns}
 
     def sample(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
 from typing import Final, TypeAlias
 
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.clauses import split
+from spacegen.engines.cpsat.bounds import verdict
 from spacegen.engines.protocol import Given
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import AllDifferent, And, Const, Element, Expr
+from spacegen.language.expr import AllDifferent, And, Compare, Const, Element, Expr
+from spacegen.language.lowering import lower_all_different
 from spacegen.language.model import Model
 from spacegen.language.walk import scope, substitute
 
@@ -52,6 +55,15 @@ class Part:
     def combinations(self) -> int:
         """How many assignments there are with or without the clauses."""
         return prod(len(self.live[name]) for name in self.names)
+
+    @cached_property
+    def is_wide(self) -> bool:
+        """Whether pruning left values in place that nothing supports."""
+        return any(
+            prod(len(self.live[name]) for name in scope(clause)) > _PRUNED
+            for clause in self.clauses
+            if not isinstance(clause, AllDifferent)
+        )
 
 
 def clauses_of(model: Model) -> tuple[Expr, ...]:
@@ -114,7 +126,7 @@ class _Pruner:
         names = scope(clause)
         shape = tuple(len(self.live[name]) for name in names)
         if len(names) > 1 and prod(shape) > self.rows:
-            return clause
+            return self._wide(clause, names) if self.rows else clause
         columns = {name: self.column(name) for name in names}
         table = np.broadcast_to(not_false(clause, grid(names, columns)), shape)
         if table.all():
@@ -126,6 +138,25 @@ class _Pruner:
                 self.live[name] = self.live[name][keep]
                 self.changed.add(name)
         return clause if len(names) > 1 else None
+
+    def _wide(self, clause: Expr, names: tuple[str, ...]) -> Expr | None:
+        """What bounds and decided items tell of a clause that is too wide to tabulate."""
+        if isinstance(clause, AllDifferent):
+            return self._all_different(clause)
+        found = verdict(clause, {name: self.column(name) for name in names})
+        self.dead = found is False
+        return clause if found is None else None
+
+    def _all_different(self, clause: AllDifferent) -> Expr:
+        """Takes the decided items' values from the others."""
+        decided = [item for item in clause.items if not scope(item)]
+        others = tuple(item for item in clause.items if scope(item))
+        for item, value in product(others, decided):
+            if len(scope(item)) == 1 and not self.dead:
+                self.filter(Compare("!=", item, value))
+        if not self.dead:
+            self.dead = not not_false(lower_all_different(AllDifferent(tuple(decided))), {})
+        return AllDifferent(others)
 
 
 def prune(

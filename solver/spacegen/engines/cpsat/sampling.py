@@ -29,7 +29,7 @@ _ENUMERATED: Final = 200_000
 _TREE: Final = 400
 """A tree with at most so many nodes is grown for exact sizes."""
 _WARM_UP: Final = 500
-"""Descents that only teach the tree its sizes."""
+"""Descents that teach the tree its sizes, and show whether enumeration is hopeless."""
 _SURPLUS: Final = 4
 """Descents made for each draw wanted."""
 
@@ -42,7 +42,9 @@ def uniform_pool(rows: Rows, descent: Descent, size: int, rng: np.random.Generat
         return Listed(part.names, rows.all())
     total = descent.size(part, _TREE)
     if total is None:
-        solutions = rows.up_to(enumerable)
+        _, weights = descent.draw(part, _WARM_UP, rng)
+        hopeless = weights.mean() > 4 * enumerable
+        solutions = None if hopeless else rows.up_to(enumerable)
         return _weighted(part, descent, size, rng) if solutions is None else Listed(part.names, solutions)
     if total <= enumerable:
         return Listed(part.names, rows.all())
@@ -50,7 +52,6 @@ def uniform_pool(rows: Rows, descent: Descent, size: int, rng: np.random.Generat
 
 
 def _weighted(part: Part, descent: Descent, size: int, rng: np.random.Generator) -> Pool:
-    descent.draw(part, _WARM_UP, rng)
     codes, weights = descent.draw(part, max(_SURPLUS * size, _WARM_UP), rng)
     codes, weights = codes[weights > 0], weights[weights > 0]
     if not len(codes):
