@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -210,13 +211,30 @@ class Space(Definition):
         return of_space(self.engine)
 
     def check(self, config: Mapping[str, object]) -> Verdict:
-        """What is wrong with a config; a parameter that it does not name is free."""
-        return check(self.model, config, self._compile, engine=lambda: self.engine, settled=self.not_searched)
+        """What is wrong with a config; a parameter that it does not name is free.
+
+        Arguments that only the target knows are judged by its schema, and pass.
+        """
+        from spacegen.launch.sorting import sort
+
+        given = sort(self.base, config, self.not_searched)
+        settled, engine = self.not_searched, lambda: self.engine
+        return given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
 
     def check_all(self, configs: Iterable[Mapping[str, object]]) -> Iterator[Verdict]:
         """The verdict on each config; many complete ones are tried together, which is faster."""
+        from spacegen.launch.sorting import Sorted, sort
+
         settled = self.not_searched
-        return check_all(self.model, configs, self._compile, engine=lambda: self.engine, settled=settled)
+        waiting: deque[Sorted] = deque()
+
+        def searched() -> Iterator[Mapping[str, object]]:
+            for config in configs:
+                waiting.append(sort(self.base, config, settled))
+                yield waiting[-1].config
+
+        found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)
+        return (waiting.popleft().told(verdict) for verdict in found)
 
     def _compile(self, model: Model) -> Engine:
         return compile_model(model, self.engine_name)

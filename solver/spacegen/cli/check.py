@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -17,24 +17,39 @@ if TYPE_CHECKING:
 __all__ = ["check", "source"]
 
 
+ConfigNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CONFIG…",
+        help="JSON, JSON lines, YAML or CSV files, command lines, `--config` files; `-` is stdin.",
+        show_default=False,
+    ),
+]
+
+
+def _option(flag: str, metavar: str, help: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=help, rich_help_panel="The configs", show_default=False)
+
+
+CommandLines: TypeAlias = Annotated[
+    list[str] | None, _option("--argv", "TEXT", "A command line, with or without the command itself.")
+]
+FormatName: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--format",
+        "NAME",
+        "json, jsonl, yaml, csv, argv, shell or config; else the suffix or the text decides.",
+    ),
+]
+
+
 @spread
 def check(
     space: SpaceName,
-    config: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="CONFIG…", help="JSON, JSON lines, YAML or CSV files; `-` is stdin.", show_default=False
-        ),
-    ],
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="json, jsonl, yaml or csv; else the suffix or the text decides.",
-            rich_help_panel="The configs",
-        ),
-    ] = None,
+    config: ConfigNames = None,
+    argv: CommandLines = None,
+    format: FormatName = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
     *,
@@ -45,11 +60,15 @@ def check(
     A parameter that a config does not name is free. Exits with 0 where all are valid, with 1 where one
     is not, and with 2 where one cannot be read.
     """
-    from spacegen.questions.configs import FORMATS
+    from spacegen.errors import Fault, UsageError
+    from spacegen.launch.reading import FORMATS
 
+    if not config and not argv:
+        raise UsageError(Fault("there is no config to check", hint="name files, or give `--argv TEXT`"))
     form = None if format is None else one_of(format, FORMATS, "--format")
     chosen = selection.load(space, engine=engine)
-    batches = [_read(name, chosen, form) for name in config]
+    batches = [_read(name, chosen, form) for name in config or ()]
+    batches += [_read_argv(text, chosen) for text in argv or ()]
     brief = len(batches) > 1 or any(batch is not None and batch.several for batch in batches)
     statuses = [2 if batch is None else _judge(chosen, batch, brief=brief, json=json) for batch in batches]
     return max(statuses)
@@ -57,10 +76,22 @@ def check(
 
 def _read(name: str, space: Space, form: Any) -> Batch | None:
     from spacegen.errors import SpacegenError
-    from spacegen.questions.configs import read_configs
+    from spacegen.launch.reading import read_launches
 
     try:
-        return read_configs(source(name), space.model, form)
+        return read_launches(source(name), space.model, form)
+    except SpacegenError as error:
+        say(f"error: {error}")
+        return None
+
+
+def _read_argv(text: str, space: Space) -> Batch | None:
+    from spacegen.errors import SpacegenError
+    from spacegen.launch.reading import read_argv
+    from spacegen.questions.configs import Batch
+
+    try:
+        return Batch((read_argv(text, space.model),), several=False)
     except SpacegenError as error:
         say(f"error: {error}")
         return None
@@ -98,7 +129,7 @@ def _judge(space: Space, batch: Batch, *, brief: bool, json: bool) -> int:
             status = 2
             continue
         try:
-            verdict = next(verdicts)
+            verdict = next(verdicts).with_faults(entry.wrong, entry.notes)
         except EngineError as error:
             say(f"error: {entry.label}: {error}")
             return 2

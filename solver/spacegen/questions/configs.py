@@ -16,12 +16,12 @@ from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import read_scalar
 from spacegen.source import Source, Span
 
-__all__ = ["FORMATS", "Batch", "Entry", "Format", "read_cell", "read_configs"]
+__all__ = ["FORMATS", "SUFFIXES", "Batch", "Entry", "Format", "read_cell", "read_configs"]
 
 Format: TypeAlias = Literal["json", "jsonl", "yaml", "csv"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
-_SUFFIXES: Final[Mapping[str, Format]] = {
+SUFFIXES: Final[Mapping[str, Format]] = {
     ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -33,10 +33,15 @@ _SUFFIXES: Final[Mapping[str, Format]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One config under the name that messages give it, or the fault that made it unreadable."""
+    """One config under the name that messages give it, or the fault that made it unreadable.
+
+    `wrong` is what no config can hold, `notes` what was not taken at its word.
+    """
 
     label: str
     config: Mapping[str, Any] | Fault
+    wrong: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def read_configs(source: Source, model: Model, form: Format | None = None) -> Ba
     Cells of CSV are read as the values that the domains of `model` spell. Raises ConfigError where nothing
     can be read; where one line of several cannot, its entry holds the fault.
     """
-    form = form or _SUFFIXES.get(PurePath(source.name).suffix.lower()) or _guess(source.text, model)
+    form = form or SUFFIXES.get(PurePath(source.name).suffix.lower()) or _guess(source.text, model)
     try:
         match form:
             case "json":
@@ -186,11 +191,21 @@ def _row(header: list[str], row: list[str], model: Model, span: Span) -> Mapping
         return Fault(f"the row has {len(row)} cells under {len(header)} columns", span)
     try:
         return {
-            name: read_cell(cell, model[name].domain if name in model.index else None)
+            name: read_cell(cell, model[name].domain) if name in model.index else _foreign(cell)
             for name, cell in zip(header, row, strict=True)
         }
     except SpaceError as error:
         return Fault(error.faults[0].message, span, error.faults[0].hint)
+
+
+def _foreign(cell: str) -> Any:
+    """The value of a cell that is no parameter's: lists and mappings are JSON there."""
+    if cell[:1] in ("[", "{"):
+        try:
+            return json.loads(cell)
+        except (ValueError, RecursionError):
+            return cell
+    return read_cell(cell, None)
 
 
 def read_cell(text: str, domain: Domain | None) -> Scalar:

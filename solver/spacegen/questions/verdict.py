@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spacegen.errors import Fault, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.conflict import Conflict, rule_lines
 from spacegen.questions.edits import shorten, words
 
-__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "listed"]
+__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "listed", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class BrokenRule:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is wrong with a config; `completions` counts the solutions that agree with it, with its values
-    outside the domains taken as they are (None where a rule or a type already says no)."""
+    outside the domains taken as they are (None where a rule or a type already says no).
+
+    `wrong` is what the server would not take, `passed` the arguments that it takes and nobody searches.
+    """
 
     config: Mapping[str, object]
     unknown: tuple[UnknownKey, ...] = ()
@@ -55,6 +59,9 @@ class Verdict:
     missing: tuple[str, ...] = ()
     completions: int | None = None
     conflict: Conflict | None = field(default=None, compare=False)
+    wrong: tuple[Fault, ...] = ()
+    passed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -64,10 +71,16 @@ class Verdict:
     @property
     def valid(self) -> bool:
         """Whether the config is a solution, or a part of one."""
-        return not (self.unknown or self.outside or self.broken) and self.completions != 0
+        return not (self.unknown or self.outside or self.broken or self.wrong) and self.completions != 0
 
     def __bool__(self) -> bool:
         return self.valid
+
+    def with_faults(self, wrong: tuple[Fault, ...], notes: tuple[str, ...]) -> Verdict:
+        """The same verdict with more that is wrong, and more to say."""
+        if not wrong and not notes:
+            return self
+        return replace(self, wrong=(*self.wrong, *wrong), notes=(*self.notes, *notes))
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain data."""
@@ -84,6 +97,12 @@ class Verdict:
             ]
         if self.unknown:
             found["unknown"] = [{"name": u.name, "hint": u.hint} for u in self.unknown]
+        if self.wrong:
+            found["wrong"] = [{"message": w.message, "hint": w.hint} for w in self.wrong]
+        if self.passed:
+            found["passed"] = list(self.passed)
+        if self.notes:
+            found["notes"] = list(self.notes)
         if self.conflict is not None:
             rules = [_rule(rule) for rule in self.conflict.rules]
             found["conflict"] = {"rules": rules, "values": dict(self.conflict.values)}
@@ -105,13 +124,15 @@ class Verdict:
             yield f"`{o.parameter}` = {shown(o.value)} is outside its domain"
         for u in self.unknown:
             yield f"`{u.name}` is no parameter"
+        yield from (w.message for w in self.wrong)
         if self.completions == 0 and not self.complete:
             yield "cannot be completed"
 
     def __str__(self) -> str:
         if self.valid:
-            return "\n".join([self.headline, *self._free()])
-        return "\n".join(["invalid", *self._broken(), *self._outside(), *self._unknown(), *self._stuck()])
+            return "\n".join([self.headline, *self._free(), *self._said()])
+        wrong = (*self._broken(), *self._outside(), *self._unknown(), *self._wrong(), *self._stuck())
+        return "\n".join(["invalid", *wrong, *self._said()])
 
     def _free(self) -> Iterator[str]:
         if self.missing:
@@ -128,6 +149,8 @@ class Verdict:
             yield f"  `{o.parameter}` = {shown(o.value)} is outside its domain: {known}"
             if o.nearly is not None:
                 yield f"    hint: did you mean {words(o.nearly)}?"
+            elif isinstance(o.value, str) and (hint := did_you_mean(o.value, map(str, o.allowed))):
+                yield f"    hint: {hint}"
             if not o.type_fits:
                 yield "    it has the wrong type, so no rule about it was tried"
 
@@ -136,6 +159,17 @@ class Verdict:
             yield f"  `{u.name}` is no parameter of this space"
             if u.hint:
                 yield f"    hint: {u.hint}"
+
+    def _wrong(self) -> Iterator[str]:
+        for w in self.wrong:
+            yield f"  {w.message}"
+            if w.hint:
+                yield f"    hint: {w.hint}"
+
+    def _said(self) -> Iterator[str]:
+        if self.passed:
+            yield f"  note: not searched, so passed through: {', '.join(f'`{name}`' for name in self.passed)}"
+        yield from (f"  note: {note}" for note in self.notes)
 
     def _stuck(self) -> Iterator[str]:
         if self.conflict is not None:

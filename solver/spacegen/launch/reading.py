@@ -1,0 +1,198 @@
+"""Configs as people have them: command lines and `--config` files beside JSON, YAML and CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Final
+
+from spacegen.errors import ConfigError, Fault, SpaceError
+from spacegen.language.columns import Column, column
+from spacegen.language.evaluate import evaluate
+from spacegen.language.expr import IsTrue
+from spacegen.language.model import Model, NoDefault, Parameter
+from spacegen.language.nodes import read_tree
+from spacegen.language.walk import scope
+from spacegen.launch.commandline import CommandLine, commands_in, is_command, parse
+from spacegen.launch.complete import schema_of
+from spacegen.launch.flags import owner, same
+from spacegen.questions import configs
+from spacegen.questions.configs import Batch, Entry, read_configs
+from spacegen.questions.verdict import shown
+from spacegen.servers.renames import replaced
+from spacegen.servers.schema import REQUIRED, Argument, TargetSchema
+from spacegen.source import Source
+
+__all__ = ["FORMATS", "read_argv", "read_launches"]
+
+_SUFFIXES: Final = (".sh", ".argv")
+
+
+def read_launches(source: Source, model: Model, form: str | None = None) -> Batch:
+    """The configs of a text: command lines, a `--config` file, or what `read_configs` reads.
+
+    Commands and files for the server leave out what is at its default, so such a config is complete. Raises
+    ConfigError where nothing can be read.
+    """
+    reader = _READERS.get(form or _guess(source, model))
+    if reader is not None:
+        return reader(source, model)
+    return read_configs(source, model, form)  # type: ignore[arg-type]
+
+
+def _guess(source: Source, model: Model) -> str:
+    suffix = PurePath(source.name).suffix.lower()
+    if model.target is None:
+        return ""
+    if suffix in _SUFFIXES or (suffix not in configs.SUFFIXES and is_command(source.text)):
+        return "argv"
+    if suffix in (".yaml", ".yml"):
+        data = read_tree(source).data
+        if isinstance(data, dict) and any(isinstance(key, str) and "-" in key for key in data):
+            return "config"
+    return ""
+
+
+def read_argv(text: str, model: Model, label: str = "--argv") -> Entry:
+    """The config of one command line, with or without the command itself. Raises ConfigError."""
+    found = _commands(Source(label, text), model)
+    if len(found.entries) > 1:
+        raise ConfigError(f"{label} holds several commands")
+    return Entry(label, {}) if not found.entries else found.entries[0]
+
+
+def _commands(source: Source, model: Model) -> Batch:
+    schema = _schema(model, source.name)
+    try:
+        found = list(commands_in(source.text))
+    except ValueError as error:
+        raise ConfigError(f"{source.name}: {str(error).lower()}") from None
+    several = len(found) != 1
+    return Batch(
+        tuple(
+            _entry(f"{source.name}:{line}" if several else source.name, parse(words, schema), model, schema)
+            for line, words in found
+        ),
+        several,
+    )
+
+
+def _config_file(source: Source, model: Model) -> Batch:
+    schema = _schema(model, source.name)
+    try:
+        tree = read_tree(source)
+    except SpaceError as error:
+        raise ConfigError(*error.faults) from None
+    if tree.faults:
+        raise ConfigError(*tree.faults)
+    data = {} if tree.data is None else tree.data
+    if not isinstance(data, dict):
+        raise ConfigError(Fault(f"{source.name} is no config file", hint="a config file is one mapping"))
+    wrong, words = list(_refused(data, schema)), list(_words(data, schema))
+    parsed = parse(words, schema)
+    found = CommandLine(parsed.arguments, (*wrong, *parsed.wrong), parsed.notes)
+    return Batch((_entry(source.name, found, model, schema),), several=False)
+
+
+def _refused(data: Mapping[Any, Any], schema: TargetSchema) -> Iterator[Fault]:
+    for key, value in data.items():
+        name = str(key).replace("-", "_")
+        argument = schema.arguments.get(name)
+        if argument is not None and "_" in str(key):
+            hint = f"write `{name.replace('_', '-')}`"
+            yield Fault(f"keys of config files are spelled like flags, and `{key}` is not", hint=hint)
+        elif value is None:
+            yield Fault(f"`{key}` is null", hint="leave out what is not given")
+        elif argument is not None and (argument.deprecated or argument.action in ("toggle", "store_false")):
+            instead = replaced(schema.server, name, schema.version)
+            yield Fault(f"config files of {schema} cannot hold `{key}`", hint=instead)
+
+
+def _words(data: Mapping[Any, Any], schema: TargetSchema) -> Iterator[str]:
+    for key, value in data.items():
+        argument = schema.arguments.get(str(key).replace("-", "_"))
+        if value is None or value is False:
+            continue
+        yield f"--{str(key).replace('_', '-')}"
+        match value:
+            case True if argument is None or argument.type.startswith("bool"):
+                pass
+            case list():
+                yield from map(str, value)
+            case dict():
+                yield json.dumps(value)
+            case _:
+                yield str(value)
+
+
+_READERS: Final[Mapping[str, Callable[[Source, Model], Batch]]] = {
+    "argv": _commands,
+    "shell": _commands,
+    "config": _config_file,
+}
+FORMATS: Final = (*configs.FORMATS, *_READERS)
+
+
+def _schema(model: Model, label: str) -> TargetSchema:
+    schema = schema_of(model)
+    if schema is None:
+        raise ConfigError(f"{label}: `{model.name}` names no server whose arguments these could be")
+    return schema
+
+
+def _entry(label: str, found: CommandLine, model: Model, schema: TargetSchema) -> Entry:
+    """The config that a launch amounts to: what it does not say is the server's default."""
+    config: dict[str, Any] = dict(found.arguments)
+    silent, notes = [], list(found.notes)
+    for p in model.parameters:
+        argument, field = schema.arguments.get(p.name), owner(schema, p.name)
+        if argument is None or field is None:
+            continue
+        if field.name in config:
+            value = config.pop(field.name)
+            config[p.name] = not value if field is not argument and isinstance(value, bool) else value
+            continue
+        silent.append(p)
+        default = next((value for value in _unsaid(p, argument) if value in p.domain), REQUIRED)
+        if default is not REQUIRED:
+            config[p.name] = default
+    _put_inactive_aside(config, model, silent)
+    for p in silent:
+        if p.name not in config:
+            default = schema.arguments[p.name].default
+            notes.append(f"`{p.name}` is not given, and its default, {shown(default)}, is not searched")
+    return Entry(label, config, found.wrong, tuple(notes))
+
+
+def _unsaid(parameter: Parameter, argument: Argument) -> Iterator[Any]:
+    """What a launch that does not name the parameter may mean, most likely first."""
+    if parameter.default is None or same(parameter.default, argument.default):
+        yield parameter.default
+    yield argument.default
+    yield None
+
+
+def _put_inactive_aside(config: dict[str, Any], model: Model, silent: Sequence[Parameter]) -> None:
+    """Where nobody reads a parameter that is not given, it has the value that the space gives it then."""
+    for _ in silent:
+        # A value that is none of the domain may be of a type that the condition cannot be asked about.
+        known = [p for p in model.parameters if p.name in config and config[p.name] in p.domain]
+        env = {p.name: column([config[p.name]]) for p in known}
+        aside = {
+            p.name: p.default for p in silent if _is_inactive(p, env) and p.default != config.get(p.name)
+        }
+        if not aside:
+            return
+        config |= aside
+
+
+def _is_inactive(parameter: Parameter, env: Mapping[str, Column]) -> bool:
+    condition = parameter.active_when
+    if (
+        condition is None
+        or isinstance(parameter.default, NoDefault)
+        or not env.keys() >= set(scope(condition))
+    ):
+        return False
+    return not bool(evaluate(IsTrue(condition), env).data.all())
