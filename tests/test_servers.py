@@ -122,7 +122,6 @@ def test_a_deprecated_flag_is_marked() -> None:
     assert [n for n, a in arguments.items() if a.deprecated and n == a.name] == [
         "enable_dp_attention",
         "disable_cuda_graph",
-        "enable_amd_monokernel",
     ]
 
 

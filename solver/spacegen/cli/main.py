@@ -21,6 +21,7 @@ VERBS: Final = {
     "preflight": "Say what the installed server makes of configs.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
+    "target": "List, show or add the servers and versions whose arguments are known.",
     "schema": "Print the JSON Schema of the space language, for editors.",
 }
 

@@ -23,6 +23,7 @@ __all__ = [
     "TargetSchema",
     "added_folder",
     "forget",
+    "is_version",
     "known",
     "load",
     "shipped",
@@ -87,22 +88,27 @@ def added_folder() -> Path:
 
 
 def known() -> Mapping[tuple[str, str], Path]:
-    """Each server and version with data, shipped or added, and its file. Added data win over shipped ones."""
-    folders = (_DATA, added_folder())
-    return {
-        (server, version): folder / f"{server}-{version}.json"
-        for folder in folders
-        for server, version in _listed_in(folder)
-    }
+    """Each server and version with data, shipped or added, and its file, in the order of `shipped`. Added
+    data win over shipped ones."""
+    files = {pair: _file(folder, *pair) for folder in (_DATA, added_folder()) for pair in _listed_in(folder)}
+    return {pair: files[pair] for pair in _ordered(files)}
+
+
+def _file(folder: Path, server: str, version: str) -> Path:
+    return folder / f"{server}-{version}.json"
 
 
 def _listed_in(folder: Path) -> tuple[tuple[str, str], ...]:
     pairs = (path.stem.rsplit("-", 1) for path in folder.glob("*-[0-9]*.json"))
-    found = [(server, version) for server, version in pairs if _is_version(version)]
-    return tuple(sorted(found, key=lambda p: (p[0], Version(p[1]))))
+    return _ordered((server, version) for server, version in pairs if is_version(version))
 
 
-def _is_version(text: str) -> bool:
+def _ordered(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(pairs, key=lambda pair: (pair[0], Version(pair[1]))))
+
+
+def is_version(text: str) -> bool:
+    """Whether a text is a version as the names of data files spell it."""
     try:
         return str(Version(text)) == text
     except InvalidVersion:
@@ -154,8 +160,12 @@ def _listed(words: Iterable[str]) -> str:
 
 
 def _read(path: Path) -> TargetSchema:
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return TargetSchema(data["server"], data["version"], _Arguments(data["arguments"]))
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return TargetSchema(data["server"], data["version"], _Arguments(dict(data["arguments"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        hint = "add it again with `spacegen target add`, or remove the file"
+        raise SpaceError(Fault(f"the arguments in {path} cannot be read", hint=hint)) from None
 
 
 class _Arguments(Mapping[str, Argument]):
