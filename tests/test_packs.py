@@ -147,3 +147,29 @@ def test_rules_of_a_pack_without_an_id_carry_its_name(folder: Path) -> None:
         folder, space="include: [./p.yaml]\nparameters: {a: [1, 2]}\n", p="rules: [{require: a < 2}]\n"
     )
     assert ids(model) == ["./p.yaml/rule-1"]
+
+
+def test_a_pack_about_other_versions_is_left_out_whole(folder: Path) -> None:
+    pack = """\
+names: sglang=={0}
+versions: "{1}"
+constants: {{size: {2}}}
+derived: {{whole: tp_size * size}}
+rules: [{{id: of-{3}, require: whole < 9}}]
+"""
+    files = {
+        "old": pack.format("0.5.6", "<0.5.23", 2, "old"),
+        "new": pack.format("0.5.23", ">=0.5.23", 3, "new"),
+    }
+    space = TARGETED.replace("./p.yaml", "./old.yaml, ./new.yaml")
+    old = load(folder, space=space, **files)
+    new = load(folder, Settings(target="sglang==0.5.23"), space=space, **files)
+    assert (ids(old), ids(new)) == (["of-old"], ["of-new"])
+    assert [c.value for m in (old, new) for c in m.constants] == [2, 3]
+    nowhere = load(folder, space=space.replace('target: {server: sglang, version: "0.5.6"}\n', ""), **files)
+    assert ids(nowhere) == []
+
+
+def test_versions_of_a_pack_must_be_a_range(folder: Path) -> None:
+    with pytest.raises(SpaceError, match=r"p\.yaml:2:11: `new` is not a range of versions"):
+        load(folder, space=TARGETED, p="versions: new\n")

@@ -225,4 +225,5 @@ class Pack(Document):
     """Rules that several spaces share."""
 
     names: str | None = Field(default=None, description="whose argument names it uses: `sglang==0.5.6`")
+    versions: str | None = Field(default=None, description="of the target; elsewhere the pack is left out")
     include: list[str] = Field(default=[], description="packs that this one needs")

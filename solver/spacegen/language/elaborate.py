@@ -19,7 +19,7 @@ from spacegen.language.model import Kind, Model, Parameter, Rule, Target
 from spacegen.language.naming import PackNames, Symbols
 from spacegen.language.narrow import narrowed
 from spacegen.language.overlays import Stack, find_space, gather
-from spacegen.language.packs import names_version
+from spacegen.language.packs import about, names_version
 from spacegen.language.parameters import bind_activity, read_parameters
 from spacegen.language.retarget import Retarget
 from spacegen.language.settings import Settings
@@ -126,6 +126,7 @@ class _Elaboration:
         faults = self.symbols.faults
         self.target = find_target(self.stack, self.settings.target, faults)
         self.way = find_way(self.stack, self.target, faults)
+        self.stack = replace(self.stack, packs=about(self.stack.packs, self.target, faults))
 
     def read_fixed(self) -> dict[str, Scalar]:
         fixed = read_fixed(self.stack, self.symbols, self.way)

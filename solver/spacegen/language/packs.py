@@ -10,12 +10,13 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language import catalog
 from spacegen.language.document import Pack
 from spacegen.language.files import read_source, shown
+from spacegen.language.model import Target
 from spacegen.language.nodes import read_tree
 from spacegen.language.validate import File, validate
-from spacegen.language.versions import read_target
+from spacegen.language.versions import matches, read_target
 from spacegen.source import Span
 
-__all__ = ["Included", "load_packs", "names_version", "wrong_servers"]
+__all__ = ["Included", "about", "load_packs", "names_version", "wrong_servers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,20 @@ def wrong_servers(packs: Iterable[Included], server: str) -> Iterator[Fault]:
             yield Fault("`names` must be a server and a version", span, "write it like `sglang==0.5.6`")
         elif found.server != server:
             yield Fault(f"this pack uses the names of {found.server}, and the space is for {server}", span)
+
+
+def about(packs: Iterable[Included], target: Target | None, faults: list[Fault]) -> tuple[Included, ...]:
+    """The packs that are about the version of the target; those about versions need one. Adds to `faults`."""
+    kept = []
+    for pack in packs:
+        wanted = pack.file.document.versions
+        try:
+            if wanted is None or (target is not None and matches(wanted, target.version)):
+                kept.append(pack)
+        except SpaceError as error:
+            span = pack.file.at("versions")
+            faults.extend(Fault(f.message, span, f.hint) for f in error.faults)
+    return tuple(kept)
 
 
 def names_version(pack: Included) -> str | None:
