@@ -134,7 +134,7 @@ def test_values_that_do_not_exist_are_dropped() -> None:
     model = one("attention_backend: [null, fa3, cutlass_mla, dual_chunk_flash_attn]")
     assert values(model, "attention_backend") == (None, "fa3")
     assert model.notes == (
-        "`attention_backend` loses cutlass_mla, dual_chunk_flash_attn: sglang==0.5.23 does not take it",
+        "`attention_backend` loses cutlass_mla, dual_chunk_flash_attn: sglang==0.5.23 does not take them",
     )
 
 

@@ -17,13 +17,18 @@ __all__ = ["info"]
 def info(space: SpaceName, json: AsJson = False, *, selection: Selection) -> int:
     """List the parameters and rules of a space.
 
-    Parameters come with their values, defaults, groups and impact; rules with their kinds and scopes.
+    Parameters come with their values, defaults, groups and impact; rules with their kinds and scopes. With
+    `--target`, also the values that no solution has.
     """
-    found = selection.load(space).info()
+    chosen = selection.load(space)
+    found = chosen.info()
     if json:
-        print_json(found.as_dict(), indent=2)
-    else:
-        _print(found)
+        dead = {} if selection.target is None else {"dead": chosen.dead_values()}
+        print_json(found.as_dict() | dead, indent=2)
+        return 0
+    _print(found)
+    if selection.target is not None:
+        selection.say_engine(chosen)
     return 0
 
 

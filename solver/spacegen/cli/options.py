@@ -139,6 +139,16 @@ class Selection:
         """Tells people what the engine has to say of its choice."""
         for note in getattr(space.engine, "notes", ()):
             self.say(f"note: {note}")
+        # Only an engine that counts by itself knows this at once.
+        if self.target is not None and space.ranked and not self.quiet:
+            self.say_dead(space)
+
+    def say_dead(self, space: Space) -> None:
+        """Tells people which values another target leaves without a solution."""
+        from spacegen.questions.dead import in_words
+
+        if space.count() and (dead := space.dead_values()):
+            self.say(f"note: no solution has {in_words(dead)}")
 
     def say(self, text: str) -> None:
         """Tells people on stderr, unless they asked for quiet."""

@@ -64,6 +64,8 @@ class Retarget:
         if version is None and not self.moves:
             return name
         since = version or self.written.version
+        if since == self.target.version:
+            return name
         return renames.renamed(self.target.server, name, since, self.target.version) or name
 
     def default(self, name: str, version: str | None = None) -> Scalar | NoDefault:
@@ -139,7 +141,8 @@ class Retarget:
             ):
                 yield value
         if lost:
-            self.notes.append(f"`{name}` loses {', '.join(lost)}: {self.target} does not take it")
+            pronoun = "it" if len(lost) == 1 else "them"
+            self.notes.append(f"`{name}` loses {', '.join(lost)}: {self.target} does not take {pronoun}")
 
     def moved_default(
         self, name: str, parameter: Parameter, values: tuple[Scalar, ...]

@@ -1,0 +1,26 @@
+"""Values that a domain offers and no solution has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spacegen.engines.protocol import Engine
+from spacegen.language.expr import Scalar
+from spacegen.questions.edits import words
+
+__all__ = ["dead_values", "in_words"]
+
+
+def dead_values(engine: Engine) -> dict[str, tuple[Scalar, ...]]:
+    """By parameter, the values that no solution has; only parameters that have such values. Raises
+    EngineError where the engine cannot count."""
+    found = {
+        parameter.name: tuple(value for value, n in zip(parameter.domain, counts, strict=True) if n == 0)
+        for parameter, counts in zip(engine.model.parameters, engine.marginals(), strict=True)
+    }
+    return {name: values for name, values in found.items() if values}
+
+
+def in_words(dead: Mapping[str, tuple[Scalar, ...]]) -> str:
+    """The values as people are told of them."""
+    return "; ".join(f"`{name}` {', '.join(map(words, values))}" for name, values in dead.items())
