@@ -247,6 +247,13 @@ def test_it_can_be_added_under_another_version(run: Run, data: Path, server: Pat
     assert schema.load("sglang", "0.5.7").version == "0.5.6.post2"
 
 
+def test_a_version_that_is_none_needs_a_name(run: Run, data: Path, server: Path) -> None:
+    (server / "__init__.py").write_text("__version__ = 'main'\n")
+    said = "error: `main` is not a version\nhint: `--name sglang==0.5.23+mine` gives it one\n"
+    assert run("add", "--python", sys.executable) == (2, "", said)
+    assert run("add", "--python", sys.executable, "--name", "sglang==0.5.31")[0] == 0
+
+
 def test_added_data_win_over_shipped_ones(run: Run, data: Path, server: Path) -> None:
     assert run("add", "--python", sys.executable, "--name", "sglang==0.5.23")[0] == 0
     assert "policy" in schema.load("sglang", "0.5.23").arguments

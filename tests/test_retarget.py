@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,21 @@ def test_an_unknown_version_is_served_by_the_nearest_lower_one() -> None:
     model = one("cuda_graph_max_bs: [null, 8]", target="sglang==0.5.99")
     assert model.parameters[1].name == "cuda_graph_max_bs_decode"
     assert model.notes[0] == "no data for sglang 0.5.99: the arguments of 0.5.23 stand in"
+
+
+def test_a_name_that_the_stand_in_lacks_may_exist() -> None:
+    with pytest.raises(SpaceError) as caught:
+        read("parameters: {zzz: [1]}\n", "0.5.99")
+    assert str(caught.value).endswith(
+        "hint: `spacegen target add --python ENV` reads the arguments of an installed server"
+    )
+
+
+def test_a_million_values_are_checked_at_once() -> None:
+    started = time.perf_counter()
+    model = read("parameters: {max_total_tokens: {from: 1, to: 500000}}\n")
+    assert len(model["max_total_tokens"].domain) == 500_000
+    assert time.perf_counter() - started < 10
 
 
 def test_a_space_without_a_target_takes_the_given_one() -> None:

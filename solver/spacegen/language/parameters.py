@@ -72,6 +72,8 @@ def _unfit(
     if (fault := unknown_argument(name, parameter.span, symbols, way)) is not None:
         yield fault
         return
+    if way.takes_all(name, parameter.domain):
+        return
     told = set()
     for code, value in enumerate(parameter.domain):
         hint = way.misfit(name, value)

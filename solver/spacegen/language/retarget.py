@@ -53,7 +53,17 @@ class Retarget:
         """A hint for a name that the target of the space lacks: its new or old name, or a similar one."""
         server, version = self.written.server, self.written.version
         known = renames.formerly(server, name, version) or did_you_mean(name, self.written.arguments)
+        if known is None and self.written.notes:
+            # An older version stands in, so the name may well exist.
+            return "`spacegen target add --python ENV` reads the arguments of an installed server"
         return known or f"`spacegen target show {server}=={version}` lists its arguments"
+
+    def takes_all(self, name: str, domain: Domain) -> bool:
+        """Whether the target of the space takes every value, as far as their types alone say so."""
+        argument = self.written.arguments[name]
+        if argument.choices is not None:
+            return False
+        return all(misfit(argument, value) is None for value in {type(v): v for v in domain}.values())
 
     def misfit(self, name: str, value: Scalar) -> str | None:
         """What the target of the space takes instead of a value, as a hint; None where it takes it."""

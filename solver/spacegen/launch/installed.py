@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from packaging.version import InvalidVersion, Version
+
 from spacegen.errors import EngineError, Fault, UsageError
 from spacegen.language.model import Target
 from spacegen.language.versions import read_target
@@ -29,13 +31,22 @@ def add(python: Path, name: str | None = None) -> tuple[Target, Path]:
     kept, and where. Raises UsageError, EngineError and OSError."""
     wanted = None if name is None else _named(name)
     version, rows = extract(python)
-    target = wanted or Target(SERVER, version)
+    target = wanted or _published(version)
     path = schema.added_folder() / f"{target.server}-{target.version}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as stream:
         stream.writelines(_lines(target, f"the sglang {version} of {python}", rows))
     schema.forget()
     return target, path
+
+
+def _published(version: str) -> Target:
+    """The target of the version that a package says it has."""
+    try:
+        return Target(SERVER, str(Version(version)))
+    except InvalidVersion:
+        hint = "`--name sglang==0.5.23+mine` gives it one"
+        raise EngineError(Fault(f"`{version}` is not a version", hint=hint)) from None
 
 
 def _named(name: str) -> Target:
