@@ -19,8 +19,12 @@ __all__ = ["CommandLine", "commands_in", "is_command", "parse"]
 _NUMBER: Final = re.compile(r"-\d+|-\d*\.\d+")
 # What comes before the arguments ends with one of these words.
 _STARTS: Final = ("sglang.launch_server", "launch_server.py", "minisgl", "serve")
-# The first word of a shell that is no argument.
-_ENDS: Final = re.compile(r"(&|&&|;|\||\|\||#.*|\d*>.*|&>.*|<.*)")
+# The parts of a line for a shell: quoted, a comment, a redirection, between two commands, anything else.
+_PART: Final = re.compile(
+    r"""'[^']*'|"(?:\\.|[^"\\])*"|\\."""
+    r"""|(?P<comment>(?<!\S)\#)|(?P<redirection>(?<!\S)\d?[<>]|[<>])|(?P<between>[;&|]+)|.""",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +55,46 @@ def commands_in(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _split(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The words of each command, and the number of the line where it starts."""
     start, kept = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
-        if not kept and (not line.strip() or line.lstrip().startswith("#")):
+        if not kept and not line.strip():
             continue
         start, kept = (start, f"{kept}{line}") if kept else (number, line)
         if kept.endswith("\\"):
             kept = f"{kept[:-1]} "
             continue
         try:
-            words = shlex.split(kept)
+            found = [shlex.split(command) for command in _commands_of(kept)]
         except ValueError:
             kept += "\n"
             continue
-        yield start, words
+        yield from ((start, words) for words in found if words)
         kept = ""
     if kept:
-        yield start, shlex.split(kept)
+        yield from ((start, shlex.split(command)) for command in _commands_of(kept))
 
 
-def _arguments(words: Sequence[str]) -> Iterator[str]:
+def _commands_of(line: str) -> Iterator[str]:
+    """The commands of a line, without comments and redirections."""
+    command, dropped = "", False
+    for part in _PART.finditer(line):
+        if part["comment"]:
+            break
+        if part["between"]:
+            yield command
+            command, dropped = "", False
+        elif part["redirection"]:
+            dropped = True
+        elif not dropped:
+            command += part[0]
+    yield command
+
+
+def _arguments(words: Sequence[str]) -> Sequence[str]:
     places = [i + 1 for i, word in enumerate(words) if word in _STARTS]
     first = places[0] if places else next(i for i, word in enumerate(words) if word.startswith("--"))
-    for word in words[first:]:
-        if _ENDS.fullmatch(word):
-            return
-        yield word
+    return words[first:]
 
 
 def parse(words: Sequence[str], schema: TargetSchema) -> CommandLine:

@@ -88,8 +88,10 @@ class _Fields:
         self._names = {arguments[name].name: name for name in config.arguments}
 
     def __getitem__(self, field: str) -> Any:
+        """The value of a field, be it the default; None for one that the target lacks."""
         value = self._config.arguments.get(self._names.get(field, field))
-        return self._config.schema.arguments[field].default if value is None else value
+        known = self._config.schema.arguments.get(field)
+        return known.default if value is None and known is not None else value
 
     def without(self, *fields: str) -> dict[str, Any]:
         names = {self._names.get(field, field) for field in fields}

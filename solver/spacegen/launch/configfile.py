@@ -69,8 +69,14 @@ def _refused(argument: Argument) -> bool:
 
 
 def _written(argument: Argument, value: Any) -> Any:
-    # Lists would become several words, and a JSON argument is one.
-    return value if argument.action != "json" or isinstance(value, str) else json.dumps(value)
+    # A list becomes several words; whatever else has parts is one, of JSON.
+    if argument.action == "list":
+        return [_json(item) for item in value]
+    return _json(value)
+
+
+def _json(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def _restated(config: LaunchConfig, *, full: bool) -> Mapping[str, Any]:

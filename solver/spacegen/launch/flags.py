@@ -42,19 +42,28 @@ def _words(argument: Argument, value: Any, spelled: str) -> tuple[str, ...] | No
             return (spelled,) if value else (f"--no-{spelled.removeprefix('--')}",)
         case "list":
             items = tuple(item if isinstance(item, str) else json.dumps(item) for item in value)
-            return (spelled, *items) if items else None
+            return (spelled, *items) if items and not any(map(_mistaken, items)) else None
         case "json":
             return _one(spelled, value if isinstance(value, str) else json.dumps(value))
+        case "store" if value is False:
+            # Any word would be true.
+            return ()
         case "store":
             return _one(spelled, value if isinstance(value, str) else _text(value))
         case _:
             assert_never(argument.action)
 
 
-def _one(spelled: str, word: str) -> tuple[str, ...]:
-    # A word that begins with a dash would be read as a flag.
-    mistaken = word.startswith("-") and not _NEGATIVE.fullmatch(word)
-    return (f"{spelled}={word}",) if mistaken else (spelled, word)
+def _one(spelled: str, word: str) -> tuple[str, ...] | None:
+    if word == "--":
+        # Parsers drop it wherever it stands.
+        return None
+    return (f"{spelled}={word}",) if _mistaken(word) else (spelled, word)
+
+
+def _mistaken(word: str) -> bool:
+    """Whether a parser would take the word for a flag."""
+    return word.startswith("-") and not _NEGATIVE.fullmatch(word)
 
 
 def _text(value: Any) -> str:
@@ -70,16 +79,19 @@ def same(value: Any, default: Any) -> bool:
 
 def read_words(argument: Argument, text: str) -> Any:
     """The value that one word spells for the argument; the word itself where it spells none."""
-    kind = argument.type.removeprefix("list[").removesuffix("]")
+    whole = argument.action == "json" and argument.type != "str"
+    kind = "json" if whole else argument.type.removeprefix("list[").removesuffix("]")
     try:
         match kind:
+            case "bool":
+                return {"true": True, "false": False}[text.lower()]
             case "int":
                 return int(text)
             case "float":
                 return float(text)
             case "json":
                 return json.loads(text)
-    except ValueError:
+    except (KeyError, ValueError):
         pass
     return text
 
