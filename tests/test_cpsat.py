@@ -262,6 +262,29 @@ def test_weighted_descents_are_distinct_and_own_up_to_a_shortfall() -> None:
     assert len(short.block) == 282 or "distinct solutions turned up" in str(short.note)
 
 
+@pytest.fixture
+def _few_descents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_ENUMERATED", 1000)
+    monkeypatch.setattr(sampling, "_TREE", 10)
+    monkeypatch.setattr(sampling, "_WARM_UP", 10)
+
+
+@pytest.mark.usefixtures("_few_descents")
+def test_a_wide_all_different_is_drawn_without_dead_ends() -> None:
+    names = [f"x{i}" for i in range(7)]
+    model = space(*(parameter(n, *range(30)) for n in names), rules=[AllDifferent(tuple(map(Ref, names)))])
+    drawn = CpSat(model).sample(5, np.random.default_rng(2))
+    assert all(len(set(row)) == 7 for row in codes_of(drawn.block))
+    assert "effective sample size" in str(drawn.note)
+
+
+@pytest.mark.usefixtures("_few_descents")
+def test_where_every_descent_ends_dead_the_error_says_so() -> None:
+    model = space(*(parameter(n, *range(10)) for n in NAMES), rules=[le(TOTAL, 6)])
+    with pytest.raises(EngineError, match="found no solution by random descent over 24 parameters"):
+        CpSat(model).sample(2, np.random.default_rng(0))
+
+
 def test_more_than_a_large_part_has_gives_every_solution() -> None:
     model = chain(12, 3)
     assert len(CpSat(model).sample(10**4, np.random.default_rng(0)).block) == 3 * 2**11

@@ -148,9 +148,6 @@ class Descent:
             row = node.rows[rng.integers(len(node.rows))]
             found |= zip(node.part.names, row.tolist(), strict=True)
             return float(node.size)
-        if node.part.is_wide:
-            for branch in node.branches:
-                self._enter(node.part, branch)
         branch, weight = _choose(node.branches, rng)
         self._enter(node.part, branch)
         return weight * self._follow(branch, rng, found)

@@ -56,15 +56,6 @@ class Part:
         """How many assignments there are with or without the clauses."""
         return prod(len(self.live[name]) for name in self.names)
 
-    @cached_property
-    def is_wide(self) -> bool:
-        """Whether pruning left values in place that nothing supports."""
-        return any(
-            prod(len(self.live[name]) for name in scope(clause)) > _PRUNED
-            for clause in self.clauses
-            if not isinstance(clause, AllDifferent)
-        )
-
 
 def clauses_of(model: Model) -> tuple[Expr, ...]:
     """The model's conditions as clauses; nodes that CP-SAT has a constraint for stay whole."""

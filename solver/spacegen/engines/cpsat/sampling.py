@@ -28,7 +28,7 @@ _ENUMERATED: Final = 200_000
 """A part with at most so many solutions is enumerated."""
 _TREE: Final = 400
 """A tree with at most so many nodes is grown for exact sizes."""
-_WARM_UP: Final = 500
+_WARM_UP: Final = 200
 """Descents that teach the tree its sizes, and show whether enumeration is hopeless."""
 _SURPLUS: Final = 4
 """Descents made for each draw wanted."""
@@ -58,7 +58,7 @@ def _weighted(part: Part, descent: Descent, size: int, rng: np.random.Generator)
         raise EngineError(
             Fault(
                 f"engine `cpsat` found no solution by random descent over {len(part.names)} parameters",
-                hint="`--engine jointree` draws exactly",
+                hint="`--engine jointree` draws exactly, where it takes the space",
             )
         )
     shares = weights / weights.max()
