@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from spacegen.engines.protocol import Engine
 from spacegen.language.expr import Scalar
+from spacegen.language.model import Rule
 from spacegen.questions.edits import words
 
-__all__ = ["dead_values", "in_words"]
+__all__ = ["dead_values", "in_words", "narrows"]
 
 
 def dead_values(engine: Engine) -> dict[str, tuple[Scalar, ...]]:
@@ -19,6 +20,12 @@ def dead_values(engine: Engine) -> dict[str, tuple[Scalar, ...]]:
         for parameter, counts in zip(engine.model.parameters, engine.marginals(), strict=True)
     }
     return {name: values for name, values in found.items() if values}
+
+
+def narrows(rule: Rule) -> str | None:
+    """The parameter that a rule of an overlay pins or restricts; None for other rules."""
+    section, _, name = rule.id.partition(":")
+    return name if section in ("pin", "restrict") else None
 
 
 def in_words(dead: Mapping[str, tuple[Scalar, ...]]) -> str:
