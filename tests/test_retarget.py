@@ -14,6 +14,9 @@ from spacegen.language.elaborate import Settings, load_model, read_model
 from spacegen.language.emit import emit
 from spacegen.language.expr import Compare, Const, In, Not, Or, Ref, Unset
 from spacegen.language.model import NO_DEFAULT, Model, Target
+from spacegen.language.scalars import write_scalar
+from spacegen.servers.renames import renamed
+from spacegen.servers.schema import load
 from spacegen.source import Source
 
 NEW = "sglang==0.5.23"
@@ -359,3 +362,37 @@ def test_every_shipped_space_loads_for_both_versions(name: str, target: str) -> 
     model = load_model(name, settings=Settings(target=target))
     assert str(model.target) == target
     assert model.rules
+
+
+# All arguments at once
+
+SAMPLES = {"bool": "[false, true]", "int": "[1, 2]", "float": "[0.5, 1.5]", "str": "[x, y]"}
+
+
+def everything(version: str) -> str:
+    """A space over every argument that takes single values."""
+    arguments = {a.name: a for a in load("sglang", version).arguments.values() if a.type in SAMPLES}
+    domains = {
+        name: "[" + ", ".join(map(write_scalar, a.choices)) + "]" if a.choices else SAMPLES[a.type]
+        for name, a in arguments.items()
+    }
+    lines = (f"  {name}: {values}\n" for name, values in domains.items())
+    return f'spacegen: 1\ntarget: {{server: sglang, version: "{version}"}}\nparameters:\n{"".join(lines)}'
+
+
+@pytest.mark.parametrize(("version", "target"), [("0.5.6", NEW), ("0.5.23", OLD)])
+def test_a_retargeted_space_is_sound_in_its_new_target(version: str, target: str) -> None:
+    written = read_model(Source("all.yaml", everything(version)))
+    moved = read_model(Source("all.yaml", everything(version)), None, Settings(target=target))
+    # Loading it checks each name, value and default against the schema of the new target.
+    again = read_model(Source("again.yaml", emit(moved)))
+    assert again.parameters == moved.parameters
+    names = [
+        (renamed("sglang", p.name, version, target.partition("==")[2]) or p.name) for p in written.parameters
+    ]
+    emptied = {note.split("`")[1] for note in moved.notes if "takes none of its values" in note}
+    assert len(emptied) < 5
+    kept = set(load("sglang", target.partition("==")[2]).arguments)
+    left_out = [name for name in names if name not in kept]
+    assert [p.name for p in moved.parameters] == [n for n in names if n in kept - emptied]
+    assert sum("has no such argument" in note for note in moved.notes) == len(left_out) > 20
