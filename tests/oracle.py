@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
+
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
@@ -14,7 +16,11 @@ __all__ = ["keeps_all_rules", "solutions"]
 
 def keeps_all_rules(model: Model, assignment: tuple[Scalar, ...]) -> bool:
     """Whether a complete assignment, in declared order, breaks no rule."""
-    env = {p.name: column([value]) for p, value in zip(model.parameters, assignment, strict=True)}
+    # The whole domain decides whether its numbers are decimals.
+    env = {
+        p.name: column(p.domain.values).take(np.array([p.domain.code(value)]))
+        for p, value in zip(model.parameters, assignment, strict=True)
+    }
     return all(bool(not_false(rule.condition, env).all()) for rule in model.conditions)
 
 

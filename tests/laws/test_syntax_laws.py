@@ -89,7 +89,11 @@ def test_a_number_read_back_from_its_text_is_the_same(expr: Expr) -> None:
 @example(Negate(Negate(Const(0))))
 @example(Negate(Negate(Const(-(2**63)))))
 def test_a_text_read_once_is_written_the_same_ever_after(expr: Expr) -> None:
-    text = unparse(parse(unparse(plain(expr)), _span(""), NAMES, want="any"))
+    try:
+        text = unparse(parse(unparse(plain(expr)), _span(""), NAMES, want="any"))
+    except SpaceError as error:  # written out, shorthand may pass what one text may hold
+        assert "longer than" in str(error) or "nests deeper" in str(error)
+        return
     assert unparse(parse(text, _span(""), NAMES, want="any")) == text
 
 

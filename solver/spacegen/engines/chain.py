@@ -70,7 +70,7 @@ class Chain:
 
     columns: dict[str, Column]
     definitions: list[Definition] = field(default_factory=list)
-    _known: dict[Expr, Ref] = field(default_factory=dict)
+    _known: dict[str, Ref] = field(default_factory=dict)
 
     def cells(self, names: tuple[str, ...]) -> int:
         """How many rows the grid over these variables has."""
@@ -103,7 +103,7 @@ class Chain:
         for definition in self.definitions[kept:]:
             del self.columns[definition.name]
         del self.definitions[kept:]
-        self._known = {expr: ref for expr, ref in self._known.items() if ref.name in self.columns}
+        self._known = {key: ref for key, ref in self._known.items() if ref.name in self.columns}
 
     def _is_narrow(self, expr: Expr) -> bool:
         return self.cells(scope(expr)) <= NARROW
@@ -154,12 +154,13 @@ class Chain:
         """`expr` as a single variable."""
         if len(scope(expr)) == 0 or isinstance(expr, Ref):
             return expr
-        if expr not in self._known:
+        key = repr(expr)  # as values, `Const(1)` and `Const(True)` are equal
+        if key not in self._known:
             small = self._narrow(expr)
             names = scope(small)
             self._require_room(names)
-            self._known[expr] = self._define(names, evaluate(small, self.grid(names)))
-        return self._known[expr]
+            self._known[key] = self._define(names, evaluate(small, self.grid(names)))
+        return self._known[key]
 
     def _join(self, left: Expr, right: Expr, join: _Join) -> Expr:
         """The variable that holds `join` of two expressions' values."""
