@@ -189,7 +189,25 @@ def test_ranks_divide_the_heads(model: str, tp: set[int]) -> None:
 def test_attention_groups_divide_the_heads_anew() -> None:
     domains: dict[str, list[Scalar]] = {"tp_size": [48], "attn_dp_size": [1, 3]}
     found = space("0.5.23", domains, model="llama-8b", hardware="b200x8")
-    assert {(c["tp_size"], c["attn_dp_size"]) for c in solutions(found)} == {(48, 3)}
+    kept = spacegen.Space(found).without_rules(["widths-divide-among-ranks"]).solutions()
+    assert {(c["tp_size"], c["attn_dp_size"]) for c in kept} == {(48, 3)}
+
+
+@pytest.mark.parametrize(
+    ("model", "fits"),
+    [
+        ("qwen3-moe", {(1, 1), (8, 1), (8, 2), (8, 8), (16, 1), (16, 2), (16, 8)}),
+        ("qwen3-moe-fp8", {(1, 1), (8, 2), (8, 8), (16, 8)}),  # 1536 in blocks of 128: in up to four parts
+    ],
+)
+def test_ranks_divide_the_width_of_experts(model: str, fits: set[tuple[int, int]]) -> None:
+    domains: dict[str, list[Scalar]] = {"tp_size": [1, 8, 16], "ep_size": [1, 2, 8]}
+    found = space("0.5.6", domains | given(mem_fraction_static=0.9), model=model, hardware="b200x8")
+    kept = {
+        (c["tp_size"], c["ep_size"])
+        for c in spacegen.Space(found).without_rules(["weights-fit-given-share"]).solutions()
+    }
+    assert {pair for pair in kept if pair[0] % pair[1] == 0} == fits
 
 
 def test_ranks_divide_the_experts_and_stages_the_layers() -> None:

@@ -27,7 +27,8 @@ def test_a_dense_decoder_is_the_sum_of_its_tensors() -> None:
     assert shapes.linear_values == 2 * (ATTENTION + FEED_FORWARD)
     assert shapes.weight_bytes(2) == 2 * (2 * (ATTENTION + FEED_FORWARD) + 2 * 10 * 8 + NORMS)
     assert shapes.weight_bytes(1) == 2 * (ATTENTION + FEED_FORWARD) + 2 * (2 * 10 * 8 + NORMS)
-    assert shapes.attention_bytes() == 2 * 2 * ATTENTION
+    assert shapes.attention_bytes(None) == 2 * 2 * ATTENTION
+    assert (shapes.active_width, shapes.split_width, shapes.block) == (16, 16, 1)
     assert shapes.kv_bytes_per_token() == 2 * 2 * 2 * 2 * 2  # k and v, layers, heads, width, bytes
 
 
@@ -61,7 +62,7 @@ def test_experts_take_the_place_of_some_feed_forward_layers(more: dict[str, Any]
     shapes = read_shapes(TINY | experts | more)
     one = 8 * 6 + 3 * 8 * (6 * 4 + 4)  # the router, six experts, a shared one
     assert shapes.feed_forward == sparse * one + (2 - sparse) * FEED_FORWARD
-    assert shapes.active_width == 3 * 4 + 4
+    assert (shapes.active_width, shapes.split_width) == (3 * 4 + 4, 4)
 
 
 def test_the_count_of_experts_has_several_names() -> None:
@@ -91,10 +92,18 @@ def test_layers_of_linear_attention_cache_nothing() -> None:
         ({"quant_method": "gptq", "bits": 4, "group_size": 128}, 0.5 + 20 / 128 / 8),
         ({"quant_method": "awq", "bits": 8, "group_size": -1}, 1.0),
         ({"quant_method": "something"}, None),
+        ({"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": {"num_bits": 8}}}}, 1.0),
+        ({"quant_method": "compressed-tensors", "config_groups": {}}, None),
     ],
 )
 def test_quantized_checkpoints_store_fewer_bytes(found: dict[str, Any], expected: float | None) -> None:
     shapes = read_shapes(TINY | {"quantization_config": found})
     assert shapes.linear_bytes == expected
     assert (shapes.weight_bytes(shapes.linear_bytes) is None) == (expected is None)
-    assert (shapes.attention_bytes() is None) == (expected is None)
+    assert (shapes.attention_bytes(None) is None) == (expected is None)
+    assert shapes.attention_bytes(10**6) is not None
+
+
+def test_scales_may_be_of_blocks() -> None:
+    found = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    assert read_shapes(TINY | {"quantization_config": found}).block == 128

@@ -22,6 +22,8 @@ MODEL_CONSTANTS: Final = (
     "head_dim",
     "hidden_size",
     "ffn_width",
+    "split_width",
+    "quantization_block",
     "is_mla",
     "is_moe",
     "num_experts",
@@ -45,7 +47,8 @@ _WINDOWED: Final = ("sliding_window", "attention_chunk_size", "sliding_window_si
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model as memory and parallelism see it. Bytes are of the whole model, before any split; None is
-    unknown. `kv_bytes_per_token` is for 16-bit keys and values; `ffn_width` is what one token activates."""
+    unknown. `kv_bytes_per_token` is for 16-bit keys and values. One token goes through `ffn_width`; ranks
+    divide `split_width`, in multiples of `quantization_block`."""
 
     path: str
     architecture: str
@@ -56,6 +59,8 @@ class Checkpoint:
     head_dim: int
     hidden_size: int
     ffn_width: int
+    split_width: int
+    quantization_block: int
     num_experts: int
     is_mla: bool
     is_multimodal: bool
@@ -121,6 +126,8 @@ def _checkpoint(folder: Path, whole: Json, config: Json, shapes: Shapes) -> Chec
         head_dim=shapes.head_dim,
         hidden_size=shapes.hidden,
         ffn_width=shapes.active_width,
+        split_width=shapes.split_width,
+        quantization_block=shapes.block,
         num_experts=expert_count(config),
         is_mla=shapes.latent > 0,
         is_multimodal="vision_config" in whole or "audio_config" in whole,
@@ -129,7 +136,7 @@ def _checkpoint(folder: Path, whole: Json, config: Json, shapes: Shapes) -> Chec
         context_length=_positive(config.get("max_position_embeddings")),
         weight_bytes=stored or shapes.weight_bytes(shapes.linear_bytes),
         fp8_weight_bytes=_as_fp8(shapes, stored),
-        attention_weight_bytes=shapes.attention_bytes(),
+        attention_weight_bytes=shapes.attention_bytes(stored),
         kv_bytes_per_token=shapes.kv_bytes_per_token(),
     )
 

@@ -20,7 +20,9 @@ _EIGHT_BITS: Final = ("fp8", "fbgemm_fp8", "modelopt_fp8", "w8a8_int8", "w8a8_fp
 class Shapes:
     """Sizes of a decoder. `attention` and `feed_forward` are the values of the linear weights of all layers,
     `embedding` those of both ends of the model, `norms` the rest. `latent` is the width of a compressed
-    cache (MLA), else 0. `linear_bytes` is None for a quantization whose size nobody here knows."""
+    cache (MLA), else 0. `active_width` is what one token goes through, `split_width` what ranks divide: that
+    of the feed-forward layer, or of one expert, in multiples of `block`. `linear_bytes` is None for a
+    quantization whose size nobody here knows."""
 
     heads: int
     kv_heads: int
@@ -30,6 +32,8 @@ class Shapes:
     hidden: int
     latent: int
     active_width: int
+    split_width: int
+    block: int
     attention: int
     feed_forward: int
     embedding: int
@@ -49,9 +53,11 @@ class Shapes:
         linear = int(self.linear_values * linear_bytes)
         return linear + (self.embedding + self.norms) * self.value_bytes
 
-    def attention_bytes(self) -> int | None:
-        """Bytes of the attention weights of all layers."""
-        return None if self.linear_bytes is None else int(self.attention * self.linear_bytes)
+    def attention_bytes(self, stored: int | None) -> int | None:
+        """Bytes of the attention weights of all layers; where nobody knows, their part of what is stored."""
+        if self.linear_bytes is not None:
+            return int(self.attention * self.linear_bytes)
+        return None if stored is None else stored * self.attention // self.linear_values
 
     def kv_bytes_per_token(self) -> int:
         """Bytes that one token keeps in a 16-bit cache: keys and values of every head of every layer, or
@@ -79,7 +85,9 @@ def read_shapes(config: Json) -> Shapes:
     else:
         attention = hidden * head_dim * (2 * heads + 2 * kv_heads)
     dense, sparse, experts = _layer_kinds(config, layers)
-    gated, active = _feed_forward(config, hidden, experts)
+    wide = int(config.get("intermediate_size") or 0)
+    narrow = int(config.get("moe_intermediate_size") or wide) if experts else wide
+    gated, active = _experts(config, hidden, experts, narrow) if experts else (0, wide)
     tied = bool(config.get("tie_word_embeddings", False))
     value_bytes = _value_bytes(config)
     return Shapes(
@@ -91,8 +99,10 @@ def read_shapes(config: Json) -> Shapes:
         hidden=hidden,
         latent=latent,
         active_width=active,
+        split_width=narrow,
+        block=_block(config),
         attention=attention * layers,
-        feed_forward=dense * 3 * hidden * int(config.get("intermediate_size") or 0) + sparse * gated,
+        feed_forward=dense * 3 * hidden * wide + sparse * gated,
         embedding=int(config["vocab_size"]) * hidden * (1 if tied else 2),
         norms=(2 * layers + 1) * hidden,
         value_bytes=value_bytes,
@@ -120,12 +130,8 @@ def _layer_kinds(config: Json, layers: int) -> tuple[int, int, int]:
     return layers - sparse, sparse, experts
 
 
-def _feed_forward(config: Json, hidden: int, experts: int) -> tuple[int, int]:
-    """Weights of one layer of experts (0 without), and the width that one token activates."""
-    wide = int(config.get("intermediate_size") or 0)
-    if not experts:
-        return 0, wide
-    width = int(config.get("moe_intermediate_size") or wide)
+def _experts(config: Json, hidden: int, experts: int, width: int) -> tuple[int, int]:
+    """Weights of one layer of experts, and the width that one token goes through."""
     shared = int(config.get("shared_expert_intermediate_size") or 0)
     shared += int(config.get("n_shared_experts") or 0) * width
     active = max(_first(config, _ACTIVE), 1)
@@ -152,12 +158,28 @@ def _linear_bytes(config: Json, value_bytes: int) -> float | None:
         return value_bytes
     if str(found.get("quant_method")) in _EIGHT_BITS:
         return 1.0
-    bits, group = found.get("bits"), found.get("group_size")
+    scheme = _scheme(found)
+    bits, group = scheme.get("bits", scheme.get("num_bits")), scheme.get("group_size")
     if not isinstance(bits, int):
         return None
     # A group of values shares a 16-bit scale and a zero point of its own width.
     shared = (16 + bits) / group if isinstance(group, int) and group > 0 else 0.0
     return (bits + shared) / 8
+
+
+def _scheme(found: Json) -> Json:
+    """Where a quantization says its bits: on top, or in the first group of layers (compressed-tensors)."""
+    groups = found.get("config_groups")
+    first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
+    weights = first.get("weights") if isinstance(first, dict) else None
+    return weights if isinstance(weights, dict) else found
+
+
+def _block(config: Json) -> int:
+    """The side of the blocks of weights that share a scale; 1 without."""
+    found = config.get("quantization_config")
+    blocks = found.get("weight_block_size") if isinstance(found, dict) else None
+    return int(blocks[0]) if isinstance(blocks, list) and blocks else 1
 
 
 def _first(config: Json, names: tuple[str, ...]) -> int:
