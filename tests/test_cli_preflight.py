@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spacegen.cli.main import main
 
@@ -136,3 +137,72 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
 def _children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for path in tasks for child in path.read_text().split()]
+
+
+def test_command_lines_go_to_the_server_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "launch.sh").write_text(
+        "#!/bin/sh\n"
+        "python -m sglang.launch_server --model-path m --tp-size 2 \\\n"
+        "  --attention-backend=fa4 --page-size 64 >log 2>&1\n"
+        "python -m sglang.launch_server --tp 2 --radix\n"
+    )
+    assert main(["preflight", "launch.sh", "--json"]) == 1
+    altered, refused = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (altered["config"], altered["altered"]) == (
+        "launch.sh:2",
+        {"page_size": {"given": 64, "effective": 128}},
+    )
+    assert altered["values"]["tp_size"] == 2
+    assert refused["message"] == "unrecognized arguments: --radix"
+
+
+def test_a_config_file_goes_to_the_server_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "server.yaml").write_text("tp-size: 2\nattention-backend: fa4\npage-size: 64\n")
+    assert main(["preflight", "server.yaml", "-q"]) == 1
+    assert capsys.readouterr().out == "server.yaml: altered: page_size: 64 -> 128\n"
+    assert main(["preflight", "-", "--format", "config"]) == 2
+
+
+def test_a_script_without_a_launch_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.sh").write_text("#!/bin/sh\necho hello\n")
+    assert main(["preflight", "empty.sh"]) == 2
+    assert "has no command that launches a server" in capsys.readouterr().err
+
+
+def test_rules_are_learned_from_a_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["preflight", "configs.jsonl", "--json", "-q"])
+    (tmp_path / "report.jsonl").write_text(capsys.readouterr().out)
+    assert main(["learn-rules", "report.jsonl"]) == 0
+    said = capsys.readouterr()
+    rules = yaml.safe_load(said.out)["rules"]
+    bodies = [rule.get("forbid") or rule["forbidden_assignments"] for rule in rules]
+    assert bodies == [
+        {"parameters": ["attention_backend", "page_size"], "values": [["fa4", 64], ["fa4", 1]]},
+        {"disable_radix_cache": True, "enable_hierarchical_cache": True},
+        {"disable_overlap_schedule": False, "pp_size": 2},
+    ]
+    assert [rule["kind"] for rule in rules] == ["alters", "rejects", "alters"]
+    assert said.err == "4 combinations from 3 configs that failed\n"
+
+
+def test_what_a_space_knows_is_not_learned(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["preflight", "configs.jsonl", "--json", "-q"])
+    (tmp_path / "report.jsonl").write_text(capsys.readouterr().out)
+    (tmp_path / "space.yaml").write_text(
+        "spacegen: 1\n"
+        "parameters: {attention_backend: [fa3, fa4], page_size: [1, 64, 128]}\n"
+        "rules: [{when: attention_backend == 'fa4', require: page_size == 128}]\n"
+    )
+    assert main(["learn-rules", "report.jsonl", "--space", "space.yaml", "-o", "learned.yaml"]) == 0
+    said = capsys.readouterr().err
+    assert said.endswith("1 combinations from 3 configs that failed, 2 explained by `space.yaml`\n")
+    assert len(yaml.safe_load((tmp_path / "learned.yaml").read_text())["rules"]) == 1
+
+
+def test_what_is_no_report_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn-rules", "configs.jsonl"]) == 2
+    assert capsys.readouterr().err.startswith("error: line 1 of `configs.jsonl` is no judgement\nhint: ")

@@ -19,6 +19,7 @@ VERBS: Final = {
     "count": "Count the solutions of a space, exactly.",
     "check": "Say whether configs are solutions, and if not, why.",
     "preflight": "Say what the installed server makes of configs.",
+    "learn-rules": "Learn rules from the configs that a preflight refused or altered.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
     "target": "List, show or add the servers and versions whose arguments are known.",
@@ -72,7 +73,8 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         if cmd_name not in self.commands:
-            verb = getattr(import_module(f"spacegen.cli.{cmd_name}"), cmd_name)
+            name = cmd_name.replace("-", "_")
+            verb = getattr(import_module(f"spacegen.cli.{name}"), name)
             single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
             single.command(cmd_name, cls=_Command, short_help=VERBS[cmd_name])(verb)
             self.commands[cmd_name] = typer.main.get_command(single)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from spacegen.cli.output import print_json, print_table, say
 if TYPE_CHECKING:
     from spacegen.launch.causes import Tally
     from spacegen.launch.preflight import Judge, Judgement, Node
-    from spacegen.questions.configs import Entry
+    from spacegen.launch.questions import Question
 
-__all__ = ["NodeOptions", "preflight", "read"]
+__all__ = ["NodeOptions", "preflight", "progress"]
 
 _NODE = "The node"
 
@@ -84,7 +84,9 @@ def preflight(
     config: Annotated[
         list[str],
         typer.Argument(
-            metavar="CONFIG…", help="JSON, JSON lines, YAML or CSV files; `-` is stdin.", show_default=False
+            metavar="CONFIG…",
+            help="JSON, JSON lines, YAML, CSV, commands or a `--config` file; `-` is stdin.",
+            show_default=False,
         ),
     ],
     format: Annotated[
@@ -92,7 +94,7 @@ def preflight(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="json, jsonl, yaml or csv; else the suffix or the text decides.",
+            help="json, jsonl, yaml, csv, argv or config; else the suffix or the text decides.",
             rich_help_panel="The configs",
         ),
     ] = None,
@@ -106,52 +108,46 @@ def preflight(
     Its own argument code judges them, in its own Python; where there is no GPU, one is pretended. Exits
     with 0 where the server would run all of them as they are written, and with 1 where it would not.
     """
+    from spacegen.cli.check import source
     from spacegen.launch.causes import Tally
     from spacegen.launch.preflight import Judge
+    from spacegen.launch.questions import FORMATS, read_questions
 
-    entries = [entry for name in config for entry in read(name, format)]
+    form = None if format is None else one_of(format, FORMATS, "--format")
+    questions = [question for name in config for question in read_questions(source(name), form)]
     tally = Tally()
     with Judge(options.node) as judge:
         if not quiet:
             say(f"sglang {judge.version} on {judge.gpu}")
-        unread = _judge_all(judge, entries, tally, json=json, quiet=quiet)
+        unread = _judge_all(judge, questions, tally, json=json, quiet=quiet)
     _conclude(tally, json=json, quiet=quiet)
     return 2 if unread else 1 if tally.accepted < tally.total else 0
 
 
-def read(name: str, format: str | None) -> Sequence[Entry]:
-    """The configs of a file or of stdin. Raises ConfigError and UsageError."""
-    from spacegen.cli.check import source
-    from spacegen.language.model import Model
-    from spacegen.questions.configs import FORMATS, read_configs
-
-    form = None if format is None else one_of(format, FORMATS, "--format")
-    return read_configs(source(name), Model("preflight", ()), form).entries
-
-
-def _judge_all(judge: Judge, entries: Sequence[Entry], tally: Tally, *, json: bool, quiet: bool) -> bool:
+def _judge_all(judge: Judge, questions: Sequence[Question], tally: Tally, *, json: bool, quiet: bool) -> bool:
     """Prints each judgement as it comes; returns whether a config could not be read."""
     from spacegen.errors import Fault
 
     unread = False
-    with _progress(len(entries), quiet=quiet) as advance:
-        for entry in entries:
-            if isinstance(entry.config, Fault):
-                say(f"error: {entry.config}")
+    with progress(len(questions), quiet=quiet) as advance:
+        for question in questions:
+            if isinstance(question.asked, Fault):
+                say(f"error: {question.asked}")
                 unread = True
             else:
-                found = judge.judge(entry.config)
-                tally.add(entry.label, found)
-                _print(entry.label, found, entry.config, json=json, alone=len(entries) == 1)
+                found = judge.answer(question.asked)
+                tally.add(question.label, found)
+                _print(question, found, json=json, alone=len(questions) == 1)
             advance()
     return unread
 
 
-def _print(label: str, found: Judgement, config: Mapping[str, Any], *, json: bool, alone: bool) -> None:
+def _print(question: Question, found: Judgement, *, json: bool, alone: bool) -> None:
     if json:
-        print_json({"config": label, **found.as_dict(), "values": dict(config)})
+        values = dict(question.values or found.given)
+        print_json({"config": question.label, **found.as_dict(), "values": values})
     elif alone or found.outcome != "accepted":
-        print(f"{label}: {found}")
+        print(f"{question.label}: {found}")
 
 
 def _conclude(tally: Tally, *, json: bool, quiet: bool) -> None:
@@ -168,7 +164,7 @@ def _conclude(tally: Tally, *, json: bool, quiet: bool) -> None:
 
 
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
+def progress(total: int, *, quiet: bool) -> Iterator[Any]:
     """What is called after each config: it moves a bar where stderr is a terminal."""
     if quiet or total < 2 or not sys.stderr.isatty():
         yield lambda: None

@@ -94,7 +94,8 @@ class Judgement:
 
     `stage` is where a rejected one failed: arguments, resolution, validation, crash or time-out; `where` is
     the server's file and line. `altered` has the given and the effective value of each field that the server
-    changed, `filled` the values that it chose for fields given as null.
+    changed, `filled` the values that it chose for fields given as null, and `given` what a command line or a
+    file says, as the server reads it.
     """
 
     stage: str
@@ -104,6 +105,7 @@ class Judgement:
     altered: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     filled: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:

@@ -68,6 +68,8 @@ class Server:
         """The stages that a config reaches, and at last the values that would run, beside the given ones."""
         yield "stage", "arguments"
         argv, given = self._command(question)
+        if "config" not in question:
+            yield "given", given
         yield "stage", "resolution"
         args = self._prepare(argv)
         if self._resolves_late:
