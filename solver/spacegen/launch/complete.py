@@ -39,9 +39,10 @@ def complete(model: Model, arguments: Mapping[str, Any], settled: Mapping[str, A
         raise UsageError(Fault(f"`{model.name}` names no server to give arguments to", hint=hint))
     given = {**model.fixed, **{_field(schema, name): value for name, value in arguments.items()}}
     faults = [worded(mistake, schema) for mistake in validate(schema, given)]
-    searched = {_field(schema, name): name for name in (*model.index, *settled)}
+    searched = {f.name: name for name in (*model.index, *settled) if (f := owner(schema, name))}
     for name in given:
-        if parameter := searched.get(name):
+        field = owner(schema, name)
+        if field is not None and (parameter := searched.get(field.name)):
             hint = f"hold it at one value: `--pin {parameter}=VALUE`"
             faults.append(Fault(f"`{parameter}` is a parameter of this space", hint=hint))
     if faults:

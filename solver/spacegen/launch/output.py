@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -54,11 +55,11 @@ class Output:
                 stream.writelines(self.form.alone([table], numbered))
 
     def _only(self, tables: Iterable[Table], style: Style) -> Iterator[Any]:
-        for index, table in enumerate(_alone(tables)):
-            if index:
-                hint = f"name them: `--pattern 'config_{{index}}{self._suffix(style)}'`"
-                raise UsageError(Fault(f"`--format {self.name}` is a file for each config", hint=hint))
-            yield from self.form.alone([table], style)
+        some = list(islice(_alone(tables), 2))
+        if len(some) > 1:
+            hint = f"name them: `--pattern 'config_{{index}}{self._suffix(style)}'`"
+            raise UsageError(Fault(f"`--format {self.name}` is a file for each config", hint=hint))
+        return self.form.alone(some, style)
 
     def _suffix(self, style: Style) -> str:
         if style.template is not None:
