@@ -121,7 +121,10 @@ def _targets_default(name: str, domain: Domain, way: Retarget | None) -> Any:
     if way is None or name not in way.written.arguments:
         return NO_DEFAULT
     default = target_default(way.written, name)
-    code = None if isinstance(default, NoDefault) else domain.code(default)
+    if isinstance(default, NoDefault):
+        return NO_DEFAULT
+    # Null says that the argument is not given, so it stands for a default that the domain does not list.
+    code = domain.code(default) if default in domain else domain.code(None)
     return NO_DEFAULT if code is None else domain[code]
 
 
