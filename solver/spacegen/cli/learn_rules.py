@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacegen.cli.check import source
+from spacegen.cli.node import NodeOptions, Quiet, progress
 from spacegen.cli.options import spread
 from spacegen.cli.output import destination, say
-from spacegen.cli.preflight import NodeOptions, progress
 
 if TYPE_CHECKING:
     from spacegen.launch.learn import Lesson
@@ -42,7 +42,7 @@ def learn_rules(
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file.", rich_help_panel="The output"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
     *,
     options: NodeOptions,
 ) -> int:
@@ -51,19 +51,21 @@ def learn_rules(
     Each config that failed is shrunk against the installed server, which has to be the one that was asked
     before. Prints a rule pack, for `include` or to be worded better by hand. Exits with 0.
     """
-    rows = _rows(report)
-    failed = [row["values"] for row in rows if row["outcome"] != "accepted"]
-    taken = [row["values"] for row in rows if row["outcome"] == "accepted"]
+    failed, taken = _rows(report)
     open_ = failed if space is None else _unexplained(space, failed)
     lessons, version = _learned(open_, taken, options, quiet=quiet)
-    from spacegen.launch.learned import pack
-
-    with destination(output) as stream:
-        stream.write(pack(lessons, version))
+    _write(lessons, version, output)
     if not quiet:
         explained = f", {len(failed) - len(open_):,} explained by `{space}`" if space else ""
         say(f"{len(lessons):,} combinations from {len(failed):,} configs that failed{explained}")
     return 0
+
+
+def _write(lessons: Sequence[Lesson], version: str, output: str | None) -> None:
+    from spacegen.launch.learned import pack
+
+    with destination(output) as stream:
+        stream.write(pack(lessons, version))
 
 
 def _learned(
@@ -85,9 +87,11 @@ def _learned(
         return learner.lessons, judge.version
 
 
-def _rows(report: str) -> Sequence[Mapping[str, Any]]:
-    """The lines of a report. Raises ConfigError for what is none."""
-    return list(_read(report))
+def _rows(report: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The configs of a report that failed, and those that did not. Raises ConfigError for what is none."""
+    rows = list(_read(report))
+    failed = [row["values"] for row in rows if row["outcome"] != "accepted"]
+    return failed, [row["values"] for row in rows if row["outcome"] == "accepted"]
 
 
 def _read(report: str) -> Iterator[Mapping[str, Any]]:
