@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spacegen.servers import schema
-from spacegen.servers.renames import formerly, renamed, replaced
+from spacegen.servers.renames import formerly, is_removed, renamed, replaced
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,13 @@ def test_a_server_without_renames_has_none() -> None:
 )
 def test_a_missing_name_gets_a_hint(name: str, version: str, hint: str | None) -> None:
     assert formerly("sglang", name, version) == hint
+
+
+def test_what_is_removed_is_told_from_what_is_deprecated() -> None:
+    assert is_removed("sglang", "enable_piecewise_cuda_graph", "0.5.10")
+    assert not is_removed("sglang", "enable_piecewise_cuda_graph", "0.5.9.post1")
+    assert not is_removed("sglang", "enable_dp_attention", "0.5.23")
+    assert not is_removed("minisgl", "page_size", "0.1.0")
 
 
 def test_what_is_deprecated_names_its_successor() -> None:

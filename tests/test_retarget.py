@@ -328,6 +328,23 @@ def test_a_million_values_are_checked_at_once() -> None:
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.parametrize(
+    ("version", "target", "name"),
+    [
+        ("0.5.6", "0.5.16", NEW_NAME),
+        ("0.5.23", "0.5.16", NEW_NAME),
+        ("0.5.23", "0.5.13", OLD_NAME),
+        ("0.5.16", "0.5.23", NEW_NAME),
+        ("0.5.16", "0.5.6", OLD_NAME),
+        ("0.5.12", "0.5.16", NEW_NAME),
+    ],
+)
+def test_versions_without_data_have_their_own_names(version: str, target: str, name: str) -> None:
+    own = OLD_NAME if version in ("0.5.6", "0.5.12") else NEW_NAME
+    model = one(f"{own}: [null, 8]", version, f"sglang=={target}")
+    assert values(model, name) == (None, 8)
+
+
 def test_a_space_without_a_target_takes_the_given_one() -> None:
     text = "spacegen: 1\nparameters: {tp_size: [1, 2]}\n"
     model = read_model(Source("s.yaml", text), None, Settings(target=NEW))

@@ -140,6 +140,15 @@ def test_the_nearest_lower_version_stands_in_with_a_note(version: str, chosen: s
     assert target.notes == (f"no data for sglang {version}: the arguments of {chosen} stand in",)
 
 
+def test_what_stands_in_has_the_names_of_the_version_that_was_asked_for() -> None:
+    arguments = load("sglang", "0.5.16").arguments
+    assert arguments["cuda_graph_max_bs_decode"].flags == ("--cuda-graph-max-bs-decode",)
+    assert arguments["dsa_prefill_backend"].default == "flashmla_sparse"
+    for gone in ("cuda_graph_max_bs", "nsa_prefill_backend", "enable_piecewise_cuda_graph"):
+        assert gone not in arguments
+    assert "enable_piecewise_cuda_graph" in load("sglang", "0.5.9").arguments
+
+
 SHIPPED_SGLANG = "versions with data: `0.5.6.post2`, `0.5.23`"
 
 

@@ -33,12 +33,12 @@ def target_default(schema: TargetSchema, name: str) -> Scalar | NoDefault:
 @dataclass(frozen=True, slots=True)
 class Retarget:
     """The target that a space is written for, the one it is loaded for (mostly the same), and the arguments
-    of both. `notes` collects what changes on the way."""
+    of both, which another version may stand in for. `notes` collects what changes on the way."""
 
     written: TargetSchema
     wanted: TargetSchema
+    origin: Target
     target: Target
-    moves: bool
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -47,16 +47,21 @@ class Retarget:
         here = load(wanted.server, wanted.version)
         there = here if written == wanted else load(written.server, written.version)
         notes = list(dict.fromkeys([*there.notes, *here.notes]))
-        return cls(there, here, wanted, written != wanted, notes)
+        return cls(there, here, written, wanted, notes)
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything changes on the way."""
+        return self.origin != self.target
 
     def unknown(self, name: str) -> str:
         """A hint for a name that the target of the space lacks: its new or old name, or a similar one."""
-        server, version = self.written.server, self.written.version
+        server, version = self.origin.server, self.origin.version
         known = renames.formerly(server, name, version) or did_you_mean(name, self.written.arguments)
         if known is None and self.written.notes:
             # An older version stands in, so the name may well exist.
             return "`spacegen target add --python ENV` reads the arguments of an installed server"
-        return known or f"`spacegen target show {server}=={version}` lists its arguments"
+        return known or f"`spacegen target show {self.written}` lists its arguments"
 
     def takes_all(self, name: str, domain: Domain) -> bool:
         """Whether the target of the space takes every value, as far as their types alone say so."""
@@ -73,7 +78,7 @@ class Retarget:
         """What the model calls an argument that `version` (else the target of the space) calls `name`."""
         if version is None and not self.moves:
             return name
-        since = version or self.written.version
+        since = version or self.origin.version
         if since == self.target.version:
             return name
         return renames.renamed(self.target.server, name, since, self.target.version) or name

@@ -12,7 +12,7 @@ from typing import Final
 
 from packaging.version import Version
 
-__all__ = ["formerly", "renamed", "replaced"]
+__all__ = ["formerly", "is_removed", "renamed", "replaced"]
 
 _DATA: Final = Path(__file__).parent / "data"
 
@@ -24,6 +24,7 @@ class _Moves:
 
     chains: Mapping[str, tuple[tuple[str, Version], ...]]
     replaced: Mapping[str, tuple[Version, str]]
+    removed: frozenset[str]
 
 
 def renamed(server: str, name: str, from_version: str, to_version: str) -> str | None:
@@ -56,6 +57,12 @@ def replaced(server: str, name: str, version: str) -> str | None:
     return known[1] if known and known[0] <= _release(version) else None
 
 
+def is_removed(server: str, name: str, version: str) -> bool:
+    """Whether `version` is known to lack an argument that older ones had."""
+    moves = _moves(server)
+    return name in moves.removed and moves.replaced[name][0] <= _release(version)
+
+
 def _at(chain: Iterable[tuple[str, Version]], version: str) -> str:
     release = _release(version)
     return [name for name, since in chain if since <= release][-1]
@@ -71,9 +78,10 @@ def _moves(server: str) -> _Moves:
     try:
         data = json.loads((_DATA / f"renames-{server}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _Moves(MappingProxyType({}), MappingProxyType({}))
+        return _Moves(MappingProxyType({}), MappingProxyType({}), frozenset())
     chains = [tuple((name, Version(since)) for name, since in row.items()) for row in data["renamed"]]
     return _Moves(
         MappingProxyType({name: chain for chain in chains for name, _ in chain}),
         MappingProxyType({row["name"]: (Version(row["in"]), row["instead"]) for row in data["replaced"]}),
+        frozenset(row["name"] for row in data["replaced"] if row["removed"]),
     )

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from packaging.version import InvalidVersion, Version
 
 from spacegen.errors import Fault, SpaceError, did_you_mean
+from spacegen.servers.renames import is_removed, renamed
 
 __all__ = [
     "REQUIRED",
@@ -127,10 +128,31 @@ def load(server: str, version: str) -> TargetSchema:
         raise SpaceError(Fault(f"unknown server `{server}`", hint=hint))
     chosen = _nearest(server, version, versions)
     schema = _read(files[server, str(chosen)])
+    assert isinstance(schema.arguments, _Arguments)
     if chosen.base_version == Version(version).base_version:
         return schema
     note = f"no data for {server} {version}: the arguments of {chosen} stand in"
-    return replace(schema, notes=(note,))
+    rows = _renamed(schema.arguments.rows, server, str(chosen), version)
+    return replace(schema, arguments=_Arguments(rows), notes=(note,))
+
+
+def _renamed(
+    rows: Mapping[str, Mapping[str, Any]], server: str, chosen: str, version: str
+) -> dict[str, Mapping[str, Any]]:
+    """The rows under the names that `version` is known to use, without those that it is known to lack."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, row in rows.items():
+        now = renamed(server, name, chosen, version)
+        if now is not None:
+            flags = [_flag(now) if flag == _flag(name) else flag for flag in row["flags"]]
+            found[now] = {**row, "flags": flags}
+        elif not is_removed(server, name, version):
+            found[name] = row
+    return found
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def forget() -> None:
@@ -172,35 +194,35 @@ class _Arguments(Mapping[str, Argument]):
     """The arguments by name, made when they are asked for: a space uses few of many."""
 
     def __init__(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        self._rows = rows
+        self.rows = rows
         self._made: dict[str, Argument] = {}
 
     def __getitem__(self, name: str) -> Argument:
         if name not in self._made:
-            if name in self._rows:
-                self._made[name] = _argument(name, self._rows[name])
+            if name in self.rows:
+                self._made[name] = _argument(name, self.rows[name])
             else:
                 field = self._by_flags[name]
                 self._made[name] = _flagged(name, self[field])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self._rows, *self._by_flags])
+        return iter([*self.rows, *self._by_flags])
 
     def __len__(self) -> int:
-        return len(self._rows) + len(self._by_flags)
+        return len(self.rows) + len(self._by_flags)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._rows or name in self._by_flags
+        return name in self.rows or name in self._by_flags
 
     @cached_property
     def _by_flags(self) -> Mapping[str, str]:
         """The names of flags that are not those of fields, and the field of each."""
         found: dict[str, str] = {}
-        for field, row in self._rows.items():
+        for field, row in self.rows.items():
             for flag in row["flags"]:
                 name = flag.removeprefix("--").replace("-", "_")
-                if name not in self._rows and not flag.startswith("--no-"):
+                if name not in self.rows and not flag.startswith("--no-"):
                     found.setdefault(name, field)
         return found
 
