@@ -169,3 +169,12 @@ def test_what_a_space_holds_fixed_is_checked_too() -> None:
     base = SPACE.base.replace(fixed={"port": "x"})
     with pytest.raises(UsageError, match="`port` must be a whole number"):
         spacegen.Space(base).completed({})
+
+
+def test_rules_see_the_arguments_of_the_launch() -> None:
+    ordinary = spacegen.load("sglang-tuner-18")
+    attention = spacegen.load("sglang-tuner-18", fixed={"enable_dp_attention": True})
+    # Without attention data parallelism the replicas take GPUs of their own.
+    assert not any(s["tp_size"] == 8 and s["dp_size"] == 8 for s in ordinary.sample(300, seed=1))
+    assert attention.where("tp_size == 8 and dp_size == 8").count() > 0
+    assert attention.first(1)[0]["enable_dp_attention"] is True

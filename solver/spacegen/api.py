@@ -50,6 +50,7 @@ def load(
     target: str | None = None,
     hardware: str | None = None,
     model: str | Path | None = None,
+    fixed: Mapping[str, Scalar] = _NOTHING,
     engine: EngineName = "auto",
 ) -> Space:
     """The space of a YAML file (a path with a `/` or ending in `.yaml`) or a bundled one (a name).
@@ -57,7 +58,8 @@ def load(
     `target` (such as `sglang==0.5.23`) loads it for another version of its server.
 
     `hardware` (a name of the catalogue or a YAML file) and `model` (a folder or its config.json) give
-    constants their values; `constants` wins over both.
+    constants their values; `constants` wins over both. `fixed` has arguments of the server for every output,
+    which rules see too.
 
     Raises SpaceError with every fault of the file.
     """
@@ -73,6 +75,7 @@ def load(
         target=target,
         hardware=hardware,
         model=model,
+        fixed=dict(fixed),
     )
     return Space(load_model(str(path_or_name), settings=settings), engine)
 
@@ -107,6 +110,11 @@ class Space(Definition):
         from spacegen.launch.complete import complete
 
         return self._changed(complete(self.base, arguments, self.settled))
+
+    @property
+    def arguments(self) -> dict[str, Scalar]:
+        """What is held fixed, but for lists and mappings, which rules cannot be about."""
+        return {name: v for name, v in self.base.fixed.items() if not isinstance(v, list | dict)}
 
     def completed_as(self, texts: Mapping[str, str]) -> Space:
         """With more arguments in every output, their values spelled as texts."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 
 import typer
@@ -26,6 +26,7 @@ __all__ = [
     "spread",
 ]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SPACE = "The space"
 _SEARCH = "The search"
 _OUTPUT = "The output"
@@ -97,8 +98,10 @@ class Selection:
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT)
     ] = False
 
-    def load(self, name: str, *, engine: str = "auto", rules: bool = True) -> Space:
-        """The chosen part of a space; what was left out on the way is said on stderr."""
+    def load(
+        self, name: str, *, engine: str = "auto", rules: bool = True, fixed: Mapping[str, Any] = _NOTHING
+    ) -> Space:
+        """The chosen part of a space, with more values `fixed`; what was left out is said on stderr."""
         from spacegen.api import load
         from spacegen.engines.plan import ENGINES
 
@@ -112,6 +115,7 @@ class Selection:
             target=self.target,
             hardware=self.hardware,
             model=self.model,
+            fixed=fixed,
             engine=one_of(engine, ENGINES, "--engine"),
         )
         return self.narrow(space if rules else space.without_rules())
@@ -127,13 +131,6 @@ class Selection:
         for note in space.notes:
             self.say(f"note: {note}")
         return space
-
-    @property
-    def model_path(self) -> str | None:
-        """The folder of the model that `--model` names, which a launch serves unless told otherwise."""
-        if self.model is None:
-            return None
-        return str(PurePath(self.model).parent) if self.model.endswith(".json") else self.model
 
     def say_engine(self, space: Space) -> None:
         """Tells people what the engine has to say of its choice."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import one_of, split
+from spacegen.cli.options import Selection, one_of, split
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -92,11 +92,18 @@ class Rows:
                 raise UsageError(Fault("only commands start several servers (`--dp-via`)", hint=hint))
         return found
 
-    def complete(self, space: Space, model_path: str | None = None) -> Space:
-        """The space with the arguments of the launch held fixed; `model_path` is that of `--model`."""
-        given = {"model_path": self.model_path or model_path, "host": self.host, "port": self.port}
-        texts = {name: value for name, value in given.items() if value is not None}
-        return space.completed_as(texts | dict(split(text, "--extra") for text in self.extra or ()))
+    def load(self, selection: Selection, name: str, *, engine: str, rules: bool = True) -> Space:
+        """The chosen space with the arguments of the launch in every output. Raises UsageError."""
+        chosen = selection.load(name, engine=engine, rules=rules)
+        known = {"model_path": self.model_path, "host": self.host, "port": self.port}
+        texts = {argument: text for argument, text in known.items() if text is not None}
+        texts |= dict(split(text, "--extra") for text in self.extra or ())
+        complete = chosen.completed_as(texts)
+        if self.extra:
+            # Rules may be about these arguments: read the space again, which has said all it had to say.
+            quiet = replace(selection, quiet=True)
+            chosen = quiet.load(name, engine=engine, rules=rules, fixed=complete.arguments)
+        return chosen.completed_as(texts)
 
     def write(self, parts: Iterable[Solutions], space: Space, destination: Output) -> None:
         """Writes launches to the file, the files or stdout. Raises UsageError, OSError."""

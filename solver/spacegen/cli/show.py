@@ -28,7 +28,7 @@ def show(
     from spacegen.errors import UsageError
 
     destination = rows.destination(default="files")
-    chosen = rows.complete(selection.load(space, engine=engine), selection.model_path)
+    chosen = rows.load(selection, space, engine=engine)
     digits = rank.replace(",", "").replace("_", "")
     if not digits.isdecimal() or len(digits) > 4000:
         raise UsageError(f"`{rank}` is no rank: ranks are whole numbers from 0")

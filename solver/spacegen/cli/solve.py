@@ -67,8 +67,7 @@ def solve(
     from spacegen.errors import EmptySpaceError
 
     destination = rows.destination()
-    chosen = selection.load(space, engine=engine, rules=not search.no_rules)
-    chosen = rows.complete(chosen, selection.model_path)
+    chosen = rows.load(selection, space, engine=engine, rules=not search.no_rules)
     selection.say_engine(chosen)
     try:
         found = search.run(chosen)

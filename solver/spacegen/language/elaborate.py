@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -129,18 +129,15 @@ class _Elaboration:
         self.stack = replace(self.stack, packs=about(self.stack.packs, self.target, faults))
 
     def read_fixed(self) -> dict[str, Scalar]:
+        """What the files fix, under what was chosen: the path of a model, and arguments of the launch."""
         fixed = read_fixed(self.stack, self.symbols, self.way)
-        return fixed | self.model_path(fixed)
-
-    def model_path(self, fixed: Mapping[str, Scalar]) -> dict[str, Scalar]:
-        """The path of the chosen model as a launch argument, whatever the files fix."""
         path = self.inputs.model_path
-        if path is None:
-            return {}
-        if _MODEL_PATH not in fixed:
-            self.symbols.declare(_MODEL_PATH, "fixed value", self.stack.base.at(), Const(path))
-        self.symbols.meanings[_MODEL_PATH] = Const(path)
-        return {_MODEL_PATH: path}
+        chosen = {**({} if path is None else {_MODEL_PATH: path}), **self.settings.fixed}
+        for name, value in chosen.items():
+            if name not in fixed:
+                self.symbols.declare(name, "fixed value", self.stack.base.at(), Const(value))
+            self.symbols.meanings[name] = Const(value)
+        return fixed | chosen
 
     def read_rules(self, reader: RuleReader) -> Iterator[Rule]:
         """All rules that bind the target: of the packs, of the space, of the overlays."""

@@ -22,6 +22,8 @@ class Settings:
     """Choices on top of a file. `with_kinds` adds to the kinds that the space takes, `without_kinds` wins
     over both; a constant set to None is unknown; `target` is another version, such as `sglang==0.5.23`.
 
+    `fixed` has more arguments of the server, which rules see and every output has.
+
     `hardware` (a name of the catalogue or a file) and `model` (a folder or its config.json) give constants
     their values; those of `constants` win over both."""
 
@@ -33,3 +35,4 @@ class Settings:
     target: str | None = None
     hardware: str | None = None
     model: str | Path | None = None
+    fixed: Mapping[str, Scalar] = field(default_factory=_nothing)
