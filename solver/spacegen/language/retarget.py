@@ -54,6 +54,11 @@ class Retarget:
         """Whether anything changes on the way."""
         return self.origin != self.target
 
+    @property
+    def data(self) -> str:
+        """The target, or the version that stands in for it."""
+        return str(self.wanted if self.wanted.notes else self.target)
+
     def unknown(self, name: str) -> str:
         """A hint for a name that the target of the space lacks: its new or old name, or a similar one."""
         server, version = self.origin.server, self.origin.version
@@ -111,12 +116,12 @@ class Retarget:
         self.note_name(parameter.name, name)
         values = tuple(self.kept(name, parameter))
         if not values:
-            self.notes.append(f"`{name}` is left out: {self.target} takes none of its values")
+            self.notes.append(f"`{name}` is left out: {self.data} takes none of its values")
             return None
         default = self.moved_default(name, parameter, values)
         if not isinstance(default, NoDefault) and default not in Domain(values):
             values = (default, *values) if default is None else (*values, default)
-            self.notes.append(f"`{name}` gains {write_scalar(default)}, its default in {self.target}")
+            self.notes.append(f"`{name}` gains {write_scalar(default)}, its default in {self.data}")
         return replace(parameter, name=name, domain=replace(parameter.domain, values=values), default=default)
 
     def fixed(self, name: str, value: Scalar) -> str | None:
@@ -126,7 +131,7 @@ class Retarget:
             self.left_out(name)
             return None
         if misfit(self.wanted.arguments[now], value) is not None:
-            self.notes.append(f"`{now}` is left out: {self.target} takes no {write_scalar(value)}")
+            self.notes.append(f"`{now}` is left out: {self.data} takes no {write_scalar(value)}")
             return None
         self.note_name(name, now)
         return now
@@ -140,7 +145,7 @@ class Retarget:
 
     def left_out(self, name: str) -> None:
         """Note that the target lacks an argument, and what does its work there."""
-        note = f"`{name}` is left out: {self.target} has no such argument"
+        note = f"`{name}` is left out: {self.data} has no such argument"
         instead = renames.replaced(self.target.server, name, self.target.version)
         self.notes.append(f"{note}; {instead}" if instead else note)
 
@@ -157,7 +162,7 @@ class Retarget:
                 yield value
         if lost:
             pronoun = "it" if len(lost) == 1 else "them"
-            self.notes.append(f"`{name}` loses {', '.join(lost)}: {self.target} does not take {pronoun}")
+            self.notes.append(f"`{name}` loses {', '.join(lost)}: {self.data} does not take {pronoun}")
 
     def moved_default(
         self, name: str, parameter: Parameter, values: tuple[Scalar, ...]
