@@ -40,7 +40,7 @@ def is_command(text: str) -> bool:
     """Whether a text looks like a command line, or a script of them."""
     lines = [line.strip() for line in text.splitlines()]
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    return first.startswith("--") or bool(set(_STARTS) & set(first.split())) or text.startswith("#!")
+    return first.startswith("--") or (first[:1] not in ("{", "[") and bool(set(_STARTS) & set(text.split())))
 
 
 def commands_in(text: str) -> Iterator[tuple[int, list[str]]]:
