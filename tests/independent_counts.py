@@ -6,10 +6,13 @@ plain loops over the parameters that depend on each other times the sizes of tho
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-__all__ = ["h100", "mini_sglang", "throughput_10", "throughput_33", "tuner_18"]
+__all__ = ["NODES", "mini_sglang", "node_space", "throughput_10", "throughput_33", "tuner_18"]
 
 CHUNKS = [None, 512, 1024, 2048, 4096, 8192, 16384]
 PREFILLS = [4096, 8192, 16384, 32768, 65536]
@@ -95,30 +98,91 @@ def mini_sglang(input_len: int | None = None, *, production: bool = False) -> in
     if input_len is not None and input_len > 16384:
         lengths = [1024, 2048]
     ratios = [r / 10 for r in range(3, 10) if not production or r >= 5]
-    tp, attention, cache, moe, tokenizers, pages, pynccl, dummy, dtypes, ports = 4, 4, 2, 2, 4, 4, 2, 2, 3, 3
-    free = tp * attention * cache * moe * tokenizers * pages * pynccl * dummy * dtypes * ports
+    ranks = 1 + 3 * 2  # several ranks talk with PyNCCL or without
+    attention, cache, moe, tokenizers, pages, dummy, dtypes, ports = 4, 2, 2, 4, 4, 2, 3, 3
+    free = ranks * attention * cache * moe * tokenizers * pages * dummy * dtypes * ports
     return served * len(lengths) * len(ratios) * free
 
 
-H100_GRAPHS = [None, 8, 16, 32, 64, 128, 160, 256, 384, 512, 640, 768]
+@dataclass(frozen=True)
+class Node:
+    """What a node of GPUs is to the rules: how many, which, and the memory of one in MiB."""
+
+    gpus: int
+    capability: int
+    memory_mib: int
 
 
-def h100(*, heuristics: bool = False) -> int:
-    """The node of eight: two groups of joined parameters times the rest, for each CUDA graph size."""
-    weights, kv_types, conservativeness = 2, 2, 11
-    two_batch, single_batch, tokenizers, swa, multimodal, sampling, piecewise = 2, 2, 5, 6, 4, 3, 2
-    others = weights * kv_types * conservativeness * two_batch * single_batch
-    others *= tokenizers * swa * multimodal * sampling * piecewise
-    groups = (
-        h100_parallelism(graph, advised=heuristics)
-        * h100_memory(graph, advised=heuristics)
-        * h100_caches(graph)
-        for graph in H100_GRAPHS
-    )
-    return sum(groups) * others
+NODES = {
+    "h100": Node(8, 90, 81559),
+    "h200": Node(8, 90, 143771),
+    "b200": Node(8, 100, 183359),
+    "a100": Node(8, 80, 81920),
+    "l40s": Node(4, 89, 46068),
+}
+NODE_GRAPHS = [None, 8, 16, 32, 64, 128, 160, 256, 384, 512, 640, 768]
+Attention = tuple[str | None, str | None, str | None]
 
 
-def h100_memory(graph: int | None, *, advised: bool) -> int:
+def node_space(name: str, *, heuristics: bool = False) -> int:
+    """One node: attention kernels decide on pages and graphs; parallelism, memory and caches are groups."""
+    node = NODES[name]
+    tokenizers, swa, multimodal, sampling, weights = 5, 7, 4, 3, 2
+    others = tokenizers * swa * multimodal * sampling * weights * node_caches(node)
+    kinds: Counter[tuple[bool, frozenset[int | None]]] = Counter()
+    for kv, kernels in product(["auto", "fp8_e4m3"], node_attention()):
+        if node_runs(node, kernels, kv):
+            kinds[node_default(node, kernels) == "torch_native", node_pages(node, kernels)] += 1
+    found = 0
+    for graph in NODE_GRAPHS:
+        memory = node_memory(node, graph, advised=heuristics)
+        for (unread, pages), times in kinds.items():
+            ranks = node_parallelism(node, graph, pages, advised=heuristics)
+            found += memory * node_graphs(graph, unread=unread) * ranks * times
+    return found * others
+
+
+def node_attention() -> Iterator[Attention]:
+    """The ways of naming attention kernels once: common, prefill, decode."""
+    phase = [None, "flashinfer", "fa3", "trtllm_mha", "triton", "torch_native"]
+    common = [*phase, "fa4"]  # dsa has no model
+    for both, prefill, decode in product(common, phase, phase):
+        repeated = prefill is not None and prefill in (both, decode)
+        repeated |= decode is not None and decode == both
+        if not repeated and not (both and prefill and decode):
+            yield both, prefill, decode
+
+
+def node_default(node: Node, kernels: Attention) -> str:
+    if kernels[0] is not None:
+        return kernels[0]
+    return {9: "fa3", 10: "trtllm_mha"}.get(node.capability // 10, "flashinfer")
+
+
+def node_runs(node: Node, kernels: Attention, kv: str) -> bool:
+    """Whether the GPU has the kernels that the two phases run on."""
+    default = node_default(node, kernels)
+    phases = {kernels[1] or default, kernels[2] or default}
+    if "fa3" in phases and not 80 <= node.capability < 100:
+        return False
+    if phases & {"fa4", "trtllm_mha"} and node.capability < 90:
+        return False
+    least = 90 if "fa3" in phases else 89 if "triton" in phases else 0
+    return kv == "auto" or node.capability >= least
+
+
+def node_pages(node: Node, kernels: Attention) -> frozenset[int | None]:
+    """The page sizes that the kernels leave as they are."""
+    named = {node_default(node, kernels), *kernels}
+    pages = {None, 16, 32, 64, 128, 256}
+    if "trtllm_mha" in named:
+        pages &= {None, 16, 32, 64, 128}
+    if "fa4" in named and node.capability == 100:
+        pages &= {None, 128}
+    return frozenset(pages)
+
+
+def node_memory(node: Node, graph: int | None, *, advised: bool) -> int:
     """Static memory, tokens and requests: free but for advice."""
     percents = [None, *range(70, 95)]
     tokens = [None, 131072, 262144, 524288, 1048576, 2097152]
@@ -126,74 +190,51 @@ def h100_memory(graph: int | None, *, advised: bool) -> int:
     if not advised:
         return len(percents) * len(tokens) * len(requests)
     large = graph is not None and graph > 256
-    percents = [p for p in percents if p is None or ((100 - p) * 80 >= 500 and not (large and p > 88))]
+    enough = 5 * 1024 * 100
+    percents = [
+        p for p in percents if p is None or ((100 - p) * node.memory_mib >= enough and not (large and p > 88))
+    ]
     pairs = [(t, r) for t, r in product(tokens, requests) if t is None or r is None or r * 512 <= t]
     return len(percents) * len(pairs)
 
 
-def h100_parallelism(graph: int | None, *, advised: bool) -> int:
-    """Ranks, prefill chunks and pages."""
+def node_parallelism(node: Node, graph: int | None, pages: frozenset[int | None], *, advised: bool) -> int:
+    """Ranks, prefill chunks, pages and the switches that depend on them."""
     sizes = [1, 2, 4, 8]
+    mixed = 2
     found = 0
-    for tp, pp, dp, attention_dp, ep in product(sizes, sizes, sizes, [False, True], sizes):
-        gpus = tp * pp if attention_dp else tp * pp * dp
-        if gpus > 8 or tp % ep or (attention_dp and (dp == 1 or tp % dp)):
+    for tp, pp, dp, groups, ep in product(sizes, sizes, sizes, sizes, sizes):
+        if tp * pp * dp > node.gpus or tp % ep or tp % groups or min(dp, groups) > 1:
             continue
-        overlap_and_mixed = 1 if pp > 1 else 4
-        for chunk in [*CHUNKS, 32768]:
+        overlap = 1 if pp > 1 else 2
+        # With groups the server scales what it is given, and two batches may overlap.
+        chunks = [*CHUNKS, 32768] if groups == 1 else [None]
+        scaled_or_two_batches = 11 if groups == 1 else 2
+        for chunk in chunks:
             if not (advised and tuner_advises_against(pp, dp, chunk, graph)):
-                found += overlap_and_mixed * h100_prefill(chunk, dp if attention_dp else 1)
+                budgets = sum(chunk is None or chunk <= budget for budget in PREFILLS)
+                whole = sum(page is None or (chunk or 8192) // groups % page == 0 for page in pages)
+                found += overlap * mixed * scaled_or_two_batches * budgets * whole
     return found
 
 
-def h100_prefill(chunk: int | None, share: int) -> int:
-    """The prefill budgets and pages that go with a chunk."""
-    pages = [None, 16, 32, 64, 128, 256]
-    budgets = sum(chunk is None or chunk <= budget for budget in PREFILLS)
-    return budgets * sum(chunk is None or page is None or chunk // share % page == 0 for page in pages)
-
-
-def h100_caches(graph: int | None) -> int:
-    """Attention kernels, the prefix caches and what they exclude, CUDA graphs and compilation."""
-    backends = [None, "flashinfer", "fa3", "triton", "torch_native"]  # fa4 is refused, nsa has no model
-    found = 0
-    for attention, prefill, decode, hicache in product(backends, backends, backends, [False, True]):
-        for io in ["kernel", "direct"] if hicache else ["kernel"]:
-            if hicache and io == "kernel" and decode == "fa3":
-                continue
-            effective = "flashinfer" if hicache and io == "kernel" and decode is None else decode
-            shared = prefill if prefill is not None and prefill == effective else None
-            if shared is not None and attention not in (None, shared):
-                continue
-            forced_off = "torch_native" in (attention, shared)
-            caches = h100_hicache(io) if hicache else h100_no_hicache()
-            found += caches * h100_compilation(graph, forced_off=forced_off)
-    return found
-
-
-def h100_hicache(io: str) -> int:
-    """With hierarchical cache: radix cache on (two eviction policies, five orders), no lmcache."""
-    size_and_ratio = 4 + 3  # size 0 leaves four ratios; three sizes leave none
-    layouts = ["layer_first", "page_first", "page_first_direct", "page_head"]
-    stored = 0
-    for layout, storage in product(layouts, [None, "file", "mooncake"]):
-        if layout == "page_first_direct" and io == "kernel":
-            continue
-        if storage == "mooncake" and layout == "layer_first":
-            continue
-        stored += 1 if storage is None else 3  # how to prefetch
+def node_caches(node: Node) -> int:
+    """The prefix caches: hierarchical, or the radix cache with or without; lmcache is not installed."""
+    assert node.gpus * 128 * 10**9 <= (512 - 10) * 2**30 * (node.gpus // 4) ** 2  # the host always has room
+    kernel = ["layer_first", "page_first", "page_head"]
+    direct = ["layer_first", "page_first_direct", "page_head"]
+    storage_and_prefetch = 1 + 3  # none, or files; mooncake is not installed
+    size_and_ratio = 3 + 5
     write_policies, eviction, policies = 3, 2, 5
-    return size_and_ratio * write_policies * stored * eviction * policies
+    stored = (len(kernel) + len(direct)) * storage_and_prefetch
+    hierarchical = size_and_ratio * write_policies * stored * eviction * policies
+    return hierarchical + eviction * policies + 3  # without prefixes three orders are left
 
 
-def h100_no_hicache() -> int:
-    with_radix = 2 * 2 * 5  # lmcache, eviction, order
-    without_radix = 3  # orders that do not look at prefixes
-    return with_radix + without_radix
-
-
-def h100_compilation(graph: int | None, *, forced_off: bool) -> int:
-    """CUDA graphs on or off, and torch.compile, whose batch size only graphs read."""
-    off = 2 if graph is None else 0
-    on = 0 if forced_off else 1 + 5
-    return off + on
+def node_graphs(graph: int | None, *, unread: bool) -> int:
+    """CUDA graphs of both phases, and torch.compile, whose batch size only graphs read."""
+    compiled = 1 + 5
+    if unread:
+        return compiled if graph is None else 0
+    prefill, prefill_without, switch = 3, 2, 2
+    return prefill * compiled + (prefill_without * switch if graph is None else 0)
