@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spacegen.errors import SpaceError
 from spacegen.servers.checkpoint import MODEL_CONSTANTS, read_checkpoint
@@ -32,6 +36,24 @@ def model(folder: Path, **config: Any) -> Path:
 def test_the_bytes_of_weights_are_those_published(name: str, published: int, tolerance: float) -> None:
     found = read_checkpoint(MODELS / name).weight_bytes
     assert found == pytest.approx(published, rel=tolerance, abs=0)
+
+
+ODD = (None, True, -1, 0, 7, 10**30, 1.5, float("inf"), float("nan"), "x", "8", [], [1], {}, {"a": 1}, [{}])
+KEYS = sorted({key for path in MODELS.glob("*/config.json") for key in json.loads(path.read_text())})
+
+
+@given(
+    st.sampled_from(sorted(MODELS.iterdir())),
+    st.dictionaries(st.sampled_from(KEYS), st.sampled_from(ODD), max_size=3),
+)
+def test_a_config_is_read_or_refused(model: Path, odd: dict[str, Any]) -> None:
+    config = json.loads((model / "config.json").read_text(encoding="utf-8")) | odd
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
+        with suppress(SpaceError):
+            found = read_checkpoint(folder)
+            assert set(found.constants()) == set(MODEL_CONSTANTS)
+            assert min(found.attention_heads, found.kv_heads, found.layers, found.head_dim) > 0
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_without_key_heads_every_head_has_its_own() -> None:
         ({"first_k_dense_replace": 1}, 1),
         ({"decoder_sparse_step": 2}, 1),
         ({"mlp_only_layers": [0, 1]}, 0),
+        ({"moe_layer_freq": [0, 1]}, 1),
+        ({"interleave_moe_layer_step": 2}, 1),
     ],
 )
 def test_experts_take_the_place_of_some_feed_forward_layers(more: dict[str, Any], sparse: int) -> None:

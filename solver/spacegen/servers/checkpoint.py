@@ -105,12 +105,12 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     config = {**whole, **text} if isinstance(text, dict) else whole
     try:
         shapes = read_shapes(config)
+        return _checkpoint(given if given.is_dir() else file.parent, whole, config, shapes)
     except KeyError as error:
         hint = "it must be the config.json of a language model"
         raise SpaceError(Fault(f"{file} has no `{error.args[0]}`", hint=hint)) from None
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
         raise SpaceError(Fault(f"{file} describes no language model: its sizes are no numbers")) from None
-    return _checkpoint(given if given.is_dir() else file.parent, whole, config, shapes)
 
 
 def _checkpoint(folder: Path, whole: Json, config: Json, shapes: Shapes) -> Checkpoint:

@@ -12,6 +12,8 @@ Json: TypeAlias = Mapping[str, Any]
 
 _EXPERTS: Final = ("n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts")
 _ACTIVE: Final = ("num_experts_per_tok", "moe_top_k", "experts_per_token", "top_k_experts")
+_MOST_LAYERS: Final = 10_000
+_STEPS: Final = ("decoder_sparse_step", "moe_layer_freq", "interleave_moe_layer_step")
 _WIDE: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
 _EIGHT_BITS: Final = ("fp8", "fbgemm_fp8", "modelopt_fp8", "w8a8_int8", "w8a8_fp8")
 
@@ -73,11 +75,13 @@ def expert_count(config: Json) -> int:
 
 def read_shapes(config: Json) -> Shapes:
     """The sizes that a config.json implies. Raises KeyError for a missing one, TypeError or ValueError for
-    one that is no number."""
+    one that is no number, or none above 0."""
     hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
     heads = int(config["num_attention_heads"])
     kv_heads = int(config.get("num_key_value_heads") or heads)
     head_dim = int(config.get("head_dim") or hidden // heads)
+    if min(hidden, layers, heads, kv_heads, head_dim) < 1 or layers > _MOST_LAYERS:
+        raise ValueError("no sizes of a decoder")
     latent = int(config.get("kv_lora_rank") or 0)
     if latent:
         attention = _latent_attention(config, hidden, heads, latent)
@@ -124,9 +128,12 @@ def _layer_kinds(config: Json, layers: int) -> tuple[int, int, int]:
     if not experts:
         return layers, 0, 0
     first = int(config.get("first_k_dense_replace") or 0)
-    step = int(config.get("decoder_sparse_step") or config.get("moe_layer_freq") or 1)
-    plain = set(config.get("mlp_only_layers") or ())
-    sparse = sum(i >= first and i not in plain and (i + 1) % step == 0 for i in range(layers))
+    steps = next((config[name] for name in _STEPS if config.get(name)), 1)
+    if isinstance(steps, list):  # one flag a layer
+        sparse = min(sum(map(bool, steps)), layers)
+    else:
+        plain = set(config.get("mlp_only_layers") or ())
+        sparse = sum(i >= first and i not in plain and (i + 1) % int(steps) == 0 for i in range(layers))
     return layers - sparse, sparse, experts
 
 
