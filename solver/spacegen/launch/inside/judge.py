@@ -63,6 +63,7 @@ class Server:
             action.default = argparse.SUPPRESS
             action.required = False
         self._flags = {flag: action for action in self._parser._actions for flag in action.option_strings}
+        _build_once(kind)
 
     def judge(self, question: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """The stages that a config reaches, and at last the values that would run, beside the given ones."""
@@ -145,6 +146,17 @@ class Server:
         if isinstance(value, list) and self._flags[flag].nargs in ("+", "*"):
             return [flag, *map(str, value)]
         return [f"{flag}={value if isinstance(value, str) else json.dumps(value)}"]
+
+
+def _build_once(kind: Any) -> None:
+    """Makes the server copy its parser, which is the same for each config and slow to build."""
+    pattern = argparse.ArgumentParser()
+    kind.add_cli_args(pattern)
+
+    def copied(parser: argparse.ArgumentParser) -> None:
+        vars(parser).update({**vars(pattern), "prog": parser.prog})
+
+    kind.add_cli_args = staticmethod(copied)
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
