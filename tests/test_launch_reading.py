@@ -153,6 +153,21 @@ def test_a_launch_is_recognised(name: str, text: str, form: str | None) -> None:
     assert entry.config.keys() >= DEFAULTS.keys()
 
 
+@pytest.mark.parametrize(
+    ("text", "switched"),
+    [
+        ("--cuda-graph-backend-decode disabled --cuda-graph-backend-prefill disabled", True),
+        ("--disable-cuda-graph", True),
+        ("--cuda-graph-backend-decode disabled", False),
+    ],
+)
+def test_the_new_words_of_a_switch_are_the_switch(text: str, switched: bool) -> None:
+    [entry] = read(text).entries
+    assert not isinstance(entry.config, Fault)
+    assert entry.config["disable_cuda_graph"] is switched
+    assert ("cuda_graph_backend_decode" in entry.config) is not switched
+
+
 def test_rows_are_still_rows() -> None:
     [entry] = read("tp_size: 2\n", "a.yaml").entries
     assert entry.config == {"tp_size": 2}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import spacegen
@@ -75,6 +75,7 @@ def test_a_config_file_says_what_the_launch_says(
 ) -> None:
     launch = data.draw(launches(schema))
     launch = {n: v for n, v in launch.items() if not schema.arguments[n].deprecated}
+    assume(launch)
     text = written("config", launch, schema, full=full)
     entries = yaml.safe_load(text)
     left = shlex.split(text.splitlines()[0].partition(": ")[2]) if text.startswith("#") else []

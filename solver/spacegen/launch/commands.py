@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from spacegen.launch.config import LaunchConfig
+import numpy as np
 
-__all__ = ["commands", "gpus", "line", "script"]
+from spacegen.launch.config import LaunchConfig
+from spacegen.launch.fields import Field, Table
+from spacegen.servers.schema import TargetSchema
+
+__all__ = ["commands", "gpus", "line", "lines", "script"]
 
 _ROUTER: Final = ("python", "-m", "sglang_router.launch_router")
 _INDENT: Final = " \\\n  "
@@ -20,9 +24,29 @@ def line(config: LaunchConfig, *, full: bool = False) -> str:
     return shlex.join(config.argv(full=full))
 
 
-def commands(config: LaunchConfig, *, full: bool = False, gateway: bool = False) -> Iterator[tuple[str, ...]]:
-    """The words of each command of a launch; with `gateway` one for each replica, then the router."""
-    servers, router = deployment(config) if gateway else ((config,), None)
+def lines(table: Table, schema: TargetSchema, *, full: bool = False) -> Iterator[str]:
+    """The rows as commands, one a line: words are made once a value, so that a row costs one join."""
+    columns = [[shlex.join(LaunchConfig(schema, {}).command)] * len(table[0].codes)] if table else []
+    columns += (_words(field, schema, full=full) for field in table)
+    return (f"{''.join(row)}\n" for row in zip(*columns, strict=True))
+
+
+def _words(field: Field, schema: TargetSchema, *, full: bool) -> list[str]:
+    def spelled(value: Any) -> str:
+        groups = LaunchConfig(schema, {field.name: value}).groups(full=full)
+        return "".join(f" {shlex.join(group)}" for group in groups)
+
+    # Only values that occur are spelled: others may be beyond words.
+    used, codes = np.unique(field.codes, return_inverse=True)
+    found = Field(field.name, [field.values[code] for code in used], codes).gathered(spelled)
+    if field.active is None or full:
+        return found
+    return [words if active else "" for words, active in zip(found, field.active.tolist(), strict=True)]
+
+
+def commands(config: LaunchConfig, *, full: bool = False) -> Iterator[tuple[str, ...]]:
+    """The words of the command of each replica of a launch, then of the router before them."""
+    servers, router = deployment(config)
     yield from (server.argv(full=full) for server in servers)
     if router is not None:
         yield router

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from spacegen.errors import Fault, UsageError
 from spacegen.launch.config import LaunchConfig
 from spacegen.launch.flags import flag, words
-from spacegen.servers.schema import Argument
+from spacegen.servers.schema import Argument, TargetSchema
 
-__all__ = ["SERVERS", "config_file", "file_arguments"]
+__all__ = ["SERVERS", "config_file", "file_arguments", "unstated"]
 
 SERVERS: Final = ("sglang",)
 """The servers that read such files."""
@@ -76,6 +76,9 @@ def _written(argument: Argument, value: Any) -> Any:
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, bool):
+        # A flag that takes a word would find none.
+        return str(value)
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
@@ -93,3 +96,27 @@ def _restated(config: LaunchConfig, *, full: bool) -> Mapping[str, Any]:
         size = named.get("dp_size", "dp_size")
         given.setdefault(named.get("attn_dp_size", "attn_dp_size"), given.pop(size, known[size].default))
     return given
+
+
+def unstated(given: Mapping[str, Any], schema: TargetSchema, searched: Container[str]) -> dict[str, Any]:
+    """The arguments (by field) of a launch, where a space searches a switch whose new words are used instead.
+
+    Undoes what `file_arguments` does to deprecated switches.
+    """
+    found = dict(given)
+    decode, prefill = _GRAPHS
+    if _is_searched("disable_cuda_graph", decode, schema, searched) and found.get(decode) == "disabled":
+        if prefill in found:
+            found["disable_cuda_graph"] = found.pop(decode) == "disabled"
+        if found.get(prefill) == "disabled":
+            del found[prefill]
+    if _is_searched("enable_dp_attention", "attn_dp_size", schema, searched) and "attn_dp_size" in found:
+        found["dp_size"] = found.pop("attn_dp_size")
+        found["enable_dp_attention"] = True
+    return found
+
+
+def _is_searched(switch: str, instead: str, schema: TargetSchema, searched: Container[str]) -> bool:
+    argument = schema.arguments.get(switch)
+    deprecated = argument is not None and argument.deprecated
+    return deprecated and switch in searched and instead not in searched

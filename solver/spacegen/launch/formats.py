@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from spacegen.launch.commands import commands, script
+from spacegen.launch.commands import commands, lines, script
 from spacegen.launch.configfile import config_file
 from spacegen.launch.fields import Table
 from spacegen.launch.filling import arguments, placeholders
@@ -42,9 +42,13 @@ def _rows(write: Callable[[Iterable[Table]], Iterator[Any]]) -> Write:
 
 
 def _argv(tables: Iterable[Table], style: Style) -> Iterator[str]:
+    if not style.gateway:
+        for table in tables:
+            schema, fields = style.launched(table)
+            yield "".join(lines(fields, schema, full=style.full))
+        return
     for config in style.configs(tables):
-        for words in commands(config, full=style.full, gateway=style.gateway):
-            yield shlex.join(words) + "\n"
+        yield from (f"{shlex.join(words)}\n" for words in commands(config, full=style.full))
 
 
 def _shell(tables: Iterable[Table], style: Style) -> Iterator[str]:

@@ -16,6 +16,7 @@ from spacegen.language.nodes import read_tree
 from spacegen.language.walk import scope
 from spacegen.launch.commandline import CommandLine, commands_in, is_command, parse
 from spacegen.launch.complete import schema_of
+from spacegen.launch.configfile import unstated
 from spacegen.launch.flags import owner, same
 from spacegen.questions import configs
 from spacegen.questions.configs import Batch, Entry, read_configs
@@ -143,7 +144,8 @@ def _schema(model: Model, label: str) -> TargetSchema:
 
 def _entry(label: str, found: CommandLine, model: Model, schema: TargetSchema) -> Entry:
     """The config that a launch amounts to: what it does not say is the server's default."""
-    config: dict[str, Any] = dict(found.arguments)
+    searched = {field.name for name in model.index if (field := owner(schema, name)) is not None}
+    config = unstated(found.arguments, schema, searched)
     silent, notes = [], list(found.notes)
     for p in model.parameters:
         argument, field = schema.arguments.get(p.name), owner(schema, p.name)

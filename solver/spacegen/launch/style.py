@@ -32,14 +32,20 @@ class Style:
 
     def configs(self, tables: Iterable[Table]) -> Iterator[LaunchConfig]:
         """The rows as launches. Raises UsageError where there is no target, or it lacks an argument."""
-        if self.schema is None:
+        for table in tables:
+            schema, fields = self.launched(table)
+            for row in rows(fields, inactive=self.full):
+                yield LaunchConfig(schema, row)
+
+    def launched(self, table: Table) -> tuple[TargetSchema, Table]:
+        """The target, and the columns of its arguments. Raises UsageError as `configs` does."""
+        schema = self.schema
+        if schema is None:
             hint = 'say `target: {server: sglang, version: "0.5.6"}` in the space'
             what = f"`{self.name}` names no server, so its solutions are no commands"
             raise UsageError(Fault(what, hint=hint))
-        for table in tables:
-            fields = [field for field in table if field.argument]
-            strangers = [f.name for f in fields if f.name not in self.schema.arguments]
-            if strangers:
-                raise UsageError(*(worded(unknown(self.schema, name), self.schema) for name in strangers))
-            for row in rows(fields, inactive=self.full):
-                yield LaunchConfig(self.schema, row)
+        fields = [field for field in table if field.argument]
+        strangers = [field.name for field in fields if field.name not in schema.arguments]
+        if strangers:
+            raise UsageError(*(worded(unknown(schema, name), schema) for name in strangers))
+        return schema, fields
