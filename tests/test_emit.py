@@ -116,3 +116,23 @@ def test_an_expression_that_no_file_could_hold_is_refused() -> None:
     long = Sum(tuple(Ref("a") for _ in range(5000)))
     with pytest.raises(SpaceError, match="too long to write out"):
         emit(Model("x", (parameter("a", 1, 2),), derived=(Derived("d", long, ""),)))
+
+
+STACKED = """\
+spacegen: 1
+name: stacked
+parameters: {a: [1, 2], b: {values: [1, 2], default: 1, active_when: big}}
+derived: {far: near * near + near, near: a + b, alias: near, big: a > 1}
+rules:
+  - {id: r, require: far - near < 9 or big}
+"""
+
+
+def test_derived_values_are_named_where_they_stand() -> None:
+    model = read_model(Source("stacked", STACKED))
+    text = emit(model)
+    assert "  far: near * near + near\n" in text
+    assert "  near: a + b\n  alias: near\n  big: a > 1\n" in text
+    assert "    active_when: big\n" in text
+    assert "    require: far - near < 9 or big\n" in text
+    assert parts(read_model(Source("again", text))) == parts(model)

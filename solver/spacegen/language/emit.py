@@ -8,12 +8,13 @@ from typing import Final
 
 from spacegen.errors import SpaceError
 from spacegen.language.bodies import rule_of
-from spacegen.language.expr import Expr, Scalar
+from spacegen.language.expr import Expr, Ref, Scalar
 from spacegen.language.model import NO_DEFAULT, Constant, Derived, Model, NoDefault, Parameter, Rule
 from spacegen.language.plain import plain
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import MAX_LENGTH
 from spacegen.language.unparse import unparse
+from spacegen.language.walk import children, rebuild
 
 __all__ = ["emit"]
 
@@ -24,13 +25,14 @@ _READS_AS_IT_STANDS: Final = re.compile(r"[A-Z_a-z]([!-9;-~]|[ ](?![ #]))*(?<! )
 def emit(model: Model) -> str:
     """The text of a space with the domains, rules and names of `model`.
 
-    Constants keep their names, but stand as values where expressions mention them; so do derived values.
-    Raises SpaceError where a condition is too long to write out.
+    Constants keep their names, but stand as values where expressions mention them. Derived values are named
+    where a space that was read mentions them. Raises SpaceError where a condition is too long to write out.
     """
     return "\n".join(_lines(model)) + "\n"
 
 
 def _lines(model: Model) -> Iterator[str]:
+    names = _derived_names(model)
     yield "spacegen: 1"
     yield f"name: {_block(model.name)}"
     if model.description is not None:
@@ -39,9 +41,9 @@ def _lines(model: Model) -> Iterator[str]:
         server, version = write_scalar(model.target.server), _quoted(model.target.version)
         yield f"target: {{server: {server}, version: {version}}}"
     yield from _section("constants", map(_constant, model.constants))
-    yield from _section("parameters", (line for p in model.parameters for line in _parameter(p)))
-    yield from _section("derived", map(_derived, model.derived))
-    yield from _section("rules", (line for rule in model.rules for line in _rule(rule)))
+    yield from _section("parameters", (line for p in model.parameters for line in _parameter(p, names)))
+    yield from _section("derived", (_derived(d, names) for d in model.derived))
+    yield from _section("rules", (line for rule in model.rules for line in _rule(rule, names)))
     yield from _section("fixed", (f"  {_key(name)}: {_flow(value)}" for name, value in model.fixed.items()))
 
 
@@ -57,22 +59,42 @@ def _constant(constant: Constant) -> str:
     return f"  {_key(constant.name)}: {_measured(value, constant.unit)}"
 
 
-def _derived(derived: Derived) -> str:
-    return f"  {_key(derived.name)}: {_measured(_expression(derived.expr), derived.unit)}"
+def _derived_names(model: Model) -> Mapping[int, str]:
+    """The derived value that each expression is. A reader puts one expression wherever it finds the name, so
+    they are told by identity: comparing them in full would take too long where they stand on each other."""
+    names: dict[int, str] = {}
+    for derived in model.derived:
+        if children(derived.expr):
+            names.setdefault(id(derived.expr), derived.name)
+    return names
+
+
+def _named(expr: Expr, names: Mapping[int, str], *, within: str | None = None) -> Expr:
+    """`expr` with names for the derived values in it, aside from `within`, whose own expression it is."""
+    name = names.get(id(expr))
+    if name is not None and name != within:
+        return Ref(name)
+    parts = children(expr)
+    return rebuild(expr, tuple(_named(part, names) for part in parts)) if parts else expr
+
+
+def _derived(derived: Derived, names: Mapping[int, str]) -> str:
+    expr = _named(derived.expr, names, within=derived.name)
+    return f"  {_key(derived.name)}: {_measured(_expression(expr), derived.unit)}"
 
 
 def _measured(value: Scalar, unit: str | None) -> str:
     return _block(value) if unit is None else _flow({"value": value, "unit": unit})
 
 
-def _parameter(parameter: Parameter) -> Iterator[str]:
+def _parameter(parameter: Parameter, names: Mapping[int, str]) -> Iterator[str]:
     extras: dict[str, object] = {}
     if parameter.default is not NO_DEFAULT:
         extras["default"] = parameter.default
     if parameter.domain.ordered:
         extras["ordered"] = True
     if parameter.active_when is not None:
-        extras["active_when"] = _expression(parameter.active_when)
+        extras["active_when"] = _expression(_named(parameter.active_when, names))
     for key in ("group", "description", "impact", "unit"):
         if (value := getattr(parameter, key)) is not None:
             extras[key] = value
@@ -86,9 +108,9 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
         yield f"    {key}: {_block(value)}"
 
 
-def _rule(rule: Rule) -> Iterator[str]:
+def _rule(rule: Rule, names: Mapping[int, str]) -> Iterator[str]:
     yield f"  - id: {_block(rule.id)}"
-    for key, value in rule_of(rule.condition).items():
+    for key, value in rule_of(_named(rule.condition, names)).items():
         yield f"    {key}: {_block(value)}"
     about = {"because": rule.because, "source": rule.source, "kind": rule.kind, "versions": rule.versions}
     for key, text in about.items():
