@@ -244,6 +244,8 @@ def test_mini_sglang_allocates_the_pages_of_its_log() -> None:
     rows = given(tp_size=1, memory_ratio=0.9, page_size=1)
     assert derived(found, "kv_page_bytes", rows) == [114_688]
     assert derived(found, "kv_pages", rows) == [83_462]
+    stored = mini("qwen3-0.6b", "h100x8", gpu_memory_mib=11776, context_mib=0, weights_mib=1433.625)
+    assert derived(stored, "kv_pages", rows) == [83_792]  # 0.4 % more
     assert f"{83_462 * 114_688 / 2**30:.2f}" == "8.91"
     assert derived(found, "kv_pages", rows | given(page_size=16)) == [83_462 // 16]
 

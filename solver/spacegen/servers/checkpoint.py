@@ -170,7 +170,18 @@ def _stored_bytes(folder: Path) -> int | None:
         metadata = _read(index).get("metadata")
         return _positive(metadata.get("total_size")) if isinstance(metadata, dict) else None
     single = folder / "model.safetensors"
-    return single.stat().st_size if single.is_file() else None
+    return _data_bytes(single) if single.is_file() else None
+
+
+def _data_bytes(file: Path) -> int | None:
+    """The bytes behind the header of a safetensors file, whose length its first eight bytes give."""
+    try:
+        with file.open("rb") as stream:
+            header = int.from_bytes(stream.read(8), "little")
+        return _positive(file.stat().st_size - 8 - header)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SpaceError(Fault(f"cannot read {file}: {reason}")) from None
 
 
 def _positive(value: object) -> int | None:

@@ -108,7 +108,7 @@ def read_shapes(config: Json) -> Shapes:
         attention=attention * layers,
         feed_forward=dense * 3 * hidden * wide + sparse * gated,
         embedding=int(config["vocab_size"]) * hidden * (1 if tied else 2),
-        norms=(2 * layers + 1) * hidden,
+        norms=(2 * layers + 1) * hidden + layers * _head_norms(config, head_dim),
         value_bytes=value_bytes,
         linear_bytes=_linear_bytes(config, value_bytes),
     )
@@ -143,6 +143,11 @@ def _experts(config: Json, hidden: int, experts: int, width: int) -> tuple[int, 
     shared += int(config.get("n_shared_experts") or 0) * width
     active = max(_first(config, _ACTIVE), 1)
     return hidden * experts + 3 * hidden * (experts * width + shared), active * width + shared
+
+
+def _head_norms(config: Json, head_dim: int) -> int:
+    """Values of the norms of queries and keys in one layer."""
+    return 2 * head_dim if str(config.get("model_type")).startswith("qwen3") else 0
 
 
 def _cached_layers(config: Json, layers: int) -> int:
