@@ -82,14 +82,15 @@ COMMANDS = {
     "launch-compose": "show launch.yaml 5 --template compose --model-path x",
     "launch-kubernetes": "show launch.yaml 5 --template kubernetes --model-path x",
     "launch-extra": "solve launch.yaml -n 1 --extra cuda-graph-bs-decode=[1,2,4] --extra log-level=warning",
-    "launch-wrong-extra": "solve launch.yaml --extra log_levl=x --extra page_size=16 --extra kv_cache_dtype=fp9 "
-    "--extra nccl_port=x --extra cuda_graph_max_bs=3",
+    "launch-wrong-extra": "solve launch.yaml --extra log_levl=x --extra page_size=16 "
+    "--extra kv_cache_dtype=fp9 --extra nccl_port=x --extra cuda_graph_max_bs=3",
     "launch-wrong-format": "solve launch.yaml --format config",
     "launch-wrong-gateway": "solve launch.yaml --dp-via gateway --format json",
     "launch-wrong-template": "show launch.yaml 5 --template composer",
     "launch-wrong-pattern": "solve launch.yaml --pattern 'exp_{indx}.json'",
     "launch-wrong-target": "solve server.yaml --format argv",
-    "check-argv": "check launch.yaml --argv 'python -m sglang.launch_server --model-path x --tp 2 --dp-size=2'",
+    "check-argv": "check launch.yaml "
+    "--argv 'python -m sglang.launch_server --model-path x --tp 2 --dp-size=2'",
     "check-argv-json": "check launch.yaml --json --argv '--model x --tp 2'",
     "check-argv-wrong": "check launch.yaml --argv '--tp four --schedule-policy lpn --page-siz 16 --pp 2 "
     "--atention-backend fa3 --kv-cache-dtype fp9 --cuda-graph-max-bs 8 --port x --host'",
