@@ -12,7 +12,7 @@ from spacegen import ConfigError
 from spacegen.errors import Fault
 from spacegen.launch.commandline import commands_in, is_command, parse
 from spacegen.launch.reading import read_argv, read_launches
-from spacegen.launch.sorting import sort
+from spacegen.launch.sorting import Sorter
 from spacegen.questions.configs import Batch
 from spacegen.servers.schema import load
 from spacegen.source import Source
@@ -211,7 +211,7 @@ def test_a_config_is_cut_in_two() -> None:
         "gpus": 2,
         "trust_remote_code": True,
     }
-    found = sort(SPACE.base, config, SPACE.not_searched)
+    found = Sorter(SPACE.base, SPACE.not_searched)(config)
     assert found.config == {"tp_size": 2, "nobody": 1, "gpus": 2, "trust_remote_code": True}
     assert found.passed == ("host",)
     assert [str(fault) for fault in found.wrong] == ["`port` must be a whole number, and `x` is not"]

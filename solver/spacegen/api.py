@@ -47,6 +47,7 @@ def load(
     without_kinds: Iterable[Kind | str] = (),
     without_rules: Iterable[str] = (),
     strict_target: bool = False,
+    effective: bool = False,
     target: str | None = None,
     hardware: str | None = None,
     model: str | Path | None = None,
@@ -61,6 +62,8 @@ def load(
     constants their values; `constants` wins over both. `fixed` has arguments of the server for every output,
     which rules see too.
 
+    `effective` takes one of the ways to write the same launch, as the `effective` packs of the space say.
+
     Raises SpaceError with every fault of the file.
     """
     from spacegen.language.elaborate import load_model  # a space made in Python needs no YAML
@@ -72,6 +75,7 @@ def load(
         without_kinds=frozenset(map(read_kind, without_kinds)),
         without_rules=frozenset(without_rules),
         strict_target=strict_target,
+        effective=effective,
         target=target,
         hardware=hardware,
         model=model,
@@ -231,22 +235,23 @@ class Space(Definition):
 
         Arguments that only the target knows are judged by its schema, and pass.
         """
-        from spacegen.launch.sorting import sort
+        from spacegen.launch.sorting import Sorter
 
-        given = sort(self.base, config, self.not_searched)
+        given = Sorter(self.base, self.not_searched)(config)
         settled, engine = self.not_searched, lambda: self.engine
         return given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
 
     def check_all(self, configs: Iterable[Mapping[str, object]]) -> Iterator[Verdict]:
         """The verdict on each config; many complete ones are tried together, which is faster."""
-        from spacegen.launch.sorting import Sorted, sort
+        from spacegen.launch.sorting import Sorted, Sorter
 
         settled = self.not_searched
+        sort = Sorter(self.base, settled)
         waiting: deque[Sorted] = deque()
 
         def searched() -> Iterator[Mapping[str, object]]:
             for config in configs:
-                waiting.append(sort(self.base, config, settled))
+                waiting.append(sort(config))
                 yield waiting[-1].config
 
         found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)

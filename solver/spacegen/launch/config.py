@@ -70,8 +70,11 @@ class LaunchConfig:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The words that start the server, without its arguments."""
-        return ("python", "-m", _MODULES[self.schema.server])
+        """The words that start the server, without its arguments. Raises UsageError for an unknown server."""
+        module = _MODULES.get(self.schema.server)
+        if module is None:
+            raise UsageError(f"no command is known that starts `{self.schema.server}`")
+        return ("python", "-m", module)
 
     def argv(self, *, full: bool = False) -> tuple[str, ...]:
         """The words of the whole command; `full` writes values that are the default too."""

@@ -15,7 +15,7 @@ from spacegen.launch.mistakes import Repeated, Unknown, worded
 from spacegen.questions.verdict import UnknownKey, Verdict
 from spacegen.servers.schema import TargetSchema
 
-__all__ = ["Sorted", "sort"]
+__all__ = ["Sorted", "Sorter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +36,40 @@ class Sorted:
         return replace(verdict, unknown=unknown, wrong=self.wrong, passed=self.passed)
 
 
-def sort(model: Model, config: Mapping[str, Any], settled: Mapping[str, Any]) -> Sorted:
-    """The config by what its names are: parameters (and `settled` ones) under their own names or another of
-    the target's, other arguments of the target, and unknown ones, which stay for the space to refuse."""
-    if model.target is None or config.keys() <= model.index.keys():
-        return Sorted(config)
-    schema = schema_of(model)
-    assert schema is not None, "there is a target"
-    own = {*model.index, *settled, *(d.name for d in model.derived), "rank"}
-    fields = {field.name: name for name in own if (field := owner(schema, name)) is not None}
-    searched = {name: value for name, value in config.items() if name in own}
-    others: dict[str, Any] = {}
-    wrong: list[Fault] = []
-    for name in config.keys() - searched.keys():
-        field = owner(schema, name)
-        same = None if field is None else fields.get(field.name)
-        if same is None:
-            others[name] = config[name]
-        elif same in searched:
-            wrong.append(worded(Repeated(same, name), schema))
-        else:
-            searched[same] = config[name]
-    mistakes = validate(schema, {name: others[name] for name in config if name in others})
-    for mistake in mistakes:
-        if isinstance(mistake, Unknown):
-            searched[mistake.name] = others[mistake.name]
-        else:
-            wrong.append(worded(mistake, schema))
-    faulty = {mistake.name for mistake in mistakes}
-    passed = tuple(name for name in config if name in others and name not in faulty)
-    return Sorted(searched, tuple(wrong), passed, schema)
+class Sorter:
+    """Cuts configs in two: names of the space (parameters, and `settled` ones), and other arguments of its
+    target. Another name of a parameter counts as its own; unknown ones stay for the space to refuse."""
+
+    def __init__(self, model: Model, settled: Mapping[str, Any]) -> None:
+        self._own = {*model.index, *settled, *(d.name for d in model.derived), "rank"}
+        self._schema = schema_of(model)
+        owners = {name: None if self._schema is None else owner(self._schema, name) for name in self._own}
+        self._names = {field.name: name for name, field in owners.items() if field is not None}
+
+    def __call__(self, config: Mapping[str, Any]) -> Sorted:
+        """The parts of a config."""
+        if self._schema is None or config.keys() <= self._own:
+            return Sorted(config)
+        return self._sorted(config, self._schema)
+
+    def _sorted(self, config: Mapping[str, Any], schema: TargetSchema) -> Sorted:
+        searched = {name: value for name, value in config.items() if name in self._own}
+        others: dict[str, Any] = {}
+        wrong: list[Fault] = []
+        for name, value in config.items():
+            field = None if name in self._own else owner(schema, name)
+            same = None if field is None else self._names.get(field.name)
+            if same is None and name not in self._own:
+                others[name] = value
+            elif same is not None and same in searched:
+                wrong.append(worded(Repeated(same, name), schema))
+            elif same is not None:
+                searched[same] = value
+        mistakes = validate(schema, others)
+        for mistake in mistakes:
+            if isinstance(mistake, Unknown):
+                searched[mistake.name] = others[mistake.name]
+            else:
+                wrong.append(worded(mistake, schema))
+        passed = others.keys() - {mistake.name for mistake in mistakes}
+        return Sorted(searched, tuple(wrong), tuple(name for name in others if name in passed), schema)
