@@ -64,6 +64,24 @@ def test_values_are_of_their_types() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("8k", 8000),
+        ("8Ki", 8192),
+        ("25.6k", 25600),
+        ("1M", 10**6),
+        ("8", 8),
+        ("1.5Ki", "1.5Ki"),
+        ("8K", "8K"),
+    ],
+)
+def test_numbers_may_have_suffixes_where_the_server_reads_them(word: str, value: int | str) -> None:
+    assert arguments(f"--max-total-tokens {word}") == {"max_total_tokens": value}
+    older = arguments(f"--max-total-tokens {word}", load("sglang", "0.5.6"))
+    assert older == {"max_total_tokens": 8 if word == "8" else word}
+
+
 def test_a_flag_may_clear_its_field() -> None:
     mini = load("minisgl", "0.1.0")
     line = "python -m minisgl --disable-pynccl --tp-size 2"

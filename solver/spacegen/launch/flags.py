@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any, Final, assert_never
 
 from spacegen.servers.schema import REQUIRED, Argument, TargetSchema
@@ -12,6 +13,12 @@ __all__ = ["flag", "negated", "owner", "read_words", "same", "words"]
 
 # What argparse takes for a number, not for a flag.
 _NEGATIVE: Final = re.compile(r"-\d+|-\d*\.\d+")
+
+_SIZES: Final = {
+    **{unit: 1000**i for i, unit in enumerate("kMGT", start=1)},
+    **{f"{unit}i": 1024**i for i, unit in enumerate("KMGT", start=1)},
+}
+_SUFFIXED: Final = re.compile(r"(\d+(?:\.\d+)?(?=[kMGT]$)|\d+)([kMGT]|[KMGT]i)")
 
 
 def flag(argument: Argument, name: str | None = None) -> str:
@@ -86,7 +93,7 @@ def read_words(argument: Argument, text: str) -> Any:
             case "bool":
                 return {"true": True, "false": False}[text.lower()]
             case "int":
-                return int(text)
+                return _suffixed(text) if argument.suffixes else int(text)
             case "float":
                 return float(text)
             case "json":
@@ -94,6 +101,11 @@ def read_words(argument: Argument, text: str) -> Any:
     except (KeyError, ValueError):
         pass
     return text
+
+
+def _suffixed(text: str) -> int:
+    found = _SUFFIXED.fullmatch(text)
+    return int(text) if found is None else int(Decimal(found[1]) * _SIZES[found[2]])
 
 
 def negated(schema: TargetSchema, argument: Argument) -> Argument | None:

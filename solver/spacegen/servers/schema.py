@@ -48,7 +48,7 @@ REQUIRED: Final = Required.REQUIRED
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One launch argument. `type` is bool, int, float, str, list[…], json or object (no text stands for it);
-    without `flags` only the server's Python interface takes it."""
+    without `flags` only the server's Python interface takes it. `suffixes`: its words may be `8k`, `8Ki`."""
 
     name: str
     type: str
@@ -58,6 +58,7 @@ class Argument:
     nullable: bool = False
     action: Action = "store"
     deprecated: bool = False
+    suffixes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,7 @@ def _argument(name: str, row: Mapping[str, Any]) -> Argument:
         nullable=row["type"].endswith("?"),
         action=row.get("action", "store"),
         deprecated=row.get("deprecated", False),
+        suffixes=row.get("suffixes", False),
     )
 
 
