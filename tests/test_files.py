@@ -25,7 +25,7 @@ def test_a_file_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").touch()
     assert refusal(tmp_path / "nothing") == "no such file: nothing"
-    assert refusal(tmp_path / "space") == f"no such file: space\nhint: did you mean `{tmp_path}/space.yaml`?"
+    assert refusal(tmp_path / "space") == "no such file: space\nhint: did you mean `space.yaml`?"
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def read_source(path: Path, name: str | None = None) -> Source:
 def _neighbour(path: Path) -> str | None:
     for suffix in (".yaml", ".yml"):
         if path.suffix != suffix and path.with_name(path.name + suffix).is_file():
-            return f"did you mean `{path}{suffix}`?"
+            return f"did you mean `{path.name}{suffix}`?"
     return None
 
 

@@ -80,7 +80,7 @@ class Symbols:
 
 def _better(name: str) -> str:
     changed = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-    if changed != name and is_name(changed):
+    if changed != name and is_name(changed) and changed.strip("_"):
         return f"write it as `{changed}`"
     return "a name has letters, digits and `_`, starts with no digit, and is no word of the language"
 

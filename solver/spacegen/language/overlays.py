@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spacegen.errors import Fault, SpaceError
 from spacegen.language import catalog
-from spacegen.language.document import Overlay, Space
+from spacegen.language.document import Overlay, Pack, Space
 from spacegen.language.files import read_source, shown
 from spacegen.language.nodes import Tree, read_tree
 from spacegen.language.packs import Included, load_packs
@@ -41,13 +41,14 @@ def gather(source: Source, folder: Path | None, *, strict_target: bool, faults: 
     """All files of the space in `source`; relative paths start in `folder`. None where so much is unreadable
     that names would be missing. Adds to `faults`."""
     overlays: list[File[Overlay]] = []
+    read = [(folder or Path()) / Path(source.name).name]
     tree = read_tree(source)
     while isinstance(tree.data, dict) and "extends" in tree.data:
         overlay = validate(tree, Overlay, faults)
         if overlay is None:
             return None
         overlays.insert(0, overlay)
-        found = _base(overlay, folder, len(overlays), faults)
+        found = _base(overlay, folder, read, faults)
         if found is None:
             return None
         tree, folder = found
@@ -61,15 +62,20 @@ def gather(source: Source, folder: Path | None, *, strict_target: bool, faults: 
 
 
 def _base(
-    overlay: File[Overlay], folder: Path | None, depth: int, faults: list[Fault]
+    overlay: File[Overlay], folder: Path | None, read: list[Path], faults: list[Fault]
 ) -> tuple[Tree, Path] | None:
+    """The space under an overlay; `read` lists the files above it, and gets this one too."""
     name, span = overlay.document.extends, overlay.at("extends")
-    if depth > _MAX_OVERLAYS:
-        hint = "do the spaces extend each other in a circle?"
-        faults.append(Fault(f"more than {_MAX_OVERLAYS} spaces extend each other", span, hint))
-        return None
     try:
         path = find_space(name, folder)
+        if path.resolve() in (above.resolve() for above in read):
+            circle = " -> ".join(above.name for above in (*read, path))
+            faults.append(Fault(f"the spaces extend each other in a circle: {circle}", span))
+            return None
+        if len(read) > _MAX_OVERLAYS:
+            faults.append(Fault(f"more than {_MAX_OVERLAYS} spaces extend each other", span))
+            return None
+        read.append(path)
         return read_tree(read_source(path, shown(path))), path.parent
     except SpaceError as error:
         faults.extend(f if f.span else Fault(f.message, span, f.hint) for f in error.faults)
@@ -78,7 +84,7 @@ def _base(
 
 def _space(tree: Tree, faults: list[Fault]) -> File[Space] | None:
     data = tree.data
-    if isinstance(data, dict) and "parameters" not in data and "names" in data:
+    if isinstance(data, dict) and {"rules", "names"} & set(data) and set(data) <= set(Pack.model_fields):
         message = f"{tree.source.name} is a rule pack, not a space"
         raise SpaceError(Fault(message, tree.at(), "a space takes it with `include`"))
     return validate(tree, Space, faults)

@@ -76,7 +76,8 @@ def unsupported_operator(op: ast.AST) -> Words:
 def unsupported_call(node: ast.Call, name: str | None, functions: Sequence[str]) -> Words:
     """Words for a call of anything but the `functions` (`name` is None where no plain name is called)."""
     if isinstance(node.func, ast.Attribute):
-        return f"methods such as `.{node.func.attr}()` cannot be called", "list the values: `x in [...]`"
+        hint = "list the values: `x in [...]`" if hasattr(str, node.func.attr) else None
+        return f"methods such as `.{node.func.attr}()` cannot be called", hint
     if name is None:
         return "only a function's name can be called", None
     known = ", ".join(f"`{function}`" for function in functions[:-1]) + f" and `{functions[-1]}`"

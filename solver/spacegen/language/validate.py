@@ -162,7 +162,8 @@ class _Problem:
             self.path = (*self.path, self.context["step"])
             self.input = self.context["value"]
         self.known = _keys(self.path, kind)
-        self.meant = _closest(self.key, self.known) if self.type == "extra_forbidden" else None
+        others = tuple(key for key in self.known if key != self.key)
+        self.meant = _closest(self.key, others) if self.type == "extra_forbidden" else None
 
     @property
     def key(self) -> str:
@@ -192,6 +193,8 @@ class _Problem:
         return f"`{last}`"
 
     def _unknown_hint(self) -> str | None:
+        if self.key in self.known:
+            return "with other keys, write the range under `range`"
         if self.meant:
             return f"did you mean `{self.meant}`?"
         if not self.key.replace("_", "").isalnum() and self.input is None:
