@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,9 +46,10 @@ def test_every_verb_has_help_in_its_own_words(verb: str, capsys: pytest.CaptureF
 
 
 def test_the_command_alone_says_what_it_can(capsys: pytest.CaptureFixture[str]) -> None:
-    main([])
+    assert main([]) == 0
     said = capsys.readouterr()
-    assert all(verb in said.out + said.err for verb in VERBS)
+    assert all(verb in said.out for verb in VERBS)
+    assert said.err == ""
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +58,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_closed_pipe_is_quiet(endless: str) -> None:
-    with start("solve", endless, "--method", "all") as process:
+    with start("solve", endless, "--method", "all", "-q") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline().startswith(b'{"p0": 0')
@@ -65,17 +67,51 @@ def test_a_closed_pipe_is_quiet(endless: str) -> None:
         assert process.wait(timeout=30) == 0
 
 
-def test_ctrl_c_leaves_no_half_written_file(endless: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_signals_leave_no_half_written_file(
+    number: signal.Signals, status: int, endless: str, tmp_path: Path
+) -> None:
     target = tmp_path / "rows.jsonl"
     process = start("solve", endless, "--method", "all", "-o", str(target))
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob(".rows.jsonl.*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert process.returncode == status
+    assert said == b"note: writing 1,000,000,000,000,000,000,000,000 solutions; `-n` takes fewer\n"
     assert [p.name for p in tmp_path.iterdir()] == ["endless.yaml"]
+
+
+@pytest.mark.parametrize("verb", ["count", "solve"])
+def test_a_closed_output_is_nowhere(verb: str) -> None:
+    command = f"{shlex.join([*SPACEGEN, verb, SERVER, '-q'])} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_closed_input_is_said() -> None:
+    command = f"{shlex.join([*SPACEGEN, 'check', SERVER, '-'])} <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"error: <stdin> is closed\n")
+
+
+@pytest.mark.parametrize("where", ["/dev/full", "&-"])
+def test_errors_that_cannot_be_said_keep_their_status(where: str) -> None:
+    command = f"{shlex.join([*SPACEGEN, 'count', 'nope'])} 2>{where}"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 2
+
+
+def test_ctrl_c_while_modules_are_imported_is_quiet() -> None:
+    program = (
+        "import sys; sys.meta_path.insert(0, type('Stop', (), {'find_spec': lambda self, name, *_: "
+        "(_ for _ in ()).throw(KeyboardInterrupt) if name == 'typer' else None})()); "
+        "from spacegen.__main__ import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 def test_a_full_disk_is_said_in_words() -> None:

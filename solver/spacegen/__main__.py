@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 __all__ = ["run"]
 
@@ -14,9 +15,13 @@ def run() -> None:
     gc.set_threshold(100_000)
     # Pydantic would read the metadata of every installed package in search of plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    from spacegen.cli.main import run as run_verb
+    try:
+        from spacegen.cli.main import run as run_verb
 
-    run_verb()
+        run_verb()
+    except KeyboardInterrupt:
+        # Most of a short run is imports, which Ctrl-C meets as well.
+        sys.exit(130)
 
 
 if __name__ == "__main__":

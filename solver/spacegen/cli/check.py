@@ -111,6 +111,8 @@ def source(name: str) -> Any:
             return read_source(Path(name))
         except SpacegenError as error:
             raise ConfigError(*error.faults) from None
+    if sys.stdin is None:
+        raise ConfigError("<stdin> is closed")
     try:
         return Source("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError:

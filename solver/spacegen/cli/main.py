@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from spacegen.cli.process import abandon, end_on_signals, failed, open_streams
 
 __all__ = ["VERBS", "app", "main", "run"]
 
@@ -27,6 +27,8 @@ VERBS: Final = {
 }
 
 _INTERRUPTED: Final = 130
+# Click's base of all usage errors, which Typer carries under no name of its own in every release.
+_USAGE_ERROR: Final[Any] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 
 class _Command(TyperCommand):
@@ -37,7 +39,7 @@ class _Command(TyperCommand):
             return super().invoke(ctx)
         except BrokenPipeError:
             # Whoever read the output has enough. (Typer would call that a failure.)
-            _abandon(sys.stdout)
+            abandon(sys.stdout)
             return 0
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -107,7 +109,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -123,44 +124,40 @@ def _spacegen(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status; whatever goes wrong is said on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    open_streams()
     try:
         status = _answer(arguments)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whoever read the output has enough.
-        _abandon(sys.stdout)
+        abandon(sys.stdout)
         return 0
     except OSError as error:
-        _abandon(sys.stdout)
+        abandon(sys.stdout)
         where = f": {error.filename}" if error.filename else ""
-        return _failed(f"{(error.strerror or str(error)).lower()}{where}")
+        return failed(f"{(error.strerror or str(error)).lower()}{where}")
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
     from spacegen.errors import SpacegenError
 
-    # Click's base of all usage errors, which Typer carries under no name of its own in every release.
-    usage_error: Any = typer.BadParameter.__mro__[2]
     try:
-        given = None if arguments is None else list(arguments)
+        given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
         status = app(args=given, prog_name="spacegen", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except SpacegenError as error:
-        return _failed(str(error))
-    except usage_error as error:
-        return _failed(_usage(error))
+        return failed(str(error))
+    except _USAGE_ERROR as error:
+        return failed(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except MemoryError:
-        return _failed("this does not fit in memory")
+        return failed("this does not fit in memory")
     except RecursionError:
-        return _failed("this is nested too deeply")
+        return failed("this is nested too deeply")
     except UnicodeError as error:
-        return _failed(f"a text cannot be written: {error}")
+        return failed(f"a text cannot be written: {error}")
 
 
 def _usage(error: Any) -> str:
@@ -171,17 +168,7 @@ def _usage(error: Any) -> str:
     return f"{message[:1].lower()}{message[1:]}\nhint: see `{command} --help`"
 
 
-def _failed(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
-
-
-def _abandon(stream: Any) -> None:
-    """Sends what is left of a stream nowhere, so that closing it cannot fail again."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def run() -> None:
     """The entry point of the command `spacegen`."""
+    end_on_signals()
     sys.exit(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spacegen.solutions import AllSolutions, Solutions
 
 __all__ = ["solve"]
+
+_ENORMOUS: Final = 10**8
 
 
 def _option(*flags: str, metavar: str | None = None, help: str) -> Any:
@@ -75,6 +77,8 @@ def solve(
         return _no_solution(chosen)
     if not found.size and chosen.count() == 0:
         return _no_solution(chosen)
+    if found.size > _ENORMOUS:
+        selection.say(f"note: writing {found.size:,} solutions; `-n` takes fewer")
     rows.write(watched(found.parts(), found.size, quiet=selection.quiet), chosen, destination)
     if not selection.quiet:
         _report(chosen, found, search.asked)
