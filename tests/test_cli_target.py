@@ -23,6 +23,10 @@ import json
 from typing import Callable, Dict, List, Literal, Optional, Union
 
 
+def human_readable_int(text):
+    return int(text)
+
+
 class DeprecatedSwitch(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         setattr(namespace, self.dest, True)
@@ -32,6 +36,7 @@ class DeprecatedSwitch(argparse.Action):
 class ServerArgs:
     model_path: str
     tp_size: int = 1
+    tokens: int = 8192
     ratio: Optional[float] = None
     policy: str = "fcfs"
     mode: Literal["auto", "fast"] = "auto"
@@ -53,6 +58,7 @@ class ServerArgs:
         add = parser.add_argument
         add("--model-path", "--model", type=str, required=True)
         add("--tensor-parallel-size", "--tp-size", type=int, default=1)
+        add("--tokens", type=human_readable_int)
         add("--ratio", type=float)
         add("--policy", choices={"lpm", "fcfs"})
         add("--mode", type=str)
@@ -71,6 +77,7 @@ class ServerArgs:
 EXPECTED = {
     "model_path": {"type": "str", "flags": ["--model-path", "--model"]},
     "tp_size": {"type": "int", "default": 1, "flags": ["--tensor-parallel-size", "--tp-size"]},
+    "tokens": {"type": "int", "default": 8192, "flags": ["--tokens"], "suffixes": True},
     "ratio": {"type": "float?", "default": None, "flags": ["--ratio"]},
     "policy": {"type": "str", "default": "fcfs", "flags": ["--policy"], "choices": ["fcfs", "lpm"]},
     "mode": {"type": "str", "default": "auto", "flags": ["--mode"], "choices": ["auto", "fast"]},
@@ -227,7 +234,7 @@ def test_the_arguments_of_an_installed_server_are_read(server: Path) -> None:
 def test_what_was_added_serves_spaces(run: Run, data: Path, server: Path, tmp_path: Path) -> None:
     path = data / "sglang-0.5.30.json"
     assert run("add", "--python", sys.executable) == (0, f"sglang==0.5.30: {path}\n", "")
-    assert run("list")[1].splitlines()[-1].split() == ["sglang==0.5.30", "15", str(path)]
+    assert run("list")[1].splitlines()[-1].split() == ["sglang==0.5.30", "16", str(path)]
     space = tmp_path / "space.yaml"
     space.write_text(
         'spacegen: 1\ntarget: {server: sglang, version: "0.5.30"}\nparameters: {policy: [fcfs, lpm, lof]}\n'
@@ -241,7 +248,7 @@ def test_it_can_be_added_under_another_version(run: Run, data: Path, server: Pat
     status, out, _ = run("add", "--python", sys.executable, "--name", "sglang==0.5.6+mine", "--json")
     path = data / "sglang-0.5.6+mine.json"
     assert (status, json.loads(out)) == (0, {"target": "sglang==0.5.6+mine", "path": str(path)})
-    assert len(schema.load("sglang", "0.5.6+mine").arguments) == 17
+    assert len(schema.load("sglang", "0.5.6+mine").arguments) == 18
     # Somebody's own build stands in for no published one.
     assert schema.load("sglang", "0.5.6").version == "0.5.6.post2"
     assert schema.load("sglang", "0.5.7").version == "0.5.6.post2"

@@ -143,7 +143,8 @@ def _as_dict(argument: Argument) -> dict[str, Any]:
         found["default"] = argument.default
     if argument.choices is not None:
         found["choices"] = list(argument.choices)
-    return found | ({"deprecated": True} if argument.deprecated else {})
+    marks = {"deprecated": argument.deprecated, "suffixes": argument.suffixes}
+    return found | {mark: True for mark, holds in marks.items() if holds}
 
 
 def _add(python: str, name: str | None, json: bool) -> None:

@@ -21,6 +21,7 @@ __all__ = ["main"]
 _REQUIRED = object()
 _SCALARS = (bool, int, float, str)
 _PARSES_JSON = ("loads", "json_list_type")
+_PARSES_SUFFIXES = ("human_readable_int",)
 
 
 def _fields(kind: Any) -> dict[str, Any]:
@@ -112,6 +113,8 @@ def _row(default: Any, annotation: Any, action: argparse.Action | None) -> dict[
         row["action"] = kind
     if action is not None and type(action).__name__.startswith("Deprecated"):
         row["deprecated"] = True
+    if getattr(getattr(action, "type", None), "__name__", None) in _PARSES_SUFFIXES:
+        row["suffixes"] = True
     return row
 
 
