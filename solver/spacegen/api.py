@@ -57,9 +57,9 @@ def load(
     """The space of a YAML file (a path with a `/` or ending in `.yaml`) or a bundled one (a name).
 
     `target` (such as `sglang==0.5.23`) loads it for another version of its server. `hardware` (a name of the
-    catalogue or a YAML file) and `model` (a folder or its config.json) give constants their values; `constants`
-    wins over both. `fixed` has arguments of the server for every output, which rules see too. `effective` takes
-    one of the ways to write the same launch, as the `effective` packs of the space say.
+    catalogue or a YAML file) and `model` (a folder or its config.json) give constants their values, but
+    `constants` wins. `fixed` has arguments of the server for every output, which rules see too. `effective`
+    takes one of the ways to write the same launch, as the `effective` packs of the space say.
 
     Raises SpaceError with every fault of the file.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from spacegen.launch.commands import gpus, line
 from spacegen.launch.config import LaunchConfig
@@ -13,6 +13,9 @@ from spacegen.launch.style import Style
 from spacegen.servers.schema import REQUIRED
 
 __all__ = ["arguments", "placeholders"]
+
+_IMAGES: Final = {"sglang": "lmsysorg/sglang:v{1}"}
+"""Published images; of other servers one builds one's own."""
 
 
 def arguments(table: Table) -> dict[str, Any]:
@@ -46,6 +49,7 @@ def _of_launch(config: LaunchConfig, *, full: bool) -> dict[str, Any]:
         "argv": list(argv),
         "flags": list(argv[len(config.command) :]),
         "module": config.command[-1],
+        "image": _IMAGES.get(schema.server, "{}:{}").format(schema.server, schema.version),
         "command": line(config, full=full),
     }
     if (taken := gpus(config)) is not None:
