@@ -147,9 +147,7 @@ def node_attention() -> Iterator[Attention]:
     phase = [None, "flashinfer", "fa3", "trtllm_mha", "triton", "torch_native"]
     common = [*phase, "fa4"]  # dsa has no model
     for both, prefill, decode in product(common, phase, phase):
-        repeated = prefill is not None and prefill in (both, decode)
-        repeated |= decode is not None and decode == both
-        if not repeated and not (both and prefill and decode):
+        if not (both and (prefill or decode)) and (prefill is None or prefill != decode):
             yield both, prefill, decode
 
 

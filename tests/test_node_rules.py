@@ -24,7 +24,7 @@ BOTH: list[tuple[Changes, set[str]]] = [
     ({"chunked_prefill_size": 32768, "max_prefill_tokens": 16384}, {"chunk-within-prefill-budget"}),
     ({"chunked_prefill_size": 512, "page_size": 128}, set()),
     ({"attention_backend": "triton"}, set()),
-    ({"attention_backend": "triton", "prefill_attention_backend": "triton"}, {"prefill-backend-repeated"}),
+    ({"attention_backend": "triton", "prefill_attention_backend": "triton"}, {"phases-or-one-backend"}),
     ({"prefill_attention_backend": "triton", "decode_attention_backend": "flashinfer"}, set()),
     ({"disable_radix_cache": True, "schedule_policy": "lpm"}, {"cache-aware-policy-needs-radix-cache"}),
     ({"disable_radix_cache": True, "schedule_policy": "lof"}, set()),
@@ -60,7 +60,7 @@ ONLY_OLD: list[tuple[Changes, set[str]]] = [
     (HICACHE | {"decode_attention_backend": "fa3"}, {"hicache-fa3-decode-needs-direct-io"}),
     (
         HICACHE | {"attention_backend": "fa3", "prefill_attention_backend": "flashinfer"},
-        {"hicache-decode-shares-prefill-backend"},
+        {"hicache-decode-shares-prefill-backend", "phases-or-one-backend"},
     ),
     (HICACHE | {"prefill_attention_backend": "triton", "decode_attention_backend": "triton"}, set()),
     ({"enable_two_batch_overlap": True}, {"two-batches-need-attention-groups"}),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
 from spacegen.cli.output import print_json
 
@@ -10,7 +14,14 @@ __all__ = ["count"]
 
 @spread
 def count(
-    space: SpaceName, engine: EngineChoice = "auto", json: AsJson = False, *, selection: Selection
+    space: SpaceName,
+    engine: EngineChoice = "auto",
+    effective: Annotated[
+        bool, typer.Option("--effective", help="Count configs that come to the same launch once.")
+    ] = False,
+    json: AsJson = False,
+    *,
+    selection: Selection,
 ) -> int:
     """Count the solutions of a space, exactly.
 
@@ -18,7 +29,7 @@ def count(
     """
     from spacegen.questions.summary import percent
 
-    chosen = selection.load(space, engine=engine)
+    chosen = selection.load(space, engine=engine, effective=effective)
     found = chosen.counted()
     selection.say_engine(chosen)
     if json:

@@ -99,9 +99,16 @@ class Selection:
     ] = False
 
     def load(
-        self, name: str, *, engine: str = "auto", rules: bool = True, fixed: Mapping[str, Any] = _NOTHING
+        self,
+        name: str,
+        *,
+        engine: str = "auto",
+        rules: bool = True,
+        fixed: Mapping[str, Any] = _NOTHING,
+        effective: bool = False,
     ) -> Space:
-        """The chosen part of a space, with more values `fixed`; what was left out is said on stderr."""
+        """The chosen part of a space, with more values `fixed`; what was left out is said on stderr.
+        `effective` leaves one of the configs that come to the same launch."""
         from spacegen.api import load
         from spacegen.engines.plan import ENGINES
 
@@ -112,6 +119,7 @@ class Selection:
             without_kinds=self.without_kind or (),
             without_rules=self.without_rule or (),
             strict_target=self.strict_target,
+            effective=effective,
             target=self.target,
             hardware=self.hardware,
             model=self.model,

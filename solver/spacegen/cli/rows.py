@@ -92,9 +92,11 @@ class Rows:
                 raise UsageError(Fault("only commands start several servers (`--dp-via`)", hint=hint))
         return found
 
-    def load(self, selection: Selection, name: str, *, engine: str, rules: bool = True) -> Space:
+    def load(
+        self, selection: Selection, name: str, *, engine: str, rules: bool = True, effective: bool = False
+    ) -> Space:
         """The chosen space with the arguments of the launch in every output. Raises UsageError."""
-        chosen = selection.load(name, engine=engine, rules=rules)
+        chosen = selection.load(name, engine=engine, rules=rules, effective=effective)
         known = {"model_path": self.model_path, "host": self.host, "port": self.port}
         texts = {argument: text for argument, text in known.items() if text is not None}
         texts |= dict(split(text, "--extra") for text in self.extra or ())
@@ -102,7 +104,9 @@ class Rows:
         if self.extra:
             # Rules may be about these arguments: read the space again, which has said all it had to say.
             quiet = replace(selection, quiet=True)
-            chosen = quiet.load(name, engine=engine, rules=rules, fixed=complete.arguments)
+            chosen = quiet.load(
+                name, engine=engine, rules=rules, fixed=complete.arguments, effective=effective
+            )
         return chosen.completed_as(texts)
 
     def write(self, parts: Iterable[Solutions], space: Space, destination: Output) -> None:

@@ -37,7 +37,21 @@ class Search:
     seed: Annotated[int, _option("--seed", metavar="N", help="Of the random draws.")] = 0
     shard: Annotated[str | None, _option("--shard", metavar="I/N", help="Only slice I of N, from 0.")] = None
     replace: Annotated[bool, _option("--replace", help="Independent draws: repeats may occur.")] = False
+    distinct: Annotated[
+        str,
+        _option(
+            "--distinct",
+            metavar="HOW",
+            help="written, or effective: one config of those for the same launch.",
+        ),
+    ] = "written"
     no_rules: Annotated[bool, _option("--no-rules", help="Ignore every rule of the space.")] = False
+
+    @property
+    def effective(self) -> bool:
+        """Whether configs that come to the same launch are one. Raises UsageError."""
+        how: str = one_of(self.distinct, ("written", "effective"), "--distinct")
+        return how == "effective"
 
     def run(self, space: Space) -> Solutions | AllSolutions:
         """The solutions that were asked for."""
@@ -69,7 +83,7 @@ def solve(
     from spacegen.errors import EmptySpaceError
 
     destination = rows.destination()
-    chosen = rows.load(selection, space, engine=engine, rules=not search.no_rules)
+    chosen = rows.load(selection, space, engine=engine, rules=not search.no_rules, effective=search.effective)
     selection.say_engine(chosen)
     try:
         found = search.run(chosen)

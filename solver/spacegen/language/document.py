@@ -203,6 +203,9 @@ class Space(Document):
     target: TargetEntry | None = None
     include: list[str] = Field(default=[], description="rule packs by name or relative path")
     strict: list[str] = Field(default=[], description="packs loaded only with `--strict-target`")
+    effective: list[str] = Field(
+        default=[], description="packs loaded only where values that come to the same launch count once"
+    )
     kinds: list[Annotated[Kind, Field(strict=False)]] | None = Field(
         default=None, description="the kinds of rule taken; all where it is missing"
     )

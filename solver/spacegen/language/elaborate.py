@@ -48,7 +48,7 @@ def read_model(source: Source, folder: Path | None = None, settings: Settings = 
     """The space that a text describes; relative paths start in `folder`. Raises as `load_model` does."""
     inputs = read_inputs(settings)
     faults: list[Fault] = []
-    stack = gather(source, folder, strict_target=settings.strict_target, faults=faults)
+    stack = gather(source, folder, settings=settings, faults=faults)
     model = _Elaboration(stack, settings, inputs, Symbols(faults)).model() if stack else None
     if faults or model is None:
         raise SpaceError(*_presented(faults))

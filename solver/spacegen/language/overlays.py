@@ -11,6 +11,7 @@ from spacegen.language.document import Overlay, Pack, Space
 from spacegen.language.files import read_source, shown
 from spacegen.language.nodes import Tree, read_tree
 from spacegen.language.packs import Included, load_packs
+from spacegen.language.settings import Settings
 from spacegen.language.validate import File, validate
 from spacegen.source import Source, Span
 
@@ -37,7 +38,7 @@ def find_space(path_or_name: str | Path, folder: Path | None = None) -> Path:
     return catalog.find("spaces", path_or_name)
 
 
-def gather(source: Source, folder: Path | None, *, strict_target: bool, faults: list[Fault]) -> Stack | None:
+def gather(source: Source, folder: Path | None, *, settings: Settings, faults: list[Fault]) -> Stack | None:
     """All files of the space in `source`; relative paths start in `folder`. None where so much is unreadable
     that names would be missing. Adds to `faults`."""
     overlays: list[File[Overlay]] = []
@@ -55,7 +56,7 @@ def gather(source: Source, folder: Path | None, *, strict_target: bool, faults: 
     base = _space(tree, faults)
     if base is None:
         return None
-    packs = load_packs(_includes(base, strict_target=strict_target), folder, faults)
+    packs = load_packs(_includes(base, settings), folder, faults)
     if packs is None or any(file.torn for file in (base, *overlays)):
         return None
     return Stack(Path(source.name).stem, packs, base, tuple(overlays))
@@ -90,8 +91,11 @@ def _space(tree: Tree, faults: list[Fault]) -> File[Space] | None:
     return validate(tree, Space, faults)
 
 
-def _includes(base: File[Space], *, strict_target: bool) -> list[tuple[str, Span]]:
-    found = [(name, base.at("include", i)) for i, name in enumerate(base.document.include)]
-    if strict_target:
-        found += [(name, base.at("strict", i)) for i, name in enumerate(base.document.strict)]
-    return found
+def _includes(base: File[Space], settings: Settings) -> list[tuple[str, Span]]:
+    document = base.document
+    taken = {
+        "include": document.include,
+        "strict": document.strict if settings.strict_target else [],
+        "effective": document.effective if settings.effective else [],
+    }
+    return [(name, base.at(key, i)) for key, names in taken.items() for i, name in enumerate(names)]

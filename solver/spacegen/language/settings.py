@@ -32,6 +32,7 @@ class Settings:
     without_kinds: frozenset[Kind] = frozenset()
     without_rules: frozenset[str] = frozenset()
     strict_target: bool = False
+    effective: bool = False
     target: str | None = None
     hardware: str | None = None
     model: str | Path | None = None

@@ -30,8 +30,9 @@ __all__ = ["File", "described", "validate"]
 D_co = TypeVar("D_co", bound=Document, covariant=True)
 
 _SECTIONS: Final = ("constants", "derived", "parameters", "fixed", "pin", "restrict")
-_NAMING: Final = ("constants", "derived", "parameters", "fixed", "include", "strict", "target", "extends")
-_OPTIONAL: Final = frozenset({*_SECTIONS, "rules", "include", "strict"})
+_PACKS: Final = ("include", "strict", "effective")
+_NAMING: Final = ("constants", "derived", "parameters", "fixed", *_PACKS, "target", "extends")
+_OPTIONAL: Final = frozenset({*_SECTIONS, "rules", *_PACKS})
 _PARTS: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
     "parameters": (Range, ParameterEntry),
     "constants": (Quantity,),
