@@ -203,6 +203,7 @@ def test_a_script_of_several_commands_is_several_configs() -> None:
     ("text", "name", "message"),
     [
         ("--tp 'two", "a.sh", "a.sh: no closing quotation"),
+        ("echo hello\n", "a.sh", "a.sh holds no command line"),
         ("[1]", "a.yaml", "a.yaml is no config file"),
         ("a: [", "a.yaml", "a.yaml"),
     ],
@@ -210,6 +211,11 @@ def test_a_script_of_several_commands_is_several_configs() -> None:
 def test_what_cannot_be_read(text: str, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(text, name, "config" if name.endswith("yaml") else None)
+
+
+def test_no_words_are_all_defaults() -> None:
+    for text in ("", "python -m sglang.launch_server"):
+        assert read_argv(text, SPACE.model).config == DEFAULTS
 
 
 def test_one_text_is_one_command() -> None:

@@ -57,10 +57,13 @@ def _guess(source: Source, model: Model) -> str:
 
 def read_argv(text: str, model: Model, label: str = "--argv") -> Entry:
     """The config of one command line, with or without the command itself. Raises ConfigError."""
+    if not text.strip():
+        schema = _schema(model, label)
+        return _entry(label, parse((), schema), model, schema)
     found = _commands(Source(label, text), model)
     if len(found.entries) > 1:
         raise ConfigError(f"{label} holds several commands")
-    return Entry(label, {}) if not found.entries else found.entries[0]
+    return found.entries[0]
 
 
 def _commands(source: Source, model: Model) -> Batch:
@@ -69,7 +72,10 @@ def _commands(source: Source, model: Model) -> Batch:
         found = list(commands_in(source.text))
     except ValueError as error:
         raise ConfigError(f"{source.name}: {str(error).lower()}") from None
-    several = len(found) != 1
+    if not found:
+        hint = f"arguments begin with dashes: `--tp-size 2`; a command that starts {schema.server} may lead"
+        raise ConfigError(Fault(f"{source.name} holds no command line", hint=hint))
+    several = len(found) > 1
     return Batch(
         tuple(
             _entry(f"{source.name}:{line}" if several else source.name, parse(words, schema), model, schema)
