@@ -19,6 +19,8 @@ __all__ = ["FORMATS", "Question", "read_questions"]
 FORMATS: Final = (*configs.FORMATS, "argv", "config")
 """How configs may be written: as data, as command lines, or as a YAML file for `--config`."""
 
+_SCRIPTS: Final = (".sh", ".argv")
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -39,7 +41,7 @@ def read_questions(source: Source, form: str | None = None) -> tuple[Question, .
     Raises ConfigError where nothing can be read.
     """
     suffix = PurePath(source.name).suffix.lower()
-    if form == "argv" or (form is None and suffix not in configs.SUFFIXES and is_command(source.text)):
+    if form == "argv" or (form is None and _has_commands(suffix, source.text)):
         return _commands(source)
     if form == "config":
         return (_file(source),)
@@ -49,6 +51,10 @@ def read_questions(source: Source, form: str | None = None) -> tuple[Question, .
     return tuple(
         Question(e.label, e.config if isinstance(e.config, Fault) else {"config": e.config}) for e in found
     )
+
+
+def _has_commands(suffix: str, text: str) -> bool:
+    return suffix in _SCRIPTS or (suffix not in configs.SUFFIXES and is_command(text))
 
 
 def _commands(source: Source) -> tuple[Question, ...]:
