@@ -10,6 +10,7 @@ import pytest
 import spacegen
 from spacegen import ConfigError
 from spacegen.errors import Fault
+from spacegen.language.elaborate import read_model
 from spacegen.launch.commandline import commands_in, is_command, parse
 from spacegen.launch.reading import read_argv, read_launches
 from spacegen.launch.sorting import Sorter
@@ -144,14 +145,27 @@ parameters:
   hicache_ratio: {values: [2.0, 3.0], default: 3.0, active_when: enable_hierarchical_cache}
   chunked_prefill_size: [512, 1024]
 """
-    from spacegen.language.elaborate import read_model
-
     model = read_model(Source("a.yaml", text))
     [off] = read_launches(Source("<stdin>", "--tp 1"), model).entries
     [on] = read_launches(Source("<stdin>", "--enable-hierarchical-cache"), model).entries
     assert off.config == {"tp_size": 1, "enable_hierarchical_cache": False, "hicache_ratio": 3.0}
     assert on.config == {"enable_hierarchical_cache": True, "hicache_ratio": 2.0}
     assert on.notes == ("`chunked_prefill_size` is not given, and its default, null, is not searched",)
+
+
+def test_of_two_forms_of_what_is_not_said_the_one_that_keeps_the_rules_is_meant() -> None:
+    text = """
+spacegen: 1
+target: {server: sglang, version: "0.5.6"}
+parameters:
+  tp_size: [1, 2]
+  schedule_conservativeness: {values: [1.0, null], default: 1.0}
+rules:
+  - {id: scaled, when: tp_size == 2, forbid: {schedule_conservativeness: 1.0}}
+"""
+    model = read_model(Source("a.yaml", text))
+    meant = {tp: read_argv(f"--tp {tp}", model).config["schedule_conservativeness"] for tp in (1, 2)}  # type: ignore[index]
+    assert meant == {1: 1.0, 2: None}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import shlex
 import stat
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -118,21 +119,29 @@ def test_parquet_is_read_back(launch: dict[str, Any]) -> None:
     assert parquet.read_table(io.BytesIO(pieces)).to_pylist() == [as_cells] * 2
 
 
+# A router answers only when two servers have, so that nobody ends them before.
+STUB = """#!/bin/sh
+case $2 in *router) while [ "$(ls "$MARKS" | wc -l)" -lt 2 ]; do sleep 0.01; done;; esac
+printf '%s\\0' "$@" '<end>'
+: > "$MARKS/$$"
+"""
+
+
 @pytest.fixture(scope="module")
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a `python` that only prints the words it is given."""
     folder = tmp_path_factory.mktemp("bin")
     program = folder / "python"
-    program.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\" '<end>'\n", encoding="utf-8")
+    program.write_text(STUB, encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return folder
 
 
 def run_by_bash(text: str, stub: Path) -> list[list[str]]:
-    environment = {"PATH": f"{stub}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-u"], input=text.encode(), env=environment, capture_output=True, check=True
-    )
+    with TemporaryDirectory() as marks:
+        environment = {"PATH": f"{stub}:{os.environ['PATH']}", "MARKS": marks}
+        command = ["bash", "-u"]
+        done = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=True)
     assert done.stderr == b""
     return [run.split("\0")[:-1] for run in done.stdout.decode().split("<end>\0")[:-1]]
 

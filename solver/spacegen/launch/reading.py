@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
 from spacegen.errors import ConfigError, Fault, SpaceError
-from spacegen.language.columns import Column, column
-from spacegen.language.evaluate import evaluate
-from spacegen.language.expr import IsTrue
-from spacegen.language.model import Model, NoDefault, Parameter
+from spacegen.language.model import Model
 from spacegen.language.nodes import read_tree
-from spacegen.language.walk import scope
 from spacegen.launch.commandline import CommandLine, commands_in, is_command, parse
 from spacegen.launch.complete import schema_of
-from spacegen.launch.configfile import unstated
-from spacegen.launch.flags import owner, same
+from spacegen.launch.unsaid import config_of
 from spacegen.questions import configs
 from spacegen.questions.configs import Batch, Entry, read_configs
-from spacegen.questions.verdict import shown
 from spacegen.servers.renames import replaced
-from spacegen.servers.schema import REQUIRED, Argument, TargetSchema
+from spacegen.servers.schema import TargetSchema
 from spacegen.source import Source
 
 __all__ = ["FORMATS", "read_argv", "read_launches"]
@@ -149,58 +143,5 @@ def _schema(model: Model, label: str) -> TargetSchema:
 
 
 def _entry(label: str, found: CommandLine, model: Model, schema: TargetSchema) -> Entry:
-    """The config that a launch amounts to: what it does not say is the server's default."""
-    searched = {field.name for name in model.index if (field := owner(schema, name)) is not None}
-    config = unstated(found.arguments, schema, searched)
-    silent, notes = [], list(found.notes)
-    for p in model.parameters:
-        argument, field = schema.arguments.get(p.name), owner(schema, p.name)
-        if argument is None or field is None:
-            continue
-        if field.name in config:
-            value = config.pop(field.name)
-            config[p.name] = not value if field is not argument and isinstance(value, bool) else value
-            continue
-        silent.append(p)
-        default = next((value for value in _unsaid(p, argument) if value in p.domain), REQUIRED)
-        if default is not REQUIRED:
-            config[p.name] = default
-    _put_inactive_aside(config, model, silent)
-    for p in silent:
-        if p.name not in config:
-            default = schema.arguments[p.name].default
-            notes.append(f"`{p.name}` is not given, and its default, {shown(default)}, is not searched")
-    return Entry(label, config, found.wrong, tuple(notes))
-
-
-def _unsaid(parameter: Parameter, argument: Argument) -> Iterator[Any]:
-    """What a launch that does not name the parameter may mean, most likely first."""
-    if parameter.default is None or same(parameter.default, argument.default):
-        yield parameter.default
-    yield argument.default
-    yield None
-
-
-def _put_inactive_aside(config: dict[str, Any], model: Model, silent: Sequence[Parameter]) -> None:
-    """Where nobody reads a parameter that is not given, it has the value that the space gives it then."""
-    for _ in silent:
-        # A value that is none of the domain may be of a type that the condition cannot be asked about.
-        known = [p for p in model.parameters if p.name in config and config[p.name] in p.domain]
-        env = {p.name: column([config[p.name]]) for p in known}
-        aside = {
-            p.name: p.default for p in silent if _is_inactive(p, env) and p.default != config.get(p.name)
-        }
-        if not aside:
-            return
-        config |= aside
-
-
-def _is_inactive(parameter: Parameter, env: Mapping[str, Column]) -> bool:
-    condition = parameter.active_when
-    if (
-        condition is None
-        or isinstance(parameter.default, NoDefault)
-        or not env.keys() >= set(scope(condition))
-    ):
-        return False
-    return not bool(evaluate(IsTrue(condition), env).data.all())
+    config, notes = config_of(found.arguments, model, schema)
+    return Entry(label, config, found.wrong, (*found.notes, *notes))
