@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +83,10 @@ def test_constants_kinds_and_single_rules_are_chosen_when_loading() -> None:
 
 def test_spaces_are_never_changed(tiny: Space) -> None:
     before = tiny.fingerprint
+    with pytest.raises(FrozenInstanceError):
+        tiny.colour = "red"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="read-only"):
+        tiny.sample(3).codes["a"][0] = 1
     for other in (tiny.pinned(a=2), tiny.where("c"), tiny.without("c"), tiny.without_rules()):
         assert other is not tiny
         assert other.fingerprint != before
@@ -178,6 +187,97 @@ def test_a_parameter_can_be_added_or_replaced(tiny: Space) -> None:
     assert tiny.with_parameter("a", [1, 2]).count() == tiny.where("a < 4").count()
     inactive = tiny.with_parameter("d", [1, 2, 3], default=2, active_when="c")
     assert all(config["c"] or config["d"] == 2 for config in inactive.solutions())
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("q", [], "`q` has no values"),
+        ("q", [1, True], "`q` mixes booleans with numbers"),
+        ("q", [1, 2, 1.0], "`q` has the value `1.0` twice; `1` is the same number"),
+        ("q", [float("nan"), 1], "`q`: `nan` is not a number that rules can compare"),
+        ("q", [2**70], "`q`: 1180591620717411303424 does not fit in 64 bits"),
+        ("q", [object], "`q` cannot have the value `<class 'object'>`"),
+        ("q", np.eye(2), "`q` cannot have the value `array"),
+        ("q", "abc", "`'abc'` is no domain of `q`"),
+        ("q", 3, "`3` is no domain of `q`"),
+        ("x y", [1], "`x y` cannot be a name in expressions\nhint: write it as `x_y`"),
+        ("and", [1], "`and` cannot be a name"),
+        ("min", [1], "`min` cannot be a name"),
+    ],
+)
+def test_what_no_file_could_declare_is_refused(tiny: Space, name: str, values: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        tiny.with_parameter(name, values)
+
+
+def test_defaults_and_activity_are_those_of_a_file(tiny: Space) -> None:
+    for more, message in (
+        ({"default": 5}, "the default of `q` is not in its domain: `5`"),
+        ({"active_when": "c"}, "`q` needs a default"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tiny.with_parameter("q", [1, 2], **more)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="`a` decides about its own activity"):
+        tiny.with_parameter("a", [1, 2], default=1, active_when="a > 1")
+
+
+def test_numpy_scalars_are_the_values_they_stand_for(tiny: Space, server: Space) -> None:
+    wider = tiny.with_parameter("q", np.arange(3)).with_parameter(
+        "r", np.array([True, False]), default=np.False_
+    )  # type: ignore[arg-type]
+    assert (
+        wider.fingerprint
+        == tiny.with_parameter("q", [0, 1, 2]).with_parameter("r", [True, False]).fingerprint
+    )
+    config = {"a": np.int64(2), "b": np.int32(1), "c": np.False_}
+    assert tiny.check(config).valid
+    assert next(tiny.check_all([config])).valid
+    assert tiny.rank(config) == tiny.rank({"a": 2, "b": 1, "c": False})
+    assert config in tiny.solutions()
+    assert tiny.pinned(a=np.int64(2)).fingerprint == tiny.pinned(a=2).fingerprint  # type: ignore[arg-type]
+    assert len(tiny.sample(np.int64(3), seed=np.int64(1))) == 3  # type: ignore[arg-type]
+    fewer = spacegen.load(SERVER, constants={"gpus": np.int64(2)})  # type: ignore[dict-item]
+    assert fewer.fingerprint == spacegen.load(SERVER, constants={"gpus": 2}).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        (lambda s: s.sample(-1), "cannot draw -1 solutions"),
+        (lambda s: s.first(-3), "cannot draw -3 solutions"),
+        (lambda s: s.solve(-3, method="all"), "cannot draw -3 solutions"),
+        (lambda s: s.sample(1.5), "a number of solutions is a whole number, and `1.5` is none"),
+        (lambda s: s.sample(3, method="uniforn"), "did you mean `uniform`"),
+        (lambda s: s.solve(3, method="al"), "did you mean `all`"),
+        (lambda s: s.sample(3, seed=0.5), "a seed is a whole number"),
+        (lambda s: s.unrank(1.5), "a rank is a whole number"),
+        (lambda s: s.shard(0.5, 2), "a shard is a whole number"),
+        (lambda s: s.check(3), "`3` is no config"),
+        (lambda s: s.check({3: 4}), "is no config"),
+        (lambda s: next(s.check_all([3])), "`3` is no config"),
+        (lambda s: s.without_rules("big"), "the rules are a list, not `big`"),
+        (lambda s: s.narrowed(only="a"), "the names are a list, not `a`"),
+        (lambda _: Space.build("x", {"a": [1]}, [{"requir": "a > 0"}]), "did you mean `require`"),
+        (lambda _: Space.build("x", {"a": [1]}, [{"id": "x"}]), "a rule needs an expression"),
+        (lambda _: spacegen.load(SERVER, with_kinds="heuristic"), "the kinds are a list, not `heuristic`"),
+    ],
+)
+def test_calls_that_make_no_sense_are_refused_in_words(
+    tiny: Space, question: Callable[[Space], object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        question(tiny)
+
+
+def test_spaces_can_be_pickled(server: Space) -> None:
+    space = server.pinned(tp_size=2).without("dp_size")
+    before = space.count()
+    again = pickle.loads(pickle.dumps(space))
+    assert "engine" not in vars(again)
+    assert (again.fingerprint, again.count()) == (space.fingerprint, before)
+    assert (again.pins, again.settled) == (space.pins, space.settled)
+    assert again.base == space.base
 
 
 def test_names_and_ids_are_not_used_twice(server: Space) -> None:

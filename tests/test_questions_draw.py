@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,3 +70,21 @@ def test_a_stream_gives_the_slice(engine: str, piece: slice) -> None:
     assert all(len(block) for block in blocks)
     found = [row for block in blocks for row in zip(*(c.tolist() for c in block.columns), strict=True)]
     assert found == everything[piece]
+
+
+def test_draws_from_a_huge_slice_are_distinct_and_spread() -> None:
+    huge = range(2**70, 2**71, 3)
+    drawn = draw_ranks(huge, 2000, 1)
+    assert len({int(rank) for rank in drawn}) == 2000
+    assert all(int(rank) in huge for rank in drawn[:100])
+    assert len(draw_ranks(huge, 5, replace=True)) == 5
+
+
+def test_distinct_draws_from_a_huge_slice_do_not_lean_on_luck(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([[5, 5, 7], [7, 8]])
+
+    def below(bound: int, size: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.array(next(drawn)[:size], object)
+
+    monkeypatch.setattr("spacegen.questions.draw.below", below)
+    assert set(draw_ranks(range(2**70), 3).tolist()) == {5, 7, 8}

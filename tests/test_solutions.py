@@ -66,7 +66,9 @@ def test_solutions_answer_as_a_sequence(some: Solutions) -> None:
     assert some[7] in some
     assert some.index(some[7]) == 7
     assert some.count(some[7]) == 1
-    assert list(some.parts()) == [some]
+    assert [len(part) for part in some.parts(rows=150)] == [150, 50]
+    assert [row for part in some.parts(rows=150) for row in part] == list(some)
+    assert [len(part) for part in some[:0].parts()] == [0]
     assert repr(some) == "<200 solutions of `server`>"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +14,9 @@ import numpy as np
 
 from spacegen.engines.canonical import fingerprint
 from spacegen.engines.plan import EngineName, compile_model
-from spacegen.engines.protocol import Engine, Method, RankedEngine
+from spacegen.engines.protocol import Engine, Method
 from spacegen.engines.relation import normalise
+from spacegen.engines.verdict import accepts
 from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Model
@@ -23,8 +25,9 @@ from spacegen.questions.conflict import Conflict, find_conflict
 from spacegen.questions.counting import Count, count
 from spacegen.questions.dead import dead_values, narrows
 from spacegen.questions.definition import Definition, read_kind
-from spacegen.questions.draw import draw, is_ranked, shard
+from spacegen.questions.draw import draw, is_ranked, ranked, shard
 from spacegen.questions.encode import encode
+from spacegen.questions.given import known_word, plain, plain_config, several, whole
 from spacegen.questions.info import Info, info
 from spacegen.questions.summary import Summary, of_space
 from spacegen.questions.verdict import Verdict
@@ -37,6 +40,15 @@ METHODS: Final[tuple[SolveMethod, ...]] = get_args(SolveMethod)
 MAX_DRAW: Final = 10**9
 
 _NOTHING: Final[Mapping[str, Scalar]] = MappingProxyType({})
+
+
+def _size(n: int, most: int | None = None) -> int:
+    """How many solutions. Raises UsageError for fewer than none, and for more than `most`."""
+    size = whole(n, "a number of solutions")
+    if size < 0 or (most is not None and size > most):
+        hint = "`--method all` writes any number of solutions, in canonical order"
+        raise UsageError(Fault(f"cannot draw {size:,} solutions", hint=hint if size > 0 else None))
+    return size
 
 
 def load(
@@ -67,20 +79,21 @@ def load(
     from spacegen.language.settings import Settings
 
     settings = Settings(
-        constants=dict(constants),
-        with_kinds=frozenset(map(read_kind, with_kinds)),
-        without_kinds=frozenset(map(read_kind, without_kinds)),
-        without_rules=frozenset(without_rules),
+        constants={name: plain(value) for name, value in constants.items()},
+        with_kinds=frozenset(map(read_kind, several(with_kinds, "kinds"))),
+        without_kinds=frozenset(map(read_kind, several(without_kinds, "kinds"))),
+        without_rules=frozenset(several(without_rules, "rules")),
         strict_target=strict_target,
         effective=effective,
         target=target,
         hardware=hardware,
         model=model,
-        fixed=dict(fixed),
+        fixed={name: plain(value) for name, value in fixed.items()},
     )
     return Space(load_model(str(path_or_name), settings=settings), engine)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Space(Definition):
     """A search space: what a definition says, and the answers to questions about it.
 
@@ -95,8 +108,10 @@ class Space(Definition):
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that name the meaning of the space and the order of its solutions."""
-        known: str | None = getattr(self.__dict__.get("engine"), "fingerprint", None)
-        return known or fingerprint(normalise(self.model))
+        compiled: Engine | None = self.__dict__.get("engine")
+        if compiled is not None and is_ranked(compiled):
+            return compiled.fingerprint
+        return fingerprint(normalise(self.model))
 
     @property
     def ranked(self) -> bool:
@@ -147,7 +162,9 @@ class Space(Definition):
 
         `balanced` weighs the off side of a switch like all its children together.
         """
-        drawn = draw(self.engine, n, seed=seed, method=method, replace=replace)
+        size = _size(n, MAX_DRAW)
+        known_word(method, get_args(Method), "method of random draws")
+        drawn = draw(self.engine, size, seed=seed, method=method, replace=replace)
         return Solutions(self.engine, drawn.block, drawn.note)
 
     def solutions(self) -> AllSolutions:
@@ -156,7 +173,7 @@ class Space(Definition):
 
     def first(self, n: int) -> Solutions:
         """The first `n` solutions in canonical order."""
-        return self.solutions()[:n].materialised()
+        return self.solutions()[: _size(n)].materialised()
 
     def solve(
         self,
@@ -169,35 +186,30 @@ class Space(Definition):
     ) -> Solutions | AllSolutions:
         """Solutions by any method: random ones, or with `first` and `all` those in canonical order, which
         stay lazy. `n` is 10 unless given, and no limit for `all`; `shard` is a slice of the ranks."""
-        size = 10 if n is None else n
-        if not 0 <= size <= MAX_DRAW and method in ("uniform", "balanced"):
-            hint = "`--method all` writes any number of solutions, in canonical order"
-            raise UsageError(Fault(f"cannot draw {size:,} solutions", hint=hint if size > 0 else None))
-        if method == "balanced" or (method == "uniform" and shard is None):
-            if shard is not None:
-                raise UsageError("`balanced` draws have no shards")
-            return self.sample(size, seed=seed, method=method, replace=replace)
-        if replace and method != "uniform":
+        size = 10 if n is None else _size(n)
+        known_word(method, METHODS, "method")
+        if method == "balanced" and shard is not None:
+            raise UsageError("`balanced` draws have no shards")
+        if replace and method in ("first", "all"):
             raise UsageError("only random draws can repeat (`replace`)")
+        if method == "balanced" or (method == "uniform" and shard is None):
+            return self.sample(size, seed=seed, method=method, replace=replace)
         some = self.solutions() if shard is None else self.shard(*shard)
         if method == "uniform":
-            return some.sample(size, seed=seed, replace=replace)
-        return some if method == "all" and n is None else some[: max(size, 0)]
+            return some.sample(_size(size, MAX_DRAW), seed=seed, replace=replace)
+        return some if method == "all" and n is None else some[:size]
 
     def shard(self, part: int, parts: int) -> AllSolutions:
         """Slice `part` (from 0) of the solutions cut into `parts` equal slices of ranks."""
-        ranks = shard(self.count(), part, parts)
+        ranks = shard(self.count(), whole(part, "a shard"), whole(parts, "a number of shards"))
         return AllSolutions(self.engine, ranks)
 
     def rank(self, config: Mapping[str, object]) -> int:
         """The number of a solution in the canonical order. Raises UsageError where it is none."""
-        block = encode(self.model, config)
-        try:
-            if block is not None:
-                return int(self._ranked().rank(block)[0])
-        except ValueError:
-            pass
-        raise UsageError(Fault(f"this config is no solution of `{self.name}`", hint="`check` says why"))
+        block = encode(self.model, plain_config(config))
+        if block is None or not accepts(self.model, block)[0]:
+            raise UsageError(Fault(f"this config is no solution of `{self.name}`", hint="`check` says why"))
+        return int(ranked(self.engine).rank(block)[0])
 
     def unrank(self, rank: int) -> Config:
         """The solution with this number. Raises UsageError outside 0 … count - 1."""
@@ -206,17 +218,13 @@ class Space(Definition):
     def unranked(self, ranks: Sequence[int]) -> Solutions:
         """The solutions with these numbers. Raises UsageError outside 0 … count - 1."""
         total = self.count()
-        for rank in ranks:
+        wanted = [whole(rank, "a rank") for rank in ranks]
+        for rank in wanted:
             if not 0 <= rank < total:
                 hint = f"ranks run from 0 to {total - 1:,}" if total else "the space is empty"
                 raise UsageError(Fault(f"`{self.name}` has no solution of rank {rank:,}", hint=hint))
         dtype = np.int64 if total < 2**63 else object
-        return Solutions(self.engine, self._ranked().unrank(np.array(ranks, dtype)))
-
-    def _ranked(self) -> RankedEngine:
-        if not is_ranked(self.engine):
-            raise UsageError(Fault(f"`{self.engine.name}` knows no ranks", hint="use the engine `jointree`"))
-        return self.engine
+        return Solutions(self.engine, ranked(self.engine).unrank(np.array(wanted, dtype)))
 
     def marginals(self) -> dict[str, dict[Scalar, int]]:
         """For each value of each parameter, how many solutions have it."""
@@ -234,7 +242,7 @@ class Space(Definition):
         """
         from spacegen.launch.sorting import Sorter
 
-        given = Sorter(self.base, self.not_searched)(config)
+        given = Sorter(self.base, self.not_searched)(plain_config(config))
         settled, engine = self.not_searched, lambda: self.engine
         return given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
 
@@ -248,7 +256,7 @@ class Space(Definition):
 
         def searched() -> Iterator[Mapping[str, object]]:
             for config in configs:
-                waiting.append(sort(config))
+                waiting.append(sort(plain_config(config)))
                 yield waiting[-1].config
 
         found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)

@@ -20,8 +20,9 @@ from spacegen.language.expr import Expr, IsTrue, Scalar
 from spacegen.language.model import Model
 from spacegen.language.walk import scope
 from spacegen.launch.fields import Field
-from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked_blocks
+from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked, ranked_blocks
 from spacegen.questions.encode import encode
+from spacegen.questions.given import plain_config
 from spacegen.questions.summary import Summary, of_block
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ class Solutions(Sequence[Config]):
 
     @cached_property
     def codes(self) -> Mapping[str, Codes]:
-        """Parameter to the positions of its values in the declared domain, shape (length,)."""
+        """Parameter to the positions of its values in the declared domain, shape (length,), read-only."""
         return MappingProxyType(
-            {p.name: codes for p, codes in zip(self._model.parameters, self._block.columns, strict=True)}
+            {p.name: _read_only(c) for p, c in zip(self._model.parameters, self._block.columns, strict=True)}
         )
 
     @cached_property
@@ -99,9 +100,10 @@ class Solutions(Sequence[Config]):
     def __repr__(self) -> str:
         return f"<{len(self):,} solutions of `{self._model.name}`>"
 
-    def parts(self) -> Iterator[Solutions]:
-        """The rows in batches, of which there is one."""
-        yield self
+    def parts(self, *, rows: int = 65536) -> Iterator[Solutions]:
+        """The rows in batches of at most `rows` rows; no rows are one batch."""
+        for start in range(0, max(len(self), 1), rows):
+            yield self[start : start + rows]
 
     def dicts(self) -> list[Config]:
         """All rows as dicts."""
@@ -129,9 +131,7 @@ class Solutions(Sequence[Config]):
 
     def ranks(self) -> list[int]:
         """The number of each row in the canonical order of the space. Raises UsageError."""
-        if not is_ranked(self._engine):
-            raise UsageError(Fault(f"`{self._engine.name}` knows no ranks", hint="use the engine `jointree`"))
-        return [int(rank) for rank in self._engine.rank(self._block)]
+        return [int(rank) for rank in ranked(self._engine).rank(self._block)]
 
     def table(self, extra: Sequence[str] = (), *, active: bool = False) -> tuple[Field, ...]:
         """The columns of a row, then `rank` or derived values by name; `active` marks the values that are
@@ -167,27 +167,27 @@ class Solutions(Sequence[Config]):
         found.write([self.table(active=found.form.command)], style)
 
     def to_json(self, path: str | Path) -> None:
-        """Writes the rows as one JSON array."""
+        """Writes the rows as one JSON array. Raises OSError."""
         self.write(path, "json")
 
     def to_jsonl(self, path: str | Path) -> None:
-        """Writes the rows as JSON objects, one a line."""
+        """Writes the rows as JSON objects, one a line. Raises OSError."""
         self.write(path, "jsonl")
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes the rows as CSV: null is an empty cell, booleans are True and False."""
+        """Writes the rows as CSV: null is an empty cell, booleans are True and False. Raises OSError."""
         self.write(path, "csv")
 
     def to_yaml(self, path: str | Path) -> None:
-        """Writes the rows as a YAML list."""
+        """Writes the rows as a YAML list. Raises OSError."""
         self.write(path, "yaml")
 
     def to_parquet(self, path: str | Path) -> None:
-        """Writes the rows as a Parquet file. Raises UsageError without pyarrow."""
+        """Writes the rows as a Parquet file. Raises OSError, and UsageError without pyarrow."""
         self.write(path, "parquet")
 
     def to_argv(self, path: str | Path) -> None:
-        """Writes the rows as commands that start the server, one a line."""
+        """Writes the rows as commands that start the server, one a line. Raises OSError."""
         self.write(path, "argv")
 
     def to_pandas(self) -> pd.DataFrame:
@@ -207,6 +207,11 @@ class Solutions(Sequence[Config]):
         from spacegen.launch.frames import to_arrow
 
         return to_arrow(self.fields)
+
+
+def _read_only(codes: Codes) -> Codes:
+    (view := codes.view()).flags.writeable = False
+    return view
 
 
 def _itself(value: Scalar) -> Scalar:
@@ -267,16 +272,13 @@ class AllSolutions(Sequence[Config]):
             yield from part
 
     def __contains__(self, value: object) -> bool:
-        block = encode(self._engine.model, value) if isinstance(value, Mapping) else None
-        if block is None:
+        block = encode(self._engine.model, plain_config(value)) if isinstance(value, Mapping) else None
+        if block is None or not accepts(self._engine.model, block)[0]:
             return False
         if is_ranked(self._engine):
-            try:
-                return int(self._engine.rank(block)[0]) in self.ranks
-            except ValueError:
-                return False
+            return int(self._engine.rank(block)[0]) in self.ranks
         if self._given is None:
-            return bool(accepts(self._engine.model, block)[0])
+            return True
         return any(config == value for config in self)
 
     def parts(self, *, rows: int = 65536) -> Iterator[Solutions]:
@@ -286,10 +288,8 @@ class AllSolutions(Sequence[Config]):
 
     def sample(self, n: int, *, seed: int = 0, replace: bool = False) -> Solutions:
         """`n` of them at random: distinct, and all at most, unless `replace`. Raises UsageError."""
-        if not is_ranked(self._engine):
-            raise UsageError(Fault(f"`{self._engine.name}` knows no ranks", hint="use the engine `jointree`"))
-        chosen = draw_ranks(self.ranks, n, seed, replace=replace)
-        return Solutions(self._engine, self._engine.unrank(chosen))
+        engine = ranked(self._engine)
+        return Solutions(engine, engine.unrank(draw_ranks(self.ranks, n, seed, replace=replace)))
 
     def materialised(self) -> Solutions:
         """All of them in memory at once."""

@@ -107,6 +107,11 @@ class Engine(Protocol):
 class RankedEngine(Engine, Protocol):
     """An engine that knows the number of each solution in the canonical order."""
 
+    @property
+    def fingerprint(self) -> str:
+        """The name of the space's meaning: the same fingerprint and rank name the same config for ever."""
+        ...
+
     def rank(self, block: Block) -> NDArray[Any]:
         """The ranks of solutions, shape (length,): int64 while every rank of the space fits, else Python
         ints in an object array. Raises ValueError where a row is no solution."""

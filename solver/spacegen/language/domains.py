@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
 
 from spacegen.errors import Fault, did_you_mean
 from spacegen.language.document import ParameterEntry, Range
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, identity
+from spacegen.language.model import Domain
 from spacegen.language.nodes import Path
 from spacegen.language.scalars import write_scalar
+from spacegen.language.sound import MAX_VALUES, flaws
 from spacegen.source import Span
 
-__all__ = ["MAX_VALUES", "AnyEntry", "not_in_domain", "place_of", "read_domain"]
+__all__ = ["AnyEntry", "not_in_domain", "place_of", "read_domain"]
 
 AnyEntry = list[Scalar] | Range | ParameterEntry
-MAX_VALUES: Final = 10**6
-_MAX_INT: Final = 2**63
 
 
 def read_domain(name: str, entry: AnyEntry, at: Callable[[Path], Span], faults: list[Fault]) -> Domain | None:
@@ -34,7 +32,7 @@ def read_domain(name: str, entry: AnyEntry, at: Callable[[Path], Span], faults: 
             ranged = _span_of(name, entry.range, lambda p: at(("range", *p)), faults) if entry.range else ()
             values = listed + ranged
     if len(faults) == before:
-        faults.extend(_flaws(name, values, at, lambda i: place_of(entry, i, at)))
+        faults.extend(flaws(name, values, at(()), lambda i: place_of(entry, i, at)))
     ordered = isinstance(entry, ParameterEntry) and entry.ordered
     return Domain(values, ordered) if len(faults) == before else None
 
@@ -48,33 +46,6 @@ def place_of(entry: AnyEntry, i: int, at: Callable[[Path], Span]) -> Span:
             return at(())
         case ParameterEntry():
             return at(("values", i) if i < len(entry.values or ()) else ("range",))
-
-
-def _flaws(
-    name: str, values: tuple[Scalar, ...], at: Callable[[Path], Span], span: Callable[[int], Span]
-) -> Iterator[Fault]:
-    if not values:
-        yield Fault(f"`{name}` has no values", at(()), "a domain needs at least one value")
-        return
-    if len(values) > MAX_VALUES:
-        yield Fault(f"`{name}` has {len(values):,} values; at most {MAX_VALUES:,} are allowed", at(()))
-        return
-    first: dict[tuple[str, Scalar], int] = {}
-    for i, value in enumerate(values):
-        if isinstance(value, int) and not -_MAX_INT <= value < _MAX_INT:
-            yield Fault(f"`{name}`: {write_scalar(value)} does not fit in 64 bits", span(i))
-        if (known := first.setdefault(identity(value), i)) != i:
-            other = values[known]
-            same = f"; {_spelt(other)} is the same number" if repr(other) != repr(value) else ""
-            yield Fault(f"`{name}` has the value {_spelt(value)} twice{same}", span(i), "remove one of them")
-    types = {key[0]: i for key, i in reversed(first.items())}
-    if "bool" in types and "number" in types:
-        hint = "`true` is not `1`: use one of the two kinds"
-        yield Fault(f"`{name}` mixes booleans with numbers", span(max(types["bool"], types["number"])), hint)
-
-
-def _spelt(value: Scalar) -> str:
-    return f"`{write_scalar(value)}`"
 
 
 def not_in_domain(value: Scalar, domain: Domain) -> str:

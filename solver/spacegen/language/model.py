@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, overload
 
 from spacegen.language.expr import (
     Compare,
@@ -200,6 +200,11 @@ class Model:
     description: str | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view cannot be pickled, what is under it can.
+        state = {f.name: getattr(self, f.name) for f in fields(self)}
+        return _remade, ({**state, "fixed": dict(self.fixed)},)
+
     @cached_property
     def index(self) -> Mapping[str, int]:
         """Parameter name to its position."""
@@ -223,6 +228,10 @@ class Model:
     def replace(self, **changes: object) -> Model:
         """A copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _remade(state: dict[str, Any]) -> Model:
+    return Model(**{**state, "fixed": MappingProxyType(state["fixed"])})
 
 
 def _pinned_while_inactive(parameter: Parameter, active: Expr) -> Rule:

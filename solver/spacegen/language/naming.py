@@ -10,7 +10,7 @@ from spacegen.errors import Fault
 from spacegen.language.expr import Const, Expr, Ref, Unset
 from spacegen.language.model import Domain, NoDefault
 from spacegen.language.retarget import Retarget
-from spacegen.language.syntax import Names, is_name
+from spacegen.language.syntax import Names, better_name, is_name
 from spacegen.source import Span
 
 __all__ = ["PackNames", "Symbols", "reworded"]
@@ -48,7 +48,7 @@ class Symbols:
         self.places[name] = (noun, span)
         self.meanings[name] = Unset(name) if meaning is None else meaning
         if not is_name(name):
-            self.faults.append(Fault(f"`{name}` cannot be a name in expressions", span, _better(name)))
+            self.faults.append(Fault(f"`{name}` cannot be a name in expressions", span, better_name(name)))
             return False
         return True
 
@@ -76,13 +76,6 @@ class Symbols:
         """Names whose declaration could not be read."""
         for name in names:
             self.meanings.setdefault(name, Unset(name))
-
-
-def _better(name: str) -> str:
-    changed = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-    if changed != name and is_name(changed) and changed.strip("_"):
-        return f"write it as `{changed}`"
-    return "a name has letters, digits and `_`, starts with no digit, and is no word of the language"
 
 
 def reworded(text: str, renamed: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from spacegen.language.unreadable import comment, flaw_of
 from spacegen.language.walk import children
 from spacegen.source import Span
 
-__all__ = ["MAX_LENGTH", "Names", "Want", "bounded", "is_name", "parse"]
+__all__ = ["MAX_LENGTH", "Names", "Want", "better_name", "bounded", "is_name", "parse"]
 
 MAX_LENGTH: Final = 10_000
 """How many characters the text of an expression may have."""
@@ -30,6 +30,14 @@ def is_name(text: str) -> bool:
     """Whether expressions can mention a parameter, constant or derived value of this name."""
     # Python folds letters such as ligatures into others, so only ASCII names stay what they are.
     return text.isascii() and text.isidentifier() and not keyword.iskeyword(text) and text not in _RESERVED
+
+
+def better_name(name: str) -> str:
+    """A hint for a name that is none."""
+    changed = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    if changed != name and is_name(changed) and changed.strip("_"):
+        return f"write it as `{changed}`"
+    return "a name has letters, digits and `_`, starts with no digit, and is no word of the language"
 
 
 def parse(text: str, span: Span, names: Names, *, want: Want = "bool") -> Expr:

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from spacegen.engines.plan import EngineName
-from spacegen.errors import Fault, UsageError
+from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.expr import Const, Expr, IsTrue, Ref, Scalar, Unset
 from spacegen.language.model import NO_DEFAULT, Domain, Kind, Model, NoDefault, Parameter, Rule
 from spacegen.language.syntax import Names, parse
-from spacegen.questions import edits
+from spacegen.questions import edits, given
 from spacegen.questions.configs import read_cell
 from spacegen.source import Source, Span
 
@@ -52,8 +52,14 @@ class Definition:
             else:
                 space = space.with_parameter(parameter, values)
         for rule in rules:
-            space = space.with_rule(**rule) if isinstance(rule, Mapping) else space.with_rule(rule)
+            space = (
+                space.with_rule(**_rule_keys(rule)) if isinstance(rule, Mapping) else space.with_rule(rule)
+            )
         return space
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What was compiled stays behind: it is large, and made again when it is asked for.
+        return type(self), (self.base, self.engine_name, dict(self.pins), dict(self.settled))
 
     @cached_property
     def model(self) -> Model:
@@ -100,13 +106,17 @@ class Definition:
         group: str | None = None,
         description: str | None = None,
     ) -> Self:
-        """One more parameter: a whole one, or a name and its values. One of that name is replaced."""
+        """One more parameter: a whole one, or a name and its values. One of that name is replaced.
+
+        Raises UsageError for a name, values or a default that a file could not declare either.
+        """
         if isinstance(parameter, str):
-            parameter = Parameter(parameter, Domain(tuple(values)), default, None, group, description)
+            domain = Domain(given.values_of(parameter, values))
+            parameter = Parameter(parameter, domain, default, None, group, description)
         if active_when is not None:
             condition = self._expression(active_when, f"active_when of {parameter.name}")
             parameter = replace(parameter, active_when=condition)
-        return self._changed(edits.with_parameter(self.base, parameter))
+        return self._changed(edits.with_parameter(self.base, given.sound(parameter)))
 
     def with_rule(
         self,
@@ -133,7 +143,8 @@ class Definition:
 
     def without_rules(self, ids: Iterable[str] | None = None) -> Self:
         """Without the rules of these ids, or without any, `active_when` included; pins stay."""
-        return self._changed(edits.without_rules(self.base, None if ids is None else list(ids)))
+        chosen = None if ids is None else given.several(ids, "rules")
+        return self._changed(edits.without_rules(self.base, chosen))
 
     def without(self, *names: str) -> Self:
         """Without these parameters: rules see them at their defaults (at their pins, where pinned).
@@ -159,13 +170,13 @@ class Definition:
 
     def narrowed(self, *, only: Iterable[str] | None = None, drop: Iterable[str] = ()) -> Self:
         """Without the parameters that `drop` names and those that `only`, where it is given, does not."""
-        kept = edits.choose(self.base, self.base.index if only is None else only)
-        gone = edits.choose(self.base, drop)
+        kept = edits.choose(self.base, self.base.index if only is None else given.several(only, "names"))
+        gone = edits.choose(self.base, given.several(drop, "names"))
         return self.without(*(p.name for p in self.parameters if p.name in gone or p.name not in kept))
 
     def pinned(self, values: Mapping[str, Scalar] = _NOTHING, /, **named: Scalar) -> Self:
         """With these parameters held at one value each; their declared domains stay as they are."""
-        pins = {**values, **named}
+        pins = {name: given.plain(value) for name, value in {**values, **named}.items()}
         for name, value in pins.items():
             edits.pin(self.base, name, value)
         return replace(self, pins={**self.pins, **pins})
@@ -197,9 +208,19 @@ class Definition:
         return Names(symbols, {p.name: p.domain for p in self.parameters})
 
 
+def _rule_keys(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    known = ("require", "id", "because", "kind")
+    for key in rule:
+        given.known_word(key, known, "part of a rule")
+    if "require" not in rule:
+        raise UsageError("a rule needs an expression under `require`")
+    return rule
+
+
 def read_kind(name: Kind | str) -> Kind:
     """The kind of that name. Raises UsageError."""
     try:
         return Kind(name)
     except ValueError:
-        raise UsageError(Fault(f"no kind is called `{name}`", hint=f"kinds are {', '.join(Kind)}")) from None
+        hint = did_you_mean(str(name), [*Kind]) or f"kinds are {', '.join(Kind)}"
+        raise UsageError(Fault(f"no kind is called `{name}`", hint=hint)) from None

@@ -8,10 +8,12 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.engines.distinct import below, distinct_rows
 from spacegen.engines.protocol import Block, Draw, Engine, Method, RankedEngine
 from spacegen.errors import Fault, UsageError
+from spacegen.questions.given import whole
 
-__all__ = ["draw", "draw_ranks", "is_ranked", "range_length", "ranked_blocks", "shard", "stream"]
+__all__ = ["draw", "draw_ranks", "is_ranked", "range_length", "ranked", "ranked_blocks", "shard", "stream"]
 
 _ROWS = 65536
 
@@ -19,6 +21,13 @@ _ROWS = 65536
 def is_ranked(engine: Engine) -> TypeGuard[RankedEngine]:
     """Whether the engine knows ranks."""
     return hasattr(engine, "unrank")
+
+
+def ranked(engine: Engine) -> RankedEngine:
+    """The engine, where it knows ranks. Raises UsageError."""
+    if not is_ranked(engine):
+        raise UsageError(Fault(f"`{engine.name}` knows no ranks", hint="use the engine `jointree`"))
+    return engine
 
 
 def draw(
@@ -29,9 +38,10 @@ def draw(
 
 
 def _generator(seed: int) -> np.random.Generator:
-    if seed < 0:
-        raise UsageError(f"a seed is not negative: {seed}")
-    return np.random.default_rng(seed)
+    number = whole(seed, "a seed")
+    if number < 0:
+        raise UsageError(f"a seed is not negative: {number}")
+    return np.random.default_rng(number)
 
 
 def shard(count: int, part: int, parts: int) -> range:
@@ -47,24 +57,14 @@ def draw_ranks(ranks: range, size: int, seed: int = 0, *, replace: bool = False)
     rng = _generator(seed)
     length = range_length(ranks)
     if not replace and size * 2 >= length:
-        chosen = rng.permutation(length)[:size]
-    elif length < 2**63:
-        chosen = rng.integers(length, size=size)
-        while not replace and len(unique := np.unique(chosen)) < size:
-            chosen = np.concatenate([unique, rng.integers(length, size=size - len(unique))])
-        # Sorting out repeats must not leave the rows in the order of their ranks.
-        chosen = rng.permutation(chosen)
+        chosen: NDArray[Any] = rng.permutation(length)[:size]
+    elif replace:
+        chosen = below(length, size, rng)
     else:
-        chosen = _wide_integers(rng, length, size)
+        chosen = distinct_rows(size, lambda n: [below(length, n, rng)], [length])[0]
     start, step = ranks.start, ranks.step
     small = max(abs(start), abs(ranks.stop)) < 2**63
     return chosen * step + start if small else chosen.astype(object) * step + start
-
-
-def _wide_integers(rng: np.random.Generator, length: int, size: int) -> NDArray[Any]:
-    octets = (length.bit_length() + 7) // 8 + 8
-    # Eight octets to spare make the bias of the remainder less than 2^-64; repeats are as unlikely.
-    return np.array([int.from_bytes(rng.bytes(octets)) % length for _ in range(size)], object)
 
 
 def range_length(ranks: range) -> int:
