@@ -174,6 +174,68 @@ def test_what_does_not_fit_is_said_in_words(
         assert capsys.readouterr().err == f"error: {words}\n"
 
 
+def test_notes_on_the_engine_come_before_a_count_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Hopeless:
+        name, notes = "cpsat", ("too wide: CP-SAT answers instead",)
+
+        def count(self) -> int:
+            raise spacegen.EngineError("engine `cpsat` gives up")
+
+    monkeypatch.setattr("spacegen.api.compile_model", lambda *_: Hopeless())
+    assert main(["count", SERVER]) == 2
+    assert capsys.readouterr().err == (
+        "note: too wide: CP-SAT answers instead\nerror: engine `cpsat` gives up\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[]", "tp_size,dp_size\n"])
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
+def test_a_file_without_configs_is_said(
+    text: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"none.{suffix}"
+    path.write_text(text, encoding="utf-8")
+    assert main(["check", SERVER, str(path)]) == 2
+    if (text, suffix) in {("", "csv"), ("tp_size,dp_size\n", "csv"), ("[]", "json"), ("", "jsonl")}:
+        assert capsys.readouterr().err == f"error: there is no config in {path}\n"
+
+
+def test_an_option_gives_a_name_one_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", SERVER, "--pin", "tp_size=1", "--pin", "tp_size=2"]) == 2
+    assert capsys.readouterr().err == (
+        "error: `--pin` gives `tp_size` twice\nhint: it is `1` and `2`: leave out one of them\n"
+    )
+    assert main(["count", SERVER, "--set", "gpus=1", "--set", "gpus=2"]) == 2
+    assert main(["count", SERVER, "--pin", "tp_size=2", "--pin", "tp_size=2"]) == 0
+
+
+def test_completions_are_counted_of_configs_inside_the_space() -> None:
+    verdict = spacegen.load(SERVER).check({"tp_size": 9})
+    assert "completions" not in verdict.as_dict()
+    assert "completions" in spacegen.load(SERVER).check({"tp_size": 2}).as_dict()
+
+
+def test_what_was_asked_for_is_not_called_lopsided(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", SERVER, "--pin", "tp_size=1", "--where", "dp_size == 1"]) == 0
+    said = capsys.readouterr().err
+    assert "tp_size" not in said
+    assert "dp_size" not in said
+
+
+def test_a_suffix_names_its_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", SERVER, "-n", "1", "-q", "--format", "yml"]) == 0
+    path = tmp_path / "rows"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["check", SERVER, str(path), "--format", "yml"]) == 0
+
+
+def test_no_shard_of_none_has_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", SERVER, "--shard", "1/0"]) == 2
+    assert "hint: one is the least: shard 0 of 1" in capsys.readouterr().err
+
+
 def test_standard_input_must_be_text() -> None:
     done = subprocess.run(
         [*SPACEGEN, "check", SERVER, "-"], input=b"\xff\xfe", capture_output=True, check=False

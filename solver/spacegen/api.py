@@ -23,7 +23,7 @@ from spacegen.language.model import Kind, Model
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict, find_conflict
 from spacegen.questions.counting import Count, count
-from spacegen.questions.dead import dead_values, narrows
+from spacegen.questions.dead import dead_values, held
 from spacegen.questions.definition import Definition, read_kind
 from spacegen.questions.draw import draw, is_ranked, ranked, shard
 from spacegen.questions.encode import encode
@@ -145,11 +145,14 @@ class Space(Definition):
         return self.engine.count()
 
     def dead_values(self) -> dict[str, tuple[Scalar, ...]]:
-        """By parameter, the values of its domain that no solution has; aside from parameters that pins, or
-        the pins and restrictions of an overlay, hold."""
+        """By parameter, the values of its domain that no solution has; aside from those that are `held`."""
         found = dead_values(self.engine)
-        held = {*self.pins, *(narrowed for rule in self.rules if (narrowed := narrows(rule)))}
-        return {name: values for name, values in found.items() if name not in held}
+        return {name: values for name, values in found.items() if name not in self.held}
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The parameters that somebody narrowed on purpose: by a pin, an overlay, or `where`."""
+        return frozenset(self.pins) | held(self.rules)
 
     def counted(self) -> Count:
         """The number of solutions beside the number of combinations."""

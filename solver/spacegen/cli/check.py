@@ -62,10 +62,11 @@ def check(
     """
     from spacegen.errors import Fault, UsageError
     from spacegen.launch.reading import FORMATS
+    from spacegen.questions.configs import SUFFIXES
 
     if not config and not argv:
         raise UsageError(Fault("there is no config to check", hint="name files, or give `--argv TEXT`"))
-    form = None if format is None else one_of(format, FORMATS, "--format")
+    form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), FORMATS, "--format")
     chosen = selection.load(space, engine=engine)
     batches = [_read(name, chosen, form) for name in config or ()]
     batches += [_read_argv(text, chosen) for text in argv or ()]
@@ -75,11 +76,15 @@ def check(
 
 
 def _read(name: str, space: Space, form: Any) -> Batch | None:
-    from spacegen.errors import SpacegenError
+    from spacegen.errors import ConfigError, SpacegenError
     from spacegen.launch.reading import read_launches
 
     try:
-        return read_launches(source(name), space.model, form)
+        text = source(name)
+        found = read_launches(text, space.model, form)
+        if not found.entries:
+            raise ConfigError(f"there is no config in {text.name}")
+        return found
     except SpacegenError as error:
         say(f"error: {error}")
         return None

@@ -30,8 +30,9 @@ def count(
     from spacegen.questions.summary import percent
 
     chosen = selection.load(space, engine=engine, effective=effective)
-    found = chosen.counted()
+    # Counting may take long, or fail: people know first who does it.
     selection.say_engine(chosen)
+    found = chosen.counted()
     if json:
         print_json({"count": found.solutions, "combinations": found.combinations, "share": found.share})
     else:

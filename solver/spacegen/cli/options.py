@@ -21,6 +21,7 @@ __all__ = [
     "EngineChoice",
     "Selection",
     "SpaceName",
+    "assignments",
     "one_of",
     "split",
     "spread",
@@ -111,10 +112,11 @@ class Selection:
         `effective` leaves one of the configs that come to the same launch."""
         from spacegen.api import load
         from spacegen.engines.plan import ENGINES
+        from spacegen.language.scalars import read_scalar
 
         space = load(
             name,
-            constants=dict(_assignment(text, "--set") for text in self.set or ()),
+            constants={name: read_scalar(text) for name, text in assignments(self.set, "--set").items()},
             with_kinds=self.with_kind or (),
             without_kinds=self.without_kind or (),
             without_rules=self.without_rule or (),
@@ -132,8 +134,8 @@ class Selection:
         """The space under `--where`, `--pin`, `--drop` and `--only`."""
         for expression in self.where or ():
             space = space.where(expression)
-        for text in self.pin or ():
-            space = space.pinned_as(*split(text, "--pin"))
+        for name, text in assignments(self.pin, "--pin").items():
+            space = space.pinned_as(name, text)
         if self.drop or self.only:
             space = space.narrowed(only=self.only, drop=self.drop or ())
         for note in space.notes:
@@ -142,7 +144,7 @@ class Selection:
 
     def say_engine(self, space: Space) -> None:
         """Tells people what the engine has to say of its choice."""
-        for note in getattr(space.engine, "notes", ()):
+        for note in space.engine.notes:
             self.say(f"note: {note}")
         # Only an engine that counts by itself knows this at once.
         if self.target is not None and space.ranked and not self.quiet:
@@ -171,11 +173,17 @@ def split(text: str, flag: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _assignment(text: str, flag: str) -> tuple[str, Any]:
-    from spacegen.language.scalars import read_scalar
+def assignments(texts: Iterable[str] | None, flag: str) -> dict[str, str]:
+    """The values of several `NAME=VALUE` by name. Raises UsageError, also for a name with two values."""
+    from spacegen.errors import Fault, UsageError
 
-    name, value = split(text, flag)
-    return name, read_scalar(value)
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, value = split(text, flag)
+        if found.setdefault(name, value) != value:
+            hint = f"it is `{found[name]}` and `{value}`: leave out one of them"
+            raise UsageError(Fault(f"`{flag}` gives `{name}` twice", hint=hint))
+    return found
 
 
 def one_of(word: str, known: Iterable[Any], flag: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import Selection, one_of, split
+from spacegen.cli.options import Selection, assignments, one_of
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -99,7 +99,7 @@ class Rows:
         chosen = selection.load(name, engine=engine, rules=rules, effective=effective)
         known = {"model_path": self.model_path, "host": self.host, "port": self.port}
         texts = {argument: text for argument, text in known.items() if text is not None}
-        texts |= dict(split(text, "--extra") for text in self.extra or ())
+        texts |= assignments(self.extra, "--extra")
         complete = chosen.completed_as(texts)
         if self.extra:
             # Rules may be about these arguments: read the space again, which has said all it had to say.

@@ -130,7 +130,7 @@ def _report(space: Space, found: Solutions | AllSolutions, asked: int | None) ->
 def _report_skew(space: Space) -> None:
     if not space.ranked:
         return
-    skewed = [f for f in space.summary().lopsided() if f.parameter not in space.pins]
+    skewed = [f for f in space.summary().lopsided() if f.parameter not in space.held]
     if not skewed:
         return
     from spacegen.questions.edits import words

@@ -104,7 +104,10 @@ def output(
     """
     named = pattern or path or ""
     suffix = PurePath(named).suffix.lstrip(".").lower()
-    found = name or ("files" if template else _of_suffix(suffix) if suffix else default)
+    if name is not None:
+        found: str | None = name if name in FORMATS else _of_suffix(name)
+    else:
+        found = "files" if template else _of_suffix(suffix) if suffix else default
     if found is None or found not in FORMATS:
         what = f"no format is called `{name}`" if name else f"the suffix of `{named}` names no format"
         hint = did_you_mean(name or suffix, FORMATS) or f"choose `--format` from {', '.join(FORMATS)}"

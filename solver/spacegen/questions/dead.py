@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from spacegen.engines.protocol import Engine
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule
+from spacegen.language.walk import scope
 from spacegen.questions.edits import words
 
-__all__ = ["dead_values", "in_words", "narrows"]
+__all__ = ["dead_values", "held", "in_words", "narrows"]
 
 
 def dead_values(engine: Engine) -> dict[str, tuple[Scalar, ...]]:
@@ -26,6 +27,13 @@ def narrows(rule: Rule) -> str | None:
     """The parameter that a rule of an overlay pins or restricts; None for other rules."""
     section, _, name = rule.id.partition(":")
     return name if section in ("pin", "restrict") else None
+
+
+def held(rules: Iterable[Rule]) -> frozenset[str]:
+    """The parameters that somebody narrowed on purpose: by an overlay, or by a condition on them alone."""
+    asked = (scope(rule.condition) for rule in rules if rule.id.startswith("where-"))
+    alone = (names[0] for names in asked if len(names) == 1)
+    return frozenset([*(name for rule in rules if (name := narrows(rule))), *alone])
 
 
 def in_words(dead: Mapping[str, tuple[Scalar, ...]]) -> str:

@@ -47,7 +47,7 @@ def _generator(seed: int) -> np.random.Generator:
 def shard(count: int, part: int, parts: int) -> range:
     """The ranks of part `part` (from 0) of `parts` slices whose sizes differ by one at most."""
     if not 0 <= part < parts:
-        hint = f"they count from 0 to {parts - 1}" if parts > 0 else None
+        hint = f"they count from 0 to {parts - 1}" if parts > 0 else "one is the least: shard 0 of 1"
         raise UsageError(Fault(f"there is no shard {part} of {parts}", hint=hint))
     return range(count * part // parts, count * (part + 1) // parts)
 

@@ -42,16 +42,15 @@ class Summary:
         return tuple(Frequency(parameter, v, n, n / self.total if self.total else 0.0) for v, n in pairs)
 
     def lopsided(self) -> tuple[Frequency, ...]:
-        """The values that over 95 % of the solutions have, and where there is none, those that under 0.5 %
-        have; only of parameters with several values. Those that all solutions have come last."""
+        """The values that over 95 % of the solutions have, and those that some but under 0.5 % have; only of
+        parameters with several values. Those that all solutions have come last."""
         choices = (name for name, values in self.values.items() if len(values) > 1)
         found = (frequency for name in choices for frequency in self._lopsided(name))
-        return tuple(sorted(found, key=lambda f: f.share == 1))
+        return tuple(sorted(found, key=lambda f: (f.share == 1, f.share < SELDOM)))
 
     def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
         shares = self.frequencies(parameter) if self.total else ()
-        often = tuple(f for f in shares if f.share > OFTEN)
-        return often or tuple(f for f in shares if 0 < f.share < SELDOM)
+        return tuple(f for f in shares if f.share > OFTEN or 0 < f.share < SELDOM)
 
     def __str__(self) -> str:
         noun = "solution" if self.total == 1 else "solutions"

@@ -85,7 +85,7 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain data."""
         found: dict[str, Any] = {"valid": self.valid, "complete": self.complete}
-        if self.completions is not None:
+        if self.completions is not None and not self.outside:
             found["completions"] = self.completions
         if self.missing:
             found["free"] = list(self.missing)
