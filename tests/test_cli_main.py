@@ -143,6 +143,19 @@ def test_a_file_gets_the_format_of_its_suffix(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.count(": valid\n") == 8
 
 
+def test_an_open_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    if not Path("/dev/stdout").exists():
+        pytest.skip("this system has no /dev/stdout")
+    target = tmp_path / "rows.jsonl"
+    target.write_text("before\n", encoding="utf-8")
+    command = [*SPACEGEN, "solve", SERVER, "-n", "2", "-q", "--format", "jsonl", "-o", "/dev/stdout"]
+    with target.open("a", encoding="utf-8") as stream:
+        subprocess.run(command, stdout=stream, check=True)
+        stream.write("after\n")
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert (lines[0], len(lines), lines[-1]) == ("before", 4, "after")
+
+
 def test_a_terminal_gets_a_table() -> None:
     ours, theirs = pty.openpty()
     done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import spacegen
-from spacegen import ConfigError
+from spacegen import ConfigError, Space
 from spacegen.errors import Fault
 from spacegen.language.model import Domain
 from spacegen.questions.configs import read_cell, read_configs
@@ -111,3 +111,17 @@ def test_a_csv_of_any_domain_reads_back(tmp_path: Path) -> None:
     text = (tmp_path / "s.csv").read_text(encoding="utf-8")
     read = read_configs(Source("s.csv", text), space.model)
     assert [entry.config for entry in read.entries] == everything.dicts()
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_than_commas_are_named(separator: str, name: str) -> None:
+    model = Space.build("s", {"a": [1, 2], "b": [1, 2]}).model
+    text = f"a{separator}b\n1{separator}2\n"
+    with pytest.raises(ConfigError, match=f"separated by {name}(.|\n)*hint: separate the columns by commas"):
+        read_configs(Source("x.csv", text), model)
+
+
+def test_a_single_cell_is_one() -> None:
+    model = Space.build("s", {"a": [1, 2], "b": [1, 2]}).model
+    fault = read_configs(Source("x.csv", "a,b\n1\n"), model).entries[0].config
+    assert "the row has 1 cell under 2 columns" in str(fault)

@@ -51,4 +51,4 @@ def test_what_all_have_comes_last_and_what_none_has_is_left_out() -> None:
 def test_an_empty_summary_is_no_error() -> None:
     summary = Space.build("s", {"a": [1, 2]}, ["a > 2"]).summary()
     assert summary.lopsided() == ()
-    assert str(summary) == "0 solutions of 1 parameters\n  a  1 0 %, 2 0 %"
+    assert str(summary) == "0 solutions of 1 parameter\n  a  1 0 %, 2 0 %"

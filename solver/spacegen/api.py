@@ -17,7 +17,7 @@ from spacegen.engines.plan import EngineName, compile_model
 from spacegen.engines.protocol import Engine, Method
 from spacegen.engines.relation import normalise
 from spacegen.engines.verdict import accepts
-from spacegen.errors import Fault, UsageError
+from spacegen.errors import Fault, UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Model
 from spacegen.questions.check import check, check_all
@@ -119,7 +119,8 @@ class Space(Definition):
         return is_ranked(self.engine)
 
     def __repr__(self) -> str:
-        return f"<space `{self.name}`: {len(self.parameters)} parameters, {len(self.rules)} rules>"
+        parameters, rules = how_many(len(self.parameters), "parameter"), how_many(len(self.rules), "rule")
+        return f"<space `{self.name}`: {parameters}, {rules}>"
 
     def completed(self, arguments: Mapping[str, object] = _NOTHING) -> Space:
         """With more arguments of the server in every output. Raises UsageError for those it does not take."""

@@ -18,6 +18,7 @@ __all__ = [
     "TooWideError",
     "UsageError",
     "did_you_mean",
+    "how_many",
 ]
 
 
@@ -77,3 +78,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the closest known word, or nothing where none is close."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
+
+
+def how_many(number: int, noun: str) -> str:
+    """A number of things in words: `1 row`, `2 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from spacegen.engines.protocol import Block, Codes, Engine
 from spacegen.engines.verdict import accepts
-from spacegen.errors import Fault, UsageError, did_you_mean
+from spacegen.errors import Fault, UsageError, did_you_mean, how_many
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import evaluate
 from spacegen.language.expr import Expr, IsTrue, Scalar
@@ -98,7 +98,7 @@ class Solutions(Sequence[Config]):
             yield from Solutions(self._engine, self._block.rows(slice(start, start + _CHUNK))).dicts()
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} solutions of `{self._model.name}`>"
+        return f"<{how_many(len(self), 'solution')} of `{self._model.name}`>"
 
     def parts(self, *, rows: int = 65536) -> Iterator[Solutions]:
         """The rows in batches of at most `rows` rows; no rows are one batch."""
@@ -297,4 +297,4 @@ class AllSolutions(Sequence[Config]):
         return Solutions(self._engine, Block.concatenate(self._engine.model, blocks))
 
     def __repr__(self) -> str:
-        return f"<{self.size:,} solutions of `{self._engine.model.name}`>"
+        return f"<{how_many(self.size, 'solution')} of `{self._engine.model.name}`>"

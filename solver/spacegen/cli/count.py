@@ -27,6 +27,7 @@ def count(
 
     Prints the number of solutions, the number of combinations of values, and the share that the rules keep.
     """
+    from spacegen.errors import how_many
     from spacegen.questions.summary import percent
 
     chosen = selection.load(space, engine=engine, effective=effective)
@@ -36,6 +37,8 @@ def count(
     if json:
         print_json({"count": found.solutions, "combinations": found.combinations, "share": found.share})
     else:
-        print(f"{found.solutions:,} {'solution' if found.solutions == 1 else 'solutions'}")
-        print(f"{found.combinations:,} combinations, of which the rules keep {percent(found.share)}")
+        print(how_many(found.solutions, "solution"))
+        print(
+            f"{how_many(found.combinations, 'combination')}, of which the rules keep {percent(found.share)}"
+        )
     return 0

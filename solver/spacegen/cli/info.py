@@ -33,10 +33,12 @@ def info(space: SpaceName, json: AsJson = False, *, selection: Selection) -> int
 
 
 def _print(found: Info) -> None:
+    from spacegen.errors import how_many
     from spacegen.questions.edits import words
 
     data: dict[str, Any] = found.as_dict()
-    print(f"{found.name}: {len(found.parameters)} parameters, {found.combinations:,} combinations")
+    parameters = how_many(len(found.parameters), "parameter")
+    print(f"{found.name}: {parameters}, {how_many(found.combinations, 'combination')}")
     for key in ("description", "target"):
         if data[key]:
             print(f"{key}: {data[key].strip()}")

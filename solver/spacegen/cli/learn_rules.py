@@ -46,7 +46,7 @@ def learn_rules(
     *,
     options: NodeOptions,
 ) -> int:
-    """Learn rules from a preflight: the smallest combinations of values that the server refuses or alters.
+    """Learn rules from a preflight: the fewest values that the server refuses or alters.
 
     Each config that failed is shrunk against the installed server, which has to be the one that was asked
     before. Prints a rule pack, for `include` or to be worded better by hand. Exits with 0.

@@ -15,11 +15,12 @@ __all__ = ["replacing"]
 def replacing(path: Path, *, binary: bool = False) -> Iterator[Any]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    What is no regular file (a pipe, a terminal) is written directly. Raises OSError.
+    What is no regular file (a pipe, a terminal), or a name for an open one such as /dev/stdout, is written
+    directly, after what it holds. Raises OSError.
     """
     coding, ends = (None, None) if binary else ("utf-8", "")
-    if path.exists() and not path.is_file() and not path.is_dir():
-        with path.open("wb" if binary else "w", encoding=coding, newline=ends) as stream:
+    if path.exists() and not path.is_dir() and (not path.is_file() or path.absolute().is_relative_to("/dev")):
+        with path.open("ab" if binary else "a", encoding=coding, newline=ends) as stream:
             yield stream
         return
     final = path.resolve()

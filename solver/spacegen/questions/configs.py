@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from spacegen.errors import ConfigError, Fault, SpaceError
+from spacegen.errors import ConfigError, Fault, SpaceError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model
 from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import read_scalar
+from spacegen.questions.strictjson import read_json
 from spacegen.source import Source, Span
 
 __all__ = ["FORMATS", "SUFFIXES", "Batch", "Entry", "Format", "read_cell", "read_configs"]
@@ -50,10 +51,6 @@ class Batch:
 
     entries: tuple[Entry, ...]
     several: bool
-
-
-class _RefusedError(ValueError):
-    """JSON that Python reads and nobody should write."""
 
 
 def read_configs(source: Source, model: Model, form: Format | None = None) -> Batch:
@@ -97,45 +94,6 @@ def _is_one_value(text: str) -> bool:
     return not text[end:].strip()
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _RefusedError(f"the key `{key}` occurs twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(text: str) -> Any:
-    raise _RefusedError(f"`{text}` is no value of JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise _RefusedError(f"`{text[:40]}` is too large for a number")
-    return value
-
-
-def _parsed(text: str, source: Source, line: int = 1) -> Any:
-    """JSON without duplicate keys and infinities. Raises ConfigError at the place in the source."""
-    try:
-        return json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        span = Span(source, line + error.lineno - 1, error.colno)
-        raise ConfigError(Fault(f"not JSON: {_lowered(error.msg)}", span)) from None
-    except _RefusedError as error:
-        raise ConfigError(Fault(str(error), Span(source, line, 1))) from None
-    except ValueError:
-        raise ConfigError(Fault("a number has too many digits", Span(source, line, 1))) from None
-    except RecursionError:
-        raise ConfigError(Fault("it is nested too deeply", Span(source, line, 1))) from None
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
 def _entry(label: str, data: Any) -> Entry:
     if isinstance(data, dict):
         return Entry(label, data)
@@ -150,7 +108,7 @@ def _batch(source: Source, data: Any) -> Batch:
 
 
 def _json(source: Source) -> Batch:
-    return _batch(source, _parsed(source.text, source))
+    return _batch(source, read_json(source.text, source))
 
 
 def _json_lines(source: Source) -> Iterator[Entry]:
@@ -159,7 +117,7 @@ def _json_lines(source: Source) -> Iterator[Entry]:
         if not line.strip():
             continue
         try:
-            yield _entry(label, _parsed(line, source, number))
+            yield _entry(label, read_json(line, source, number))
         except ConfigError as error:
             yield Entry(label, error.faults[0])
 
@@ -175,6 +133,7 @@ def _csv(source: Source, model: Model) -> Iterator[Entry]:
     rows = csv.reader(source.text.splitlines(keepends=True), strict=True)
     try:
         header = next(rows, [])
+        _check_separator(header, model, source)
         if repeated := [name for name in header if header.count(name) > 1]:
             raise ConfigError(Fault(f"the column `{repeated[0]}` occurs twice", Span(source, 1, 1)))
         for row in rows:
@@ -186,9 +145,18 @@ def _csv(source: Source, model: Model) -> Iterator[Entry]:
         raise ConfigError(fault) from None
 
 
+def _check_separator(header: list[str], model: Model, source: Source) -> None:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and any(part.strip() in model.index for part in header[0].split(separator)[1:]):
+            hint = "separate the columns by commas"
+            raise ConfigError(Fault(f"the columns are separated by {name}", Span(source, 1, 1), hint))
+
+
 def _row(header: list[str], row: list[str], model: Model, span: Span) -> Mapping[str, Any] | Fault:
     if len(row) != len(header):
-        return Fault(f"the row has {len(row)} cells under {len(header)} columns", span)
+        return Fault(
+            f"the row has {how_many(len(row), 'cell')} under {how_many(len(header), 'column')}", span
+        )
     try:
         return {
             name: read_cell(cell, model[name].domain) if name in model.index else _foreign(cell)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spacegen.engines.protocol import Block, Engine
+from spacegen.errors import how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.questions.edits import shorten, words
@@ -53,9 +54,8 @@ class Summary:
         return tuple(f for f in shares if f.share > OFTEN or 0 < f.share < SELDOM)
 
     def __str__(self) -> str:
-        noun = "solution" if self.total == 1 else "solutions"
         width = max(map(len, self.values), default=0)
-        lines = [f"{self.total:,} {noun} of {len(self.values)} parameters"]
+        lines = [f"{how_many(self.total, 'solution')} of {how_many(len(self.values), 'parameter')}"]
         for name in self.values:
             cells = ", ".join(f"{words(f.value)} {percent(f.share)}" for f in self.frequencies(name))
             lines.append(f"  {name:<{width}}  {shorten(cells)}")
