@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
 from spacegen.engines.cpsat.parts import Part, grid
-from spacegen.errors import EngineError
+from spacegen.errors import EngineError, Fault
 from spacegen.language.columns import BOOL, NULL, NUMBER, STRING, Column, Mask
 from spacegen.language.evaluate import evaluate
 from spacegen.language.expr import Expr
@@ -124,10 +124,11 @@ class Variables:
         names = scope(expr)
         shape = tuple(len(self.labels[name]) for name in names)
         if prod(shape) > MAX_ROWS:
-            raise EngineError(
+            message = (
                 f"engine `cpsat` has no constraint for a rule over {_listed(names)}: its table would have "
-                f"{prod(shape):,} rows"
             )
+            hint = "split the rule, name parts of it under `derived`, or make the domains smaller"
+            raise EngineError(Fault(f"{message}{prod(shape):,} rows", hint=hint))
         value = evaluate(expr, grid(names, self.part.columns))
         unknown = None if value.unknown is None else np.broadcast_to(value.unknown, shape)
         kind = value.kind if isinstance(value.kind, int) else np.broadcast_to(value.kind, shape)
