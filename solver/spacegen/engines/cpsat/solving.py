@@ -52,6 +52,8 @@ def first_solutions(
     parameters.num_workers = 1
     parameters.search_branching = cp_model.FIXED_SEARCH
     parameters.catch_sigint_signal = False
+    # OR-Tools 9.15 loses solutions when it presolves products of variables with large common factors.
+    parameters.cp_model_presolve = not any(c.has_int_prod() for c in model.proto.constraints)
     collector = _Collector(variables, most)
     outcome: list[cp_model.CpSolverStatus] = []
     # Python sees no signal while the solver runs, so that has a thread of its own.
