@@ -1,7 +1,6 @@
 """Products with large factors: the presolve of CP-SAT once lost solutions of this space."""
 
 from build import parameter, space
-
 from spacegen.engines.cpsat import CpSat
 from spacegen.engines.jointree import JoinTree
 from spacegen.language.expr import Compare, Const, Divide, Expr, Not, Or, Product, Ref
