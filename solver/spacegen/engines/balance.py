@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spacegen.engines.bucket import Factor
 from spacegen.engines.protocol import Block
 from spacegen.engines.relation import NormalForm
-from spacegen.language.columns import column
+from spacegen.language.columns import column, grid
 from spacegen.language.evaluate import truth
 from spacegen.language.expr import Expr
 from spacegen.language.walk import scope
@@ -39,7 +39,7 @@ def balance_factors(form: NormalForm) -> tuple[Factor, ...]:
         if not free:
             continue  # the parameter is active everywhere: an inactive one would have a single live value
         env = {name: form.chain.columns[name].reshape(()) for name in names if name not in free}
-        yes, _ = truth(active, env | form.chain.grid(free))
+        yes, _ = truth(active, env | grid(free, form.chain.columns))
         shape = tuple(len(form.chain.columns[name].data) for name in free)
         weights = np.broadcast_to(np.where(yes, 1, size), shape)
         factors.append(Factor(tuple(map(form.variable, free)), weights))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.errors import TooWideError
-from spacegen.language.columns import Column
+from spacegen.language.columns import Column, grid
 from spacegen.language.evaluate import automaton_edges, evaluate, step, table_edges
 from spacegen.language.expr import (
     And,
@@ -75,14 +75,6 @@ class Chain:
     def cells(self, names: tuple[str, ...]) -> int:
         """How many rows the grid over these variables has."""
         return prod(len(self.columns[name].data) for name in names)
-
-    def grid(self, names: tuple[str, ...]) -> dict[str, Column]:
-        """The variables' columns, each along an axis of its own, in the order of `names`."""
-        rank = len(names)
-        return {
-            name: self.columns[name].reshape((1,) * i + (-1,) + (1,) * (rank - i - 1))
-            for i, name in enumerate(names)
-        }
 
     def narrow(self, expr: Expr) -> Expr:
         """An expression with the same truth over at most MAX_CELLS rows; raises TooWideError."""
@@ -159,7 +151,7 @@ class Chain:
             small = self._narrow(expr)
             names = scope(small)
             self._require_room(names)
-            self._known[key] = self._define(names, evaluate(small, self.grid(names)))
+            self._known[key] = self._define(names, evaluate(small, grid(names, self.columns)))
         return self._known[key]
 
     def _join(self, left: Expr, right: Expr, join: _Join) -> Expr:
@@ -167,7 +159,7 @@ class Chain:
         left, right = self._state(left), self._state(right)
         names = tuple(dict.fromkeys(scope(left) + scope(right)))
         self._require_room(names)
-        env = self.grid(names)
+        env = grid(names, self.columns)
         value = join(evaluate(left, env), evaluate(right, env))
         return self._define(names, value) if names else Const(value.reshape((1,)).values()[0])
 

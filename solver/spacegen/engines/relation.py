@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spacegen.engines.chain import Chain
 from spacegen.engines.clauses import split
-from spacegen.language.columns import Column, Mask, column
+from spacegen.language.columns import Column, Mask, column, grid
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Expr
 from spacegen.language.model import Model
@@ -128,7 +128,7 @@ def _tabulate(form: NormalForm, clause: Expr) -> Relation:
     names = sorted(scope(clause), key=form.variable)
     free = tuple(name for name in names if len(form.chain.columns[name].data) > 1)
     env = {name: form.chain.columns[name].reshape(()) for name in names if name not in free}
-    env |= form.chain.grid(free)
+    env |= grid(free, form.chain.columns)
     shape = tuple(len(form.chain.columns[name].data) for name in free)
     return Relation(tuple(map(form.variable, free)), np.broadcast_to(not_false(clause, env), shape))
 

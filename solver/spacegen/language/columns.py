@@ -6,7 +6,7 @@ Integers are exact: `bound` limits their magnitude, and where int64 could overfl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -27,6 +27,7 @@ __all__ = [
     "Mask",
     "column",
     "constant",
+    "grid",
 ]
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -141,3 +142,11 @@ def column(values: Sequence[Scalar]) -> Column:
 def constant(value: Scalar) -> Column:
     """A column of shape () that broadcasts against any other."""
     return column([value]).reshape(())
+
+
+def grid(names: tuple[str, ...], columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The 1-D columns of these names, each along an axis of its own, in the order of `names`."""
+    rank = len(names)
+    return {
+        name: columns[name].reshape((1,) * i + (-1,) + (1,) * (rank - i - 1)) for i, name in enumerate(names)
+    }

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from spacegen.engines.clauses import split
 from spacegen.engines.cpsat.bounds import verdict
 from spacegen.engines.protocol import Given
-from spacegen.language.columns import Column, column
+from spacegen.language.columns import Column, column, grid
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import AllDifferent, And, Compare, Const, Element, Expr
 from spacegen.language.lowering import lower_all_different
 from spacegen.language.model import Model
 from spacegen.language.walk import scope, substitute
 
-__all__ = ["Live", "Part", "clauses_of", "grid", "live_values", "parts", "prune"]
+__all__ = ["Live", "Part", "clauses_of", "live_values", "parts", "prune"]
 
 Live: TypeAlias = Mapping[str, NDArray[np.intp]]
 """Parameter name to the declared codes that it may take, ascending."""
@@ -78,14 +78,6 @@ def live_values(model: Model, given: Given) -> dict[str, NDArray[np.intp]]:
     return {
         p.name: np.unique(np.array(given.get(p.name, range(len(p.domain))), np.intp))
         for p in model.parameters
-    }
-
-
-def grid(names: tuple[str, ...], columns: Mapping[str, Column]) -> dict[str, Column]:
-    """The columns, each along an axis of its own."""
-    rank = len(names)
-    return {
-        name: columns[name].reshape((1,) * i + (-1,) + (1,) * (rank - i - 1)) for i, name in enumerate(names)
     }
 
 

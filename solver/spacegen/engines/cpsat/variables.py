@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from spacegen.engines.cpsat.parts import Part, grid
+from spacegen.engines.cpsat.parts import Part
 from spacegen.errors import EngineError, Fault
-from spacegen.language.columns import BOOL, NULL, NUMBER, STRING, Column, Mask
+from spacegen.language.columns import BOOL, NULL, NUMBER, STRING, Column, Mask, grid
 from spacegen.language.evaluate import evaluate
 from spacegen.language.expr import Expr
 from spacegen.language.walk import scope
