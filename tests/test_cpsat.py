@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import _thread
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from math import comb
+from pathlib import Path
 from threading import Timer
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -15,7 +19,17 @@ from hypothesis import HealthCheck, given, settings
 
 from build import le, parameter, product_of, space, sum_of
 from engines import block_of, codes_of, enumerated, solutions
-from spacegen.engines.cpsat import CpSat, accepts, cp_model_of, descent, engine, sampling, solving, variables
+from spacegen.engines.cpsat import (
+    CpSat,
+    accepts,
+    cp_model_of,
+    descent,
+    engine,
+    patience,
+    sampling,
+    solving,
+    variables,
+)
 from spacegen.engines.protocol import Block
 from spacegen.errors import EngineError
 from spacegen.language.columns import column
@@ -170,8 +184,30 @@ def test_linear_rules_and_products_need_no_table() -> None:
 
 def test_a_rule_that_no_constraint_and_no_table_holds_is_refused() -> None:
     model = space(*(parameter(n, *(i + 0.5 for i in range(8))) for n in NAMES), rules=[le(TOTAL, 99)])
-    with pytest.raises(EngineError, match=r"no constraint for a rule over `x0`, .* and 20 more: its table"):
+    with pytest.raises(
+        EngineError, match=r"no constraint for a rule over `x0`, .* and 20 more: its table"
+    ) as error:
         CpSat(model).count()
+    assert "hint: split the rule" in str(error.value)
+
+
+@pytest.mark.parametrize("rule", [le(sum_of("a", "b"), 3), And((le("a", "b"), le("b", 3)))])
+def test_linear_rules_take_domains_of_any_size(rule: Expr) -> None:
+    values = range(20_000)
+    model = space(parameter("a", *values), parameter("b", *values), rules=[rule])
+    assert CpSat(model).count() == 10
+    assert {a + b <= 3 or a <= b <= 3 for a, b in enumerated(CpSat(model))} == {True}
+    assert len(CpSat(model).sample(50, np.random.default_rng(0)).block) == 10
+
+
+def test_an_order_of_large_domains_is_enumerated_and_drawn() -> None:
+    values = range(6000)
+    model = space(parameter("a", *values), parameter("b", *values), rules=[le("a", "b")])
+    first = next(iter(CpSat(model).enumerate(rows=10)))
+    drawn = CpSat(model).sample(10, np.random.default_rng(0)).block
+    for rows in (codes_of(first), codes_of(drawn)):
+        assert len(set(rows)) == 10
+        assert all(a <= b for a, b in rows)
 
 
 def test_numbers_past_53_bits_are_left_to_tables() -> None:
@@ -327,6 +363,53 @@ def test_interruption_ends_the_solver() -> None:
     with pytest.raises(KeyboardInterrupt):
         for _ in CpSat(model).enumerate():
             pass
+    assert monotonic() - start < 10
+
+
+def test_ctrl_c_ends_a_solver_at_work(tmp_path: Path) -> None:
+    path = tmp_path / "wide.yaml"
+    names = [f"x{i}" for i in range(30)]
+    lines = "".join(f"  {name}: {{range: {{from: 0, to: 39}}}}\n" for name in names)
+    rule = f"  - all_different: [{', '.join(names)}]\n"
+    path.write_text(f"spacegen: 1\nparameters:\n{lines}rules:\n{rule}", "utf-8")
+    command = [sys.executable, "-m", "spacegen", "solve", str(path), "-n", "500", "--engine", "cpsat"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        sleep(2.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert b"Traceback" not in said
+
+
+class Hasty:
+    """A clock on which a second passes between any two looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.mark.parametrize("ask", [CpSat.count, lambda engine: engine.sample(3, np.random.default_rng(0))])
+def test_a_question_that_takes_too_long_is_refused(
+    ask: Callable[[CpSat], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"x{i}" for i in range(12)]
+    model = space(*(parameter(n, *range(12)) for n in names), rules=[AllDifferent(tuple(map(Ref, names)))])
+    monkeypatch.setattr(patience, "monotonic", Hasty())
+    with pytest.raises(EngineError, match=r"`cpsat` found no answer in 6[01] seconds\nhint: a smaller space"):
+        ask(CpSat(model))
+
+
+def test_the_solver_itself_is_stopped_when_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LIMIT", -1e6)
+    names = [f"x{i}" for i in range(30)]
+    model = space(*(parameter(n, *range(10)) for n in names), rules=[le(sum_of(*names), 100)])
+    start = monotonic()
+    with pytest.raises(EngineError, match="found no answer"):
+        list(CpSat(model).enumerate())
     assert monotonic() - start < 10
 
 

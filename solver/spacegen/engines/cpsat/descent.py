@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.cpsat.parts import Part, parts, prune
+from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.solving import Rows
 from spacegen.language.model import Model
 from spacegen.language.walk import scope
@@ -69,9 +70,10 @@ class _Branch:
 class Descent:
     """The tree of the parts of a space; it grows as it is asked, and parts that are alike share a node."""
 
-    def __init__(self, model: Model, rows_of: Callable[[Part], Rows]) -> None:
+    def __init__(self, model: Model, rows_of: Callable[[Part], Rows], patience: Patience) -> None:
         self._model = model
         self._rows_of = rows_of
+        self._patience = patience
         self._nodes: dict[tuple[object, ...], _Node] = {}
 
     def _node(self, part: Part) -> _Node:
@@ -88,6 +90,8 @@ class Descent:
             return
         self._open(node)
         for branch in node.branches or ():
+            if len(self._nodes) > most:
+                return
             self._enter(node.part, branch)
         for branch in node.branches or ():
             for child in branch.nodes:
@@ -165,7 +169,7 @@ class Descent:
         if node.rows is not None or node.branches is not None:
             return
         part = node.part
-        if part.combinations <= _LEAF:
+        if part.combinations <= _LEAF or len(part.names) == 1:
             node.rows = self._rows_of(part).all()
             node.size, node.exact = len(node.rows), True
             return
@@ -177,6 +181,7 @@ class Descent:
         """Prunes a branch that is met for the first time."""
         if branch.decided is not None:
             return
+        self._patience.check()
         branch.decided = {}
         live = {**part.live, branch.cut: np.array([branch.code])}
         pruned = prune(self._model, live, part.clauses, changed=(branch.cut,))

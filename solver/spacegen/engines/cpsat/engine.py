@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spacegen.engines.canonical import canonical_order
 from spacegen.engines.cpsat.descent import Descent
 from spacegen.engines.cpsat.parts import Live, Part, clauses_of, live_values, parts, prune
+from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.pools import pick
 from spacegen.engines.cpsat.sampling import Balance, note_of, uniform_pool
 from spacegen.engines.cpsat.solving import MOST_SOLUTIONS, Rows
@@ -27,6 +28,8 @@ _ENUMERATED: Final = 50_000
 """Parts with at most so many combinations are counted by enumerating them."""
 _TREE: Final = 2000
 """A larger part is counted by a tree of at most so many nodes."""
+_A_DRAW: Final = 0.2
+"""Seconds that a draw may take."""
 _PROBES: Final = 100
 """Descents that show whether enumeration is hopeless."""
 
@@ -42,7 +45,8 @@ class CpSat:
         self.notes = notes
         self._clauses = clauses_of(model)
         self._known: dict[tuple[object, ...], Rows] = {}
-        self._descent = Descent(model, self.rows)
+        self._patience = Patience()
+        self._descent = Descent(model, self.rows, self._patience)
 
     @cached_property
     def _order(self) -> tuple[str, ...]:
@@ -66,9 +70,10 @@ class CpSat:
 
     def rows(self, part: Part) -> Rows:
         """The solutions of a part, shared by all who ask for the same ones."""
-        return self._known.setdefault(part.key, Rows(part))
+        return self._known.setdefault(part.key, Rows(part, self._patience))
 
     def count(self, given: Given = ANYTHING) -> int:
+        self._patience.restart()
         pruned = self._pruned(given)
         if pruned is None or not all(map(self.rows, pruned[1])):
             return 0
@@ -76,7 +81,7 @@ class CpSat:
 
     def _size(self, part: Part) -> int:
         """The number of solutions of a part; raises EngineError where it is out of reach."""
-        if part.combinations > _ENUMERATED:
+        if part.combinations > _ENUMERATED and not self.rows(part).are_known:
             size = self._descent.size(part, _TREE)
             if size is not None:
                 return size
@@ -144,7 +149,8 @@ class CpSat:
 
     def _shares(self, part: Part) -> dict[str, dict[int, int]]:
         """For each parameter of a part and each of its live codes, how many of its solutions have it."""
-        if part.combinations > _ENUMERATED and self._descent.size(part, _TREE) is not None:
+        hidden = part.combinations > _ENUMERATED and not self.rows(part).are_known
+        if hidden and self._descent.size(part, _TREE) is not None:
             return self._descent.marginals(part)
         rows = self.rows(part).all()
         columns = zip(part.names, rows.T, strict=True)
@@ -159,6 +165,7 @@ class CpSat:
         replace: bool = False,
         given: Given = ANYTHING,
     ) -> Draw:
+        self._patience.restart(size * _A_DRAW)
         balance = Balance(self.model) if method == "balanced" else None
         pruned = self._pruned(given, balance.scopes if balance else ())
         if pruned is None or not all(map(self.rows, pruned[1])):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import prod
 from typing import Final, TypeAlias
 
@@ -134,9 +133,9 @@ class _Pruner:
         """Takes the decided items' values from the others."""
         decided = [item for item in clause.items if not scope(item)]
         others = tuple(item for item in clause.items if scope(item))
-        for item, value in product(others, decided):
+        for item in others if decided else ():
             if len(scope(item)) == 1 and not self.dead:
-                self.filter(Compare("!=", item, value))
+                self.filter(And(tuple(Compare("!=", item, value) for value in decided)))
         if not self.dead:
             self.dead = not not_false(lower_all_different(AllDifferent(tuple(decided))), {})
         return AllDifferent(others)

@@ -38,7 +38,7 @@ def uniform_pool(rows: Rows, descent: Descent, size: int, rng: np.random.Generat
     """Solutions of a part for `size` uniform draws."""
     part = rows.part
     enumerable = min(max(_ENUMERATED, 2 * size), MOST_SOLUTIONS)
-    if part.combinations <= enumerable:
+    if part.combinations <= enumerable or rows.are_known:
         return Listed(part.names, rows.all())
     total = descent.size(part, _TREE)
     if total is None:

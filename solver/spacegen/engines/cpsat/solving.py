@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
 from spacegen.engines.cpsat.parts import Part
+from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.posting import Posting
 from spacegen.errors import EngineError
 
@@ -21,6 +22,10 @@ MOST_SOLUTIONS: Final = 5_000_000
 """Enumeration gives up past so many solutions of one part."""
 _FIRST: Final = 64
 _GROWTH: Final = 8
+_BEAT: Final = 0.1
+"""Seconds between two looks at the clock."""
+_RATE: Final = 10_000
+"""Solutions that the solver finds in a second at the least, where it finds any."""
 
 
 class _Collector(cp_model.CpSolverSolutionCallback):
@@ -43,9 +48,10 @@ class _Collector(cp_model.CpSolverSolutionCallback):
 
 
 def first_solutions(
-    model: cp_model.CpModel, variables: list[cp_model.IntVar], most: int
+    model: cp_model.CpModel, variables: list[cp_model.IntVar], most: int, patience: Patience
 ) -> tuple[NDArray[np.int64], bool]:
-    """The first `most` solutions, one column a variable, and whether there are more."""
+    """The first `most` solutions, one column a variable, and whether there are more; raises EngineError
+    once `patience` ends."""
     solver = cp_model.CpSolver()
     parameters = solver.parameters
     parameters.enumerate_all_solutions = True
@@ -55,20 +61,47 @@ def first_solutions(
     # OR-Tools 9.15 loses solutions when it presolves products of variables with large common factors.
     parameters.cp_model_presolve = not any(c.has_int_prod() for c in model.proto.constraints)
     collector = _Collector(variables, most)
-    outcome: list[cp_model.CpSolverStatus] = []
-    # Python sees no signal while the solver runs, so that has a thread of its own.
-    worker = Thread(target=lambda: outcome.append(solver.solve(model, collector)))
-    worker.start()
-    try:
-        worker.join()
-    except KeyboardInterrupt:
-        collector.stopped = True
-        solver.stop_search()
-        worker.join()
-        raise
-    if outcome[0] == cp_model.MODEL_INVALID:
+    if _outcome(solver, model, collector, patience) == cp_model.MODEL_INVALID:
         raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
     return np.array(collector.found, np.int64).reshape(-1, len(variables)), collector.stopped
+
+
+def _outcome(
+    solver: cp_model.CpSolver, model: cp_model.CpModel, collector: _Collector, patience: Patience
+) -> cp_model.CpSolverStatus:
+    """Runs the solver in a thread of its own, as Python sees no signal while it runs."""
+    outcome: list[cp_model.CpSolverStatus] = []
+    done = Event()
+
+    def run() -> None:
+        try:
+            outcome.append(solver.solve(model, collector))
+        finally:
+            done.set()
+
+    worker = Thread(target=run)
+    # An interrupted `join` takes the thread for finished (Python 3.11), an interrupted wait does not.
+    try:
+        worker.start()
+        while not done.wait(_BEAT):
+            patience.check()
+    except BaseException:
+        collector.stopped = True
+        _stop(solver, worker, done)
+        raise
+    worker.join()
+    return outcome[0]
+
+
+def _stop(solver: cp_model.CpSolver, worker: Thread, done: Event) -> None:
+    """Returns when the solver has, whatever comes: Python would abort with the solver still at work."""
+    while True:
+        try:
+            while not done.wait(_BEAT) and worker.ident is not None:
+                solver.stop_search()
+        except KeyboardInterrupt:
+            continue
+        return
 
 
 class Rows:
@@ -77,8 +110,9 @@ class Rows:
     The search is fixed and has one worker: solving again for more gives the same solutions first.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, patience: Patience) -> None:
         self.part = part
+        self._patience = patience
         self._rows: NDArray[np.intp] = np.empty((0, len(part.names)), np.intp)
         self._complete = False
         self._posting: Posting | None = None
@@ -91,7 +125,9 @@ class Rows:
             self._posting = Posting(self.part)
             strategy = cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE
             self._posting.model.add_decision_strategy(list(self._posting.vars.values()), *strategy)
-        labels, more = first_solutions(self._posting.model, list(self._posting.vars.values()), most)
+        labels, more = first_solutions(
+            self._posting.model, list(self._posting.vars.values()), most, self._patience
+        )
         self._rows = np.empty(labels.shape, np.intp)
         for i, name in enumerate(self.part.names):
             places = self._posting.labels[name].searchsorted(labels[:, i])
@@ -110,7 +146,9 @@ class Rows:
             elif self._complete:
                 return
             else:
-                self._read(self._next_size())
+                size = self._next_size()
+                self._patience.restart(size / _RATE)
+                self._read(size)
 
     def _next_size(self) -> int:
         if len(self._rows) >= MOST_SOLUTIONS:
@@ -119,6 +157,11 @@ class Rows:
                 "parameters that hang together"
             )
         return min(max(_FIRST, len(self._rows) * _GROWTH), MOST_SOLUTIONS)
+
+    @property
+    def are_known(self) -> bool:
+        """Whether every solution has been enumerated already."""
+        return self._complete
 
     def up_to(self, most: int) -> NDArray[np.intp] | None:
         """All solutions, or None where there are more than `most`."""

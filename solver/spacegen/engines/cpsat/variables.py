@@ -148,7 +148,7 @@ class Variables:
 
     def _tabulated_term(self, expr: Expr) -> Term | None:
         names = scope(expr)
-        if prod(len(self.labels[name]) for name in names) > _SMALL:
+        if len(names) > 1 and prod(len(self.labels[name]) for name in names) > _SMALL:
             return None
         names, value = self.tabulate(expr)
         unknown = np.zeros(value.data.shape, bool) if value.unknown is None else value.unknown

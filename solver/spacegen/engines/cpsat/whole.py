@@ -8,6 +8,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from spacegen.engines.cpsat.parts import Part, clauses_of, live_values
+from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.posting import Posting
 from spacegen.engines.cpsat.solving import first_solutions
 from spacegen.engines.protocol import ANYTHING, Block
@@ -32,7 +33,7 @@ def accepts(model: Model, block: Block) -> Mask:
     cp.add_allowed_assignments(
         [row, *posting.vars.values()], np.column_stack([np.arange(len(block)), *labels])
     )
-    found, _ = first_solutions(cp, [row], len(block) + 1)
+    found, _ = first_solutions(cp, [row], len(block) + 1, Patience())
     accepted = np.zeros(len(block), np.bool_)
     accepted[found[:, 0]] = True
     return accepted
