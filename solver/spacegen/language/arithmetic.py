@@ -79,7 +79,8 @@ def _fold(left: Column, right: Column, op: Callable[[Any, Any], Any], bound: int
         a, b = a.astype(np.object_), b.astype(np.object_)
     try:
         # NumPy unwraps a single Python int; the type keeps it exact.
-        return Column(np.asarray(op(a, b), np.result_type(a, b)), NUMBER, unknown, bound)
+        with np.errstate(all="ignore"):
+            return Column(np.asarray(op(a, b), np.result_type(a, b)), NUMBER, unknown, bound)
     except OverflowError:  # a Python float met an integer past the doubles
         with np.errstate(all="ignore"):
             return Column(np.asarray(op(_floats(a), _floats(b))), NUMBER, unknown, bound)
