@@ -23,7 +23,7 @@ ROOMS = (
     ("engines",),
     ("questions",),
     ("launch",),
-    ("api", "solutions"),
+    ("api", "compiled", "reasons", "solutions", "survey"),
     ("__init__",),
     ("tune", "diagnose", "explorer"),
     ("cli", "__main__"),

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from spacegen.engines.canonical import fingerprint
-from spacegen.engines.plan import EngineName, compile_model
-from spacegen.engines.protocol import Engine, Method
-from spacegen.engines.relation import normalise
+from spacegen.engines.plan import EngineName
+from spacegen.engines.protocol import Method
 from spacegen.engines.verdict import accepts
 from spacegen.errors import Fault, UsageError, how_many
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Kind, Model
-from spacegen.questions.check import check, check_all
-from spacegen.questions.conflict import Conflict, find_conflict
+from spacegen.language.model import Kind
 from spacegen.questions.counting import Count, count
-from spacegen.questions.dead import dead_values, held
-from spacegen.questions.definition import Definition, read_kind
-from spacegen.questions.draw import draw, is_ranked, ranked, shard
+from spacegen.questions.definition import read_kind
+from spacegen.questions.draw import draw, ranked, shard
 from spacegen.questions.encode import encode
 from spacegen.questions.given import known_word, plain, plain_config, several, whole
-from spacegen.questions.info import Info, info
-from spacegen.questions.summary import Summary, of_space
-from spacegen.questions.verdict import Verdict
+from spacegen.reasons import Reasons
 from spacegen.solutions import AllSolutions, Config, Solutions
+from spacegen.survey import Survey
 
 __all__ = ["METHODS", "Space", "load"]
 
@@ -94,29 +86,11 @@ def load(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Space(Definition):
+class Space(Reasons, Survey):
     """A search space: what a definition says, and the answers to questions about it.
 
     Immutable: every `with…` and `without…` gives a new space. It compiles itself when first asked.
     """
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The compiled space. Raises EngineError where the chosen engine cannot hold it."""
-        return compile_model(self.model, self.engine_name)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name the meaning of the space and the order of its solutions."""
-        compiled: Engine | None = self.__dict__.get("engine")
-        if compiled is not None and is_ranked(compiled):
-            return compiled.fingerprint
-        return fingerprint(normalise(self.model))
-
-    @property
-    def ranked(self) -> bool:
-        """Whether the engine knows ranks, and so counts without listing."""
-        return is_ranked(self.engine)
 
     def __repr__(self) -> str:
         parameters, rules = how_many(len(self.parameters), "parameter"), how_many(len(self.rules), "rule")
@@ -144,16 +118,6 @@ class Space(Definition):
     def count(self) -> int:
         """The exact number of solutions."""
         return self.engine.count()
-
-    def dead_values(self) -> dict[str, tuple[Scalar, ...]]:
-        """By parameter, the values of its domain that no solution has; aside from those that are `held`."""
-        found = dead_values(self.engine)
-        return {name: values for name, values in found.items() if name not in self.held}
-
-    @cached_property
-    def held(self) -> frozenset[str]:
-        """The parameters that somebody narrowed on purpose: by a pin, an overlay, or `where`."""
-        return frozenset(self.pins) | held(self.rules)
 
     def counted(self) -> Count:
         """The number of solutions beside the number of combinations."""
@@ -229,53 +193,6 @@ class Space(Definition):
                 raise UsageError(Fault(f"`{self.name}` has no solution of rank {rank:,}", hint=hint))
         dtype = np.int64 if total < 2**63 else object
         return Solutions(self.engine, ranked(self.engine).unrank(np.array(wanted, dtype)))
-
-    def marginals(self) -> dict[str, dict[Scalar, int]]:
-        """For each value of each parameter, how many solutions have it."""
-        counts = zip(self.parameters, self.engine.marginals(), strict=True)
-        return {p.name: dict(zip(p.domain, found, strict=True)) for p, found in counts}
-
-    def summary(self) -> Summary:
-        """How often each value occurs over all solutions; made to be printed."""
-        return of_space(self.engine)
-
-    def check(self, config: Mapping[str, object]) -> Verdict:
-        """What is wrong with a config; a parameter that it does not name is free.
-
-        Arguments that only the target knows are judged by its schema, and pass.
-        """
-        from spacegen.launch.sorting import Sorter
-
-        given = Sorter(self.base, self.not_searched)(plain_config(config))
-        settled, engine = self.not_searched, lambda: self.engine
-        return given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
-
-    def check_all(self, configs: Iterable[Mapping[str, object]]) -> Iterator[Verdict]:
-        """The verdict on each config; many complete ones are tried together, which is faster."""
-        from spacegen.launch.sorting import Sorted, Sorter
-
-        settled = self.not_searched
-        sort = Sorter(self.base, settled)
-        waiting: deque[Sorted] = deque()
-
-        def searched() -> Iterator[Mapping[str, object]]:
-            for config in configs:
-                waiting.append(sort(plain_config(config)))
-                yield waiting[-1].config
-
-        found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)
-        return (waiting.popleft().told(verdict) for verdict in found)
-
-    def _compile(self, model: Model) -> Engine:
-        return compile_model(model, self.engine_name)
-
-    def conflict(self) -> Conflict | None:
-        """A minimal set of rules that cannot hold together, where the space is empty."""
-        return find_conflict(self.model, self._compile)
-
-    def info(self) -> Info:
-        """Parameters, rules and everything else that the space declares."""
-        return info(self.base, self.combinations, self.pins)
 
     def to_yaml(self) -> str:
         """The space as a YAML document that reads back as the same space."""

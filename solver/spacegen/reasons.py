@@ -1,0 +1,51 @@
+"""The questions about configs: whether, why not, and what instead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from spacegen.compiled import Compiled
+from spacegen.questions.check import check, check_all
+from spacegen.questions.conflict import Conflict, find_conflict
+from spacegen.questions.given import plain_config
+from spacegen.questions.verdict import Verdict
+
+__all__ = ["Reasons"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reasons(Compiled):
+    """A space that judges configs."""
+
+    def check(self, config: Mapping[str, object]) -> Verdict:
+        """What is wrong with a config; a parameter that it does not name is free.
+
+        Arguments that only the target knows are judged by its schema, and pass.
+        """
+        from spacegen.launch.sorting import Sorter
+
+        given = Sorter(self.base, self.not_searched)(plain_config(config))
+        settled, engine = self.not_searched, lambda: self.engine
+        return given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
+
+    def check_all(self, configs: Iterable[Mapping[str, object]]) -> Iterator[Verdict]:
+        """The verdict on each config; many complete ones are tried together, which is faster."""
+        from spacegen.launch.sorting import Sorted, Sorter
+
+        settled = self.not_searched
+        sort = Sorter(self.base, settled)
+        waiting: deque[Sorted] = deque()
+
+        def searched() -> Iterator[Mapping[str, object]]:
+            for config in configs:
+                waiting.append(sort(plain_config(config)))
+                yield waiting[-1].config
+
+        found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)
+        return (waiting.popleft().told(verdict) for verdict in found)
+
+    def conflict(self) -> Conflict | None:
+        """A minimal set of rules that cannot hold together, where the space is empty."""
+        return find_conflict(self.model, self._compile)
