@@ -33,7 +33,7 @@ _SHOWN_ITEMS: Final = 12
 
 
 def condition(keyword: str, value: object, at: At, names: Names, *, at_key: At | None = None) -> Expr:
-    """The condition that a rule body stands for; it must not be false.
+    """The condition that a rule body stands for; it must not be false, or had better not be (`prefer`).
 
     `keyword` is one of `KEYWORDS`, `value` the plain data below it; `at` gives the place of a part of
     `value` by its path, `at_key` that of the key which names it. Raises SpaceError with all faults.
@@ -46,9 +46,9 @@ def condition(keyword: str, value: object, at: At, names: Names, *, at_key: At |
 
 
 def text_of(keyword: str, value: object) -> str:
-    """A rule body on one line, as its author wrote it: `require` goes without its keyword."""
+    """A rule body on one line, as its author wrote it: `require` and `prefer` go without their keywords."""
     text = _flow(value, top=True)
-    if keyword == "require":
+    if keyword in ("require", "prefer"):
         return text
     return f"{keyword} {text}" if isinstance(value, str) else f"{keyword}: {text}"
 
@@ -203,6 +203,7 @@ _BODIES: Final[Mapping[str, Callable[[BodyReader, object], Expr]]] = {
     "element": element,
     **SUGAR,
     "automaton": automaton,
+    "prefer": _require,
 }
 KEYWORDS: Final = tuple(_BODIES)
 """The rule bodies, in the order in which the documentation lists them."""

@@ -9,7 +9,7 @@ from spacegen.errors import Fault, SpaceError
 from spacegen.language import bodies, versions
 from spacegen.language.document import BODIES, Document, RuleEntry
 from spacegen.language.expr import Expr
-from spacegen.language.model import Rule, Target
+from spacegen.language.model import Preference, Rule, Target
 from spacegen.language.naming import PackNames, reworded
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import Names, parse
@@ -28,7 +28,7 @@ def expression_text(value: object) -> str:
 @dataclass(slots=True)
 class RuleReader:
     """Reads the rules of one file after the other; ids are unique over all of them. `renamed` has the names
-    of the space that the model spells otherwise."""
+    of the space that the model spells otherwise. `preferences` collects the soft rules."""
 
     target: Target | None
     faults: list[Fault]
@@ -36,9 +36,10 @@ class RuleReader:
     ids: dict[str, Span] = field(default_factory=dict)
     unused: set[str] = field(default_factory=set)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    preferences: list[Preference] = field(default_factory=list)
 
     def read(self, file: File[Document], names: Names, pack: str | None = None) -> Iterator[Rule]:
-        """The rules of a file that bind this target, in order."""
+        """The rules of a file that bind this target, in order; soft ones go to `preferences`."""
         for i, entry in enumerate(file.document.rules):
             if i not in file.skipped:
                 id = entry.id or (f"{pack}/rule-{i + 1}" if pack else f"rule-{i + 1}")
@@ -84,7 +85,11 @@ class RuleReader:
             self.unused.add(id)
             return
         text = reworded(text, of_pack.renamed if of_pack else self.renamed)
-        yield Rule(id, condition, text, entry.because, entry.source, entry.kind, entry.versions, pack, span)
+        rule = Rule(id, condition, text, entry.because, entry.source, entry.kind, entry.versions, pack, span)
+        if keyword == "prefer":
+            self.preferences.append(Preference(rule, entry.weight))
+        else:
+            yield rule
 
     def take_id(self, id: str, span: Span) -> None:
         """Remember an id; a fault where another rule has it."""
@@ -100,6 +105,10 @@ class RuleReader:
         given = file.document.rules[i].model_fields_set
         found = [keyword for keyword in BODIES if keyword in given]
         if len(found) == 1:
+            if "weight" in given and found[0] != "prefer":
+                hint = f"write `prefer` instead of `{found[0]}` for a rule that may be broken at a price"
+                span = file.at_key("rules", i, "weight")
+                self.faults.append(Fault("only a preference has a weight", span, hint))
             return found[0]
         if not found:
             hint = "add `require:` with an expression"

@@ -12,6 +12,7 @@ from spacegen.language.model import Kind
 __all__ = [
     "BODIES",
     "Document",
+    "ObjectiveEntry",
     "Overlay",
     "Pack",
     "ParameterEntry",
@@ -25,6 +26,7 @@ __all__ = [
 
 _SCALAR_SCHEMA: Final[dict[str, Any]] = {"type": ["boolean", "number", "string", "null"]}
 _EXPRESSION_SCHEMA: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
+_HEAVIEST: Final = 10**9
 
 
 def _scalar(value: Any) -> Any:
@@ -49,6 +51,12 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _weight(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _HEAVIEST:
+        raise PydanticCustomError("weight", "must be a whole number")
+    return value
+
+
 def _expression(value: Any) -> Any:
     if value is None or isinstance(value, list | dict):
         raise PydanticCustomError("expression", "must be an expression")
@@ -62,6 +70,11 @@ Values: TypeAlias = Annotated[
     WithJsonSchema({"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}),
 ]
 Number: TypeAlias = Annotated[Any, AfterValidator(_number), WithJsonSchema({"type": "number"})]
+Weight: TypeAlias = Annotated[
+    Any,
+    AfterValidator(_weight),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _HEAVIEST}),
+]
 Expression: TypeAlias = Annotated[Any, AfterValidator(_expression), WithJsonSchema(_EXPRESSION_SCHEMA)]
 
 
@@ -119,6 +132,20 @@ def _length(value: Any) -> str:
     return "[long]" if isinstance(value, dict | Quantity) else "[short]"
 
 
+class ObjectiveEntry(Part):
+    """What the best solutions have most or least of."""
+
+    maximize: Expression = Field(default=None, description="a number or a boolean; the more, the better")
+    minimize: Expression = Field(default=None, description="a number or a boolean; the less, the better")
+    id: str | None = Field(default=None, description="what outputs call it; the expression, if it is a name")
+    unit: str | None = None
+    because: str | None = Field(default=None, description="one sentence on why it matters")
+
+
+def _number_of(value: Any) -> str:
+    return "[several]" if isinstance(value, list) else "[one]"
+
+
 # The tags turn up in the paths of errors; brackets keep them apart from keys.
 AnyParameter: TypeAlias = Annotated[
     Annotated[Values, Tag("[list]")]
@@ -128,6 +155,10 @@ AnyParameter: TypeAlias = Annotated[
 ]
 AnyConstant: TypeAlias = Annotated[
     Annotated[Value, Tag("[short]")] | Annotated[Quantity, Tag("[long]")], Discriminator(_length)
+]
+AnyObjective: TypeAlias = Annotated[
+    Annotated[ObjectiveEntry, Tag("[one]")] | Annotated[list[ObjectiveEntry], Tag("[several]")],
+    Discriminator(_number_of),
 ]
 AnyDerived: TypeAlias = Annotated[
     Annotated[Expression, Tag("[short]")] | Annotated[Quantity, Tag("[long]")], Discriminator(_length)
@@ -179,9 +210,13 @@ class RuleEntry(Part):
     minimum: Any = _body(_OBJECT, "the target is the smallest")
     abs: Any = _body(_OBJECT, "the target is the absolute value")
     automaton: Any = _body(_OBJECT, "the values in order lead to a final state")
+    prefer: Any = _body(
+        _CONDITION, "an expression or a mapping of values: a solution that makes it false pays the weight"
+    )
+    weight: Weight = Field(default=1, description="what breaking a preference costs; 1 where it is missing")
 
 
-_ABOUT: Final = ("id", "when", "because", "source", "versions", "kind")
+_ABOUT: Final = ("id", "when", "because", "source", "versions", "kind", "weight")
 BODIES: Final = tuple(name for name in RuleEntry.model_fields if name not in _ABOUT)
 """The keys of a rule that are bodies."""
 
@@ -194,6 +229,9 @@ class Document(Part):
     constants: dict[str, AnyConstant] = Field(default={}, description="named values that `--set` can change")
     derived: dict[str, AnyDerived] = Field(default={}, description="named expressions")
     rules: list[RuleEntry] = []
+
+
+_OBJECTIVE: Final = "which solutions are best: one objective, or several in order of importance"
 
 
 class Space(Document):
@@ -211,6 +249,7 @@ class Space(Document):
     )
     parameters: dict[str, AnyParameter]
     fixed: dict[str, Value] = Field(default={}, description="in every output, not searched")
+    objective: AnyObjective | None = Field(default=None, description=_OBJECTIVE)
 
 
 class Overlay(Document):
@@ -222,6 +261,7 @@ class Overlay(Document):
     pin: dict[str, Value] = Field(default={}, description="parameters held at one value")
     restrict: dict[str, Values] = Field(default={}, description="parameters held within some of their values")
     fixed: dict[str, Value] = Field(default={}, description="in every output, not searched")
+    objective: AnyObjective | None = Field(default=None, description=f"{_OBJECTIVE}; instead of the base's")
 
 
 class Pack(Document):

@@ -14,10 +14,11 @@ from spacegen.language.constants import read_constants
 from spacegen.language.derive import read_derived
 from spacegen.language.expr import Const, Scalar
 from spacegen.language.files import read_source, shown
-from spacegen.language.inputs import Inputs, applicable, read_inputs
-from spacegen.language.model import Kind, Model, Parameter, Rule, Target
+from spacegen.language.inputs import Inputs, applicable, measurable, read_inputs
+from spacegen.language.model import Constant, Kind, Model, Objective, Parameter, Preference, Rule, Target
 from spacegen.language.naming import PackNames, Symbols
 from spacegen.language.narrow import narrowed
+from spacegen.language.objectives import read_objectives
 from spacegen.language.overlays import Stack, find_space, gather
 from spacegen.language.packs import about, names_version
 from spacegen.language.parameters import bind_activity, read_parameters
@@ -98,13 +99,12 @@ class _Elaboration:
         for parameter in parameters:
             if parameter.active_when is not None and parameter.span is not None:
                 reader.take_id(_activity_id(parameter), parameter.span)
-        found = tuple(filter(self.takes, self.read_rules(reader)))
-        rules = applicable(found, constants.values, self.settings, self.notes)
+        rules, preferences = self.taken(reader, constants.values)
+        objectives = self.objectives(constants.values)
         usage = [*constants.usage, *self.unknown_ids({*reader.ids, *reader.unused})]
         if usage and not self.symbols.faults:
             raise UsageError(*usage)
-        if self.symbols.faults:
-            self.symbols.faults.extend(suspects)
+        self.symbols.faults.extend(suspects if self.symbols.faults else ())
         top = overlays[-1].document if overlays else base.document
         return Model(
             name=top.name or self.stack.stem,
@@ -113,6 +113,8 @@ class _Elaboration:
             derived=derived,
             constants=constants.values,
             fixed=MappingProxyType(fixed),
+            objectives=objectives,
+            preferences=preferences,
             target=self.target,
             description=top.description or base.document.description,
             notes=(
@@ -148,6 +150,20 @@ class _Elaboration:
         for overlay in self.stack.overlays:
             yield from narrowed(overlay, self.symbols, reader)
             yield from reader.read(overlay, self.symbols.names())
+
+    def objectives(self, constants: tuple[Constant, ...]) -> tuple[Objective, ...]:
+        found = read_objectives(self.stack, self.symbols)
+        return measurable(found, constants, self.settings, self.notes)
+
+    def taken(
+        self, reader: RuleReader, constants: tuple[Constant, ...]
+    ) -> tuple[tuple[Rule, ...], tuple[Preference, ...]]:
+        """The rules and the soft ones, of the kinds that are taken and as far as they say something."""
+        rules = tuple(filter(self.takes, self.read_rules(reader)))
+        soft = tuple(p for p in reader.preferences if self.takes(p.rule))
+        both = (*rules, *(p.rule for p in soft))
+        saying = {rule.id for rule in applicable(both, constants, self.settings, self.notes)}
+        return tuple(r for r in rules if r.id in saying), tuple(p for p in soft if p.id in saying)
 
     def takes(self, rule: Rule) -> bool:
         """Whether the space and the settings take a rule of this kind and id."""

@@ -8,8 +8,18 @@ from typing import Final
 
 from spacegen.errors import SpaceError
 from spacegen.language.bodies import rule_of
-from spacegen.language.expr import Expr, Ref, Scalar
-from spacegen.language.model import NO_DEFAULT, Constant, Derived, Model, NoDefault, Parameter, Rule
+from spacegen.language.expr import Expr, Not, Or, Ref, Scalar
+from spacegen.language.model import (
+    NO_DEFAULT,
+    Constant,
+    Derived,
+    Model,
+    NoDefault,
+    Objective,
+    Parameter,
+    Preference,
+    Rule,
+)
 from spacegen.language.plain import plain
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import MAX_LENGTH
@@ -43,8 +53,9 @@ def _lines(model: Model) -> Iterator[str]:
     yield from _section("constants", map(_constant, model.constants))
     yield from _section("parameters", (line for p in model.parameters for line in _parameter(p, names)))
     yield from _section("derived", (_derived(d, names) for d in model.derived))
-    yield from _section("rules", (line for rule in model.rules for line in _rule(rule, names)))
+    yield from _section("rules", _rules(model, names))
     yield from _section("fixed", (f"  {_key(name)}: {_flow(value)}" for name, value in model.fixed.items()))
+    yield from _section("objective", (line for o in model.objectives for line in _objective(o, names)))
 
 
 def _section(name: str, lines: Iterator[str]) -> Iterator[str]:
@@ -108,9 +119,33 @@ def _parameter(parameter: Parameter, names: Mapping[int, str]) -> Iterator[str]:
         yield f"    {key}: {_block(value)}"
 
 
-def _rule(rule: Rule, names: Mapping[int, str]) -> Iterator[str]:
+def _rules(model: Model, names: Mapping[int, str]) -> Iterator[str]:
+    for rule in model.rules:
+        yield from _rule(rule, rule_of(_named(rule.condition, names)))
+    for preference in model.preferences:
+        yield from _rule(preference.rule, _preference(preference, names))
+
+
+def _preference(preference: Preference, names: Mapping[int, str]) -> dict[str, object]:
+    body: dict[str, object]
+    match _named(preference.rule.condition, names):
+        case Or((Not(test), condition)):
+            body = {"when": _expression(test), "prefer": _expression(condition)}
+        case condition:
+            body = {"prefer": _expression(condition)}
+    return body if preference.weight == 1 else body | {"weight": preference.weight}
+
+
+def _objective(objective: Objective, names: Mapping[int, str]) -> Iterator[str]:
+    yield f"  - {objective.direction}: {_block(_expression(_named(objective.expr, names)))}"
+    for key in ("id", "unit", "because"):
+        if (text := getattr(objective, key)) is not None:
+            yield f"    {key}: {_block(text)}"
+
+
+def _rule(rule: Rule, body: Mapping[str, object]) -> Iterator[str]:
     yield f"  - id: {_block(rule.id)}"
-    for key, value in rule_of(_named(rule.condition, names)).items():
+    for key, value in body.items():
         yield f"    {key}: {_block(value)}"
     about = {"because": rule.because, "source": rule.source, "kind": rule.kind, "versions": rule.versions}
     for key, text in about.items():

@@ -25,12 +25,15 @@ __all__ = [
     "NO_DEFAULT",
     "Constant",
     "Derived",
+    "Direction",
     "Domain",
     "Impact",
     "Kind",
     "Model",
     "NoDefault",
+    "Objective",
     "Parameter",
+    "Preference",
     "Rule",
     "Target",
     "identity",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 Impact: TypeAlias = Literal["high", "medium", "low"]
+Direction: TypeAlias = Literal["maximize", "minimize"]
 
 
 class Kind(StrEnum):
@@ -153,6 +157,32 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Preference:
+    """A soft rule: a solution that makes it false pays `weight`. It restricts nothing."""
+
+    rule: Rule
+    weight: int = 1
+
+    @property
+    def id(self) -> str:
+        return self.rule.id
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the best solutions have most or least of: a number or a bool, which counts 0 or 1; unknown comes
+    last. `text` is the expression as the author wrote it."""
+
+    id: str
+    direction: Direction
+    expr: Expr
+    text: str
+    unit: str | None = None
+    because: str | None = None
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A named expression over parameters; names of other derived values are already replaced."""
 
@@ -188,7 +218,8 @@ def _no_values() -> Mapping[str, Scalar]:
 
 @dataclass(frozen=True)
 class Model:
-    """A search space: what the engines compile. `notes` says what was left out while reading it."""
+    """A search space: what the engines compile. `objectives` and `preferences` say which solutions are best,
+    in order of importance, and never which there are. `notes` says what was left out while reading it."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -196,6 +227,8 @@ class Model:
     derived: tuple[Derived, ...] = ()
     constants: tuple[Constant, ...] = ()
     fixed: Mapping[str, Scalar] = field(default_factory=_no_values)
+    objectives: tuple[Objective, ...] = ()
+    preferences: tuple[Preference, ...] = ()
     target: Target | None = None
     description: str | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from spacegen.language.document import BODIES, Overlay, Pack, RuleEntry, Space
+from spacegen.language.document import BODIES, ObjectiveEntry, Overlay, Pack, RuleEntry, Space
 
 __all__ = ["schema", "schema_text"]
 
@@ -27,6 +27,8 @@ def _of(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
     parts: dict[str, Any] = schema.pop("$defs", {})
     if RuleEntry.__name__ in parts:
         parts[RuleEntry.__name__]["oneOf"] = [{"required": [keyword]} for keyword in BODIES]
+    if ObjectiveEntry.__name__ in parts:
+        parts[ObjectiveEntry.__name__]["oneOf"] = [{"required": ["maximize"]}, {"required": ["minimize"]}]
     return schema, parts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import warnings
+from collections.abc import Container
 from typing import Final, NoReturn
 
 from spacegen.errors import Fault, SpaceError
@@ -16,7 +17,7 @@ from spacegen.language.unreadable import comment, flaw_of
 from spacegen.language.walk import children
 from spacegen.source import Span
 
-__all__ = ["MAX_LENGTH", "Names", "Want", "better_name", "bounded", "is_name", "parse"]
+__all__ = ["MAX_LENGTH", "Names", "Want", "better_name", "bounded", "is_name", "objective_id", "parse"]
 
 MAX_LENGTH: Final = 10_000
 """How many characters the text of an expression may have."""
@@ -38,6 +39,17 @@ def better_name(name: str) -> str:
     if changed != name and is_name(changed) and changed.strip("_"):
         return f"write it as `{changed}`"
     return "a name has letters, digits and `_`, starts with no digit, and is no word of the language"
+
+
+def objective_id(text: str, taken: Container[str]) -> str:
+    """What an objective is called where nobody says: its expression, if that is a name; else `objective`,
+    numbered from the second on."""
+    if is_name(text):
+        return text
+    number = 1
+    while (id := "objective" if number == 1 else f"objective-{number}") in taken:
+        number += 1
+    return id
 
 
 def parse(text: str, span: Span, names: Names, *, want: Want = "bool") -> Expr:

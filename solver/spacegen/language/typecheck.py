@@ -41,7 +41,7 @@ __all__ = ["Mismatch", "Type", "Types", "Want", "comparable", "mismatches", "typ
 Type: TypeAlias = Literal["bool", "number", "string", "null"]
 Types: TypeAlias = frozenset[Type]
 """The types that values of an expression may have; none says that nothing is known (an unset constant)."""
-Want: TypeAlias = Literal["bool", "number", "any"]
+Want: TypeAlias = Literal["bool", "number", "measure", "any"]
 
 _ANYTHING: Final[Types] = frozenset()
 _NULL: Final[Types] = frozenset({"null"})
@@ -96,6 +96,12 @@ def unwanted(types: Types, want: Want, text: str) -> tuple[str, str | None] | No
             return None if types <= _BOOL | _NULL else _no_condition(types, text)
         case "number":
             return None if types <= _NUMBER | _NULL else (f"expected a number, but {_is(text, types)}", None)
+        case "measure":
+            # What can be had more or less of: true is 1 there.
+            if types <= _NUMBER | _BOOL | _NULL:
+                return None
+            hint = f'say what is good: `{text if text.isidentifier() else "..."} == "..."`'
+            return f"expected a number or a condition, but {_is(text, types)}", hint
         case _:
             assert_never(want)
 

@@ -27,7 +27,7 @@ from spacegen.language.expr import (
 )
 from spacegen.language.walk import children
 
-__all__ = ["can_fail", "unset_names"]
+__all__ = ["can_fail", "is_open", "unset_names"]
 
 Truths: TypeAlias = frozenset[bool]
 
@@ -69,23 +69,23 @@ def _truths(expr: Expr) -> Truths:
                 found.add(not absorbing)
             return frozenset(found)
         case IfElse(test, then, other):
-            return _NEVER if _is_open(test) else _truths(then) | _truths(other)
+            return _NEVER if is_open(test) else _truths(then) | _truths(other)
         case _:
-            return _NEVER if _is_open(expr) else _EITHER
+            return _NEVER if is_open(expr) else _EITHER
 
 
-def _is_open(expr: Expr) -> bool:
+def is_open(expr: Expr) -> bool:
     """Whether the expression is unknown for all values, as far as can be told."""
     match expr:
         case Unset():
             return True
         case IfElse(test, then, other):
-            return _is_open(test) or (_is_open(then) and _is_open(other))
+            return is_open(test) or (is_open(then) and is_open(other))
         case Not() | And() | Or() | IsTrue():
             return not _truths(expr)
         case In(item, choices):
-            return _is_open(item) or all(map(_is_open, choices))
+            return is_open(item) or all(map(is_open, choices))
         case Compare() | IsNull() | Within() | Sum() | Product() | Divide() | Negate() | Abs() | Extreme():
-            return any(map(_is_open, children(expr)))
+            return any(map(is_open, children(expr)))
         case _:
             return False

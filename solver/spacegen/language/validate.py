@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from spacegen.errors import Fault, did_you_mean
 from spacegen.language.document import (
     Document,
+    ObjectiveEntry,
     ParameterEntry,
     Quantity,
     Range,
@@ -32,13 +33,14 @@ D_co = TypeVar("D_co", bound=Document, covariant=True)
 _SECTIONS: Final = ("constants", "derived", "parameters", "fixed", "pin", "restrict")
 _PACKS: Final = ("include", "strict", "effective")
 _NAMING: Final = ("constants", "derived", "parameters", "fixed", *_PACKS, "target", "extends")
-_OPTIONAL: Final = frozenset({*_SECTIONS, "rules", *_PACKS})
+_OPTIONAL: Final = frozenset({*_SECTIONS, "rules", "objective", *_PACKS})
 _PARTS: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
     "parameters": (Range, ParameterEntry),
     "constants": (Quantity,),
     "derived": (Quantity,),
     "rules": (RuleEntry,),
     "target": (TargetEntry,),
+    "objective": (ObjectiveEntry,),
 }
 _MISPLACED: Final[Mapping[Path, str]] = {
     ("parameters",): "a space that extends another narrows it: use `pin` and `restrict`",
@@ -55,6 +57,7 @@ _EXPECTED: Final = {
     "number": "a number",
     "scalar": "a single value",
     "expression": "an expression",
+    "weight": "a whole number from 1 to 1,000,000,000",
 }
 
 
@@ -227,6 +230,8 @@ class _Problem:
                 "a list or a mapping",
                 f"a single value still needs a list: [{_text(self.input)}]",
             )
+        if self.path == ("objective",) and self.type in ("model_type", "model_attributes_type"):
+            hint = f"for example `{{maximize: {_text(self.input)}}}`"
         if self.path[:1] == ("restrict",) and self.type == "list_type":
             hint = "for a single value, use `pin`"
         if self.type == "number" and isinstance(self.input, str):

@@ -11,8 +11,19 @@ from typing import Any, Final, Self
 from spacegen.engines.plan import EngineName
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.expr import Const, Expr, IsTrue, Ref, Scalar, Unset
-from spacegen.language.model import NO_DEFAULT, Domain, Kind, Model, NoDefault, Parameter, Rule
-from spacegen.language.syntax import Names, parse
+from spacegen.language.model import (
+    NO_DEFAULT,
+    Direction,
+    Domain,
+    Kind,
+    Model,
+    NoDefault,
+    Objective,
+    Parameter,
+    Preference,
+    Rule,
+)
+from spacegen.language.syntax import Names, Want, objective_id, parse
 from spacegen.questions import edits, given
 from spacegen.questions.configs import read_cell
 from spacegen.source import Source, Span
@@ -134,6 +145,34 @@ class Definition:
         rule = Rule(name, condition, require, because, kind=None if kind is None else read_kind(kind))
         return self._changed(edits.with_rule(self.base, rule))
 
+    def preferring(
+        self, expression: str, weight: int = 1, *, id: str | None = None, because: str | None = None
+    ) -> Self:
+        """With a soft rule: solutions that make the expression false pay the weight."""
+        if given.whole(weight, "a weight") < 1:
+            raise UsageError(f"a weight is at least 1: {weight}")
+        name = id or edits.fresh_id(self.base)
+        rule = Rule(name, self._expression(expression, f"preference {name}"), expression, because)
+        return self._changed(edits.with_preference(self.base, Preference(rule, weight)))
+
+    def maximizing(self, expression: str, *, id: str | None = None, unit: str | None = None) -> Self:
+        """With one more objective, less important than those there are: the more, the better."""
+        return self._aiming("maximize", expression, id, unit)
+
+    def minimizing(self, expression: str, *, id: str | None = None, unit: str | None = None) -> Self:
+        """With one more objective, less important than those there are: the less, the better."""
+        return self._aiming("minimize", expression, id, unit)
+
+    def without_objectives(self) -> Self:
+        """Without the objectives; preferences stay."""
+        return self._changed(self.base.replace(objectives=()))
+
+    def _aiming(self, direction: Direction, expression: str, id: str | None, unit: str | None) -> Self:
+        name = id or objective_id(expression.strip(), {o.id for o in self.base.objectives})
+        expr = self._expression(expression, direction, want="measure")
+        objective = Objective(name, direction, expr, " ".join(expression.split()), unit)
+        return self._changed(edits.with_objective(self.base, objective))
+
     def where(self, expression: str) -> Self:
         """Only the solutions for which the expression is true: unlike in a rule, unknown is no."""
         number = 1 + sum(rule.id.startswith("where-") for rule in self.rules)
@@ -193,8 +232,8 @@ class Definition:
     def _changed(self, base: Model) -> Self:
         return replace(self, base=base)
 
-    def _expression(self, text: str, name: str) -> Expr:
-        return parse(text, Span(Source(name, text), 1, 1), self._names)
+    def _expression(self, text: str, name: str, *, want: Want = "bool") -> Expr:
+        return parse(text, Span(Source(name, text), 1, 1), self._names, want=want)
 
     @cached_property
     def _names(self) -> Names:

@@ -8,7 +8,16 @@ from typing import get_args
 
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.expr import Compare, Const, Expr, Ref, Scalar
-from spacegen.language.model import Derived, Impact, Model, NoDefault, Parameter, Rule
+from spacegen.language.model import (
+    Derived,
+    Impact,
+    Model,
+    NoDefault,
+    Objective,
+    Parameter,
+    Preference,
+    Rule,
+)
 from spacegen.language.walk import scope, substitute
 
 __all__ = [
@@ -18,7 +27,9 @@ __all__ = [
     "parameter",
     "pin",
     "shorten",
+    "with_objective",
     "with_parameter",
+    "with_preference",
     "with_rule",
     "without",
     "without_rules",
@@ -103,29 +114,47 @@ def _refuse_other_uses(model: Model, name: str) -> None:
 
 def with_rule(model: Model, rule: Rule) -> Model:
     """The model with one more rule."""
-    if rule.id in {r.id for r in model.conditions}:
-        raise UsageError(f"a rule `{rule.id}` is there already")
+    _refuse_known_rule(model, rule.id)
     return model.replace(rules=(*model.rules, rule))
+
+
+def with_preference(model: Model, preference: Preference) -> Model:
+    """The model with one more soft rule."""
+    _refuse_known_rule(model, preference.id)
+    return model.replace(preferences=(*model.preferences, preference))
+
+
+def _refuse_known_rule(model: Model, id: str) -> None:
+    if id in {r.id for r in model.conditions} or id in {p.id for p in model.preferences}:
+        raise UsageError(f"a rule `{id}` is there already")
+
+
+def with_objective(model: Model, objective: Objective) -> Model:
+    """The model with one more objective, less important than those that it has."""
+    if objective.id in {o.id for o in model.objectives}:
+        raise UsageError(f"an objective `{objective.id}` is there already")
+    return model.replace(objectives=(*model.objectives, objective))
 
 
 def fresh_id(model: Model) -> str:
     """An id that no rule has yet: `rule-N`."""
-    taken = {rule.id for rule in model.rules}
-    number = len(model.rules) + 1
+    taken = {rule.id for rule in model.rules} | {p.id for p in model.preferences}
+    number = len(model.rules) + len(model.preferences) + 1
     while f"rule-{number}" in taken:
         number += 1
     return f"rule-{number}"
 
 
 def without_rules(model: Model, ids: Collection[str] | None = None) -> Model:
-    """The model without the rules of these ids, or without any; `active_when` counts as a rule."""
-    known = {rule.id for rule in model.conditions}
+    """The model without the rules of these ids, or without any; preferences and `active_when` count, too."""
+    known = {rule.id for rule in model.conditions} | {p.id for p in model.preferences}
     for unknown in [rule_id for rule_id in ids or () if rule_id not in known]:
         hint = did_you_mean(unknown, known)
         raise UsageError(Fault(f"no rule is called `{unknown}`", hint=hint))
     gone = known if ids is None else set(ids)
     return model.replace(
         rules=tuple(rule for rule in model.rules if rule.id not in gone),
+        preferences=tuple(p for p in model.preferences if p.id not in gone),
         parameters=tuple(
             replace(p, active_when=None) if f"{p.name}.active_when" in gone else p for p in model.parameters
         ),
@@ -159,7 +188,18 @@ def without(model: Model, names: Sequence[str]) -> Model:
         for d in model.derived
         if kept(d.expr, f"derived value `{d.name}`")
     )
-    return model.replace(parameters=parameters, rules=rules, derived=derived, notes=(*model.notes, *notes))
+    preferences = tuple(
+        replace(p, rule=replace(p.rule, condition=substitute(p.rule.condition, at)))
+        for p in model.preferences
+        if kept(p.rule.condition, f"rule `{p.id}`")
+    )
+    objectives = tuple(
+        replace(o, expr=substitute(o.expr, at))
+        for o in model.objectives
+        if kept(o.expr, f"objective `{o.id}`")
+    )
+    best = model.replace(objectives=objectives, preferences=preferences)
+    return best.replace(parameters=parameters, rules=rules, derived=derived, notes=(*model.notes, *notes))
 
 
 def _settle(p: Parameter, at: dict[str, Const], kept: Callable[[Expr, str], bool]) -> Parameter:
