@@ -8,7 +8,8 @@ from build import le, parameter, space
 from spacegen.engines.plan import compile_model
 from spacegen.language.expr import Compare, Const, Ref
 from spacegen.language.model import Model, Rule
-from spacegen.questions.conflict import find_conflict, only_rules
+from spacegen.questions.conflicts import find_conflict
+from spacegen.questions.together import only_rules
 
 
 def different(name: str, value: int) -> Compare:

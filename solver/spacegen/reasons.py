@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from spacegen.compiled import Compiled
 from spacegen.questions.check import check, check_all
-from spacegen.questions.conflict import Conflict, find_conflict
+from spacegen.questions.conflict import Conflict
+from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.given import plain_config
 from spacegen.questions.verdict import Verdict
+
+if TYPE_CHECKING:
+    from spacegen.questions.batch import Judge, Verdicts
 
 __all__ = ["Reasons"]
 
@@ -45,6 +51,26 @@ class Reasons(Compiled):
 
         found = check_all(self.model, searched(), self._compile, engine=lambda: self.engine, settled=settled)
         return (waiting.popleft().told(verdict) for verdict in found)
+
+    def verdicts(self, table: Any, *, ignore_unknown: bool = False) -> Verdicts:
+        """What `check` says of each row of a table, at once: whether it is valid, and which rules it breaks.
+
+        A table is a mapping of columns, an Arrow table, a data frame, or rows; a parameter without a column is
+        free. `ignore_unknown` takes columns that neither the space nor its target knows for data.
+        """
+        from spacegen.launch.sifting import Sieve
+        from spacegen.questions.tables import columns_of
+
+        columns, length = columns_of(table)
+        sifted = Sieve(self.base, self.not_searched, lenient=ignore_unknown)(columns, length)
+        return self.judge(sifted.columns, length, sifted.flaws)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What judges columns of many configs; compiled when it is first asked."""
+        from spacegen.questions.batch import Judge
+
+        return Judge(self.model, lambda: self.engine, self.not_searched)
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""

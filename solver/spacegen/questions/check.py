@@ -15,11 +15,11 @@ from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, identity
-from spacegen.questions.conflict import find_conflict
+from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.encode import encode_all
 from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
-__all__ = ["check", "check_all", "is_scalar"]
+__all__ = ["check", "check_all", "is_scalar", "type_fits"]
 
 Compile: TypeAlias = Callable[[Model], Engine]
 
@@ -127,12 +127,13 @@ def _outside(model: Model, config: Mapping[str, object], settled: Mapping[str, S
             continue
         if value not in domain:
             found.append(
-                OutsideValue(name, value, domain.values, _type_fits(domain, value), _nearly(domain, value))
+                OutsideValue(name, value, domain.values, type_fits(domain, value), _nearly(domain, value))
             )
     return found
 
 
-def _type_fits(domain: Domain, value: object) -> bool:
+def type_fits(domain: Domain, value: object) -> bool:
+    """Whether rules can be asked about a value outside the domain: null, or of a type that it has."""
     if value is None:
         return True
     return is_scalar(value) and identity(value)[0] in {identity(v)[0] for v in domain}
