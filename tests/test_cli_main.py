@@ -196,7 +196,7 @@ def test_notes_on_the_engine_come_before_a_count_that_fails(
         def count(self) -> int:
             raise spacegen.EngineError("engine `cpsat` gives up")
 
-    monkeypatch.setattr("spacegen.api.compile_model", lambda *_: Hopeless())
+    monkeypatch.setattr("spacegen.compiled.compile_model", lambda *_: Hopeless())
     assert main(["count", SERVER]) == 2
     assert capsys.readouterr().err == (
         "note: too wide: CP-SAT answers instead\nerror: engine `cpsat` gives up\n"
