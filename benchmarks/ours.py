@@ -10,7 +10,7 @@ import spacegen
 from benchmarks.problems import Problem, load
 from spacegen.engines.protocol import Block
 from spacegen.engines.relation import normalise
-from spacegen.engines.verdict import Verdicts
+from spacegen.engines.verdict import Acceptor
 
 FIRST = 500
 DRAWN = 1_000_000
@@ -67,11 +67,11 @@ def dicts(problem: Problem) -> Measured:
 def checks(problem: Problem) -> Measured:
     """Verdicts over columns of which about half the rows are solutions."""
     space = spacegen.load(problem.path)
-    verdicts = Verdicts(normalise(space.model))
+    acceptor = Acceptor(normalise(space.model))
     rng = np.random.default_rng(0)
     guesses = [rng.integers(len(p.domain), size=DRAWN // 2, dtype=np.uint8) for p in space.parameters]
     drawn = space.sample(DRAWN - DRAWN // 2, replace=True).codes.values()
     block = Block(tuple(np.concatenate(pair) for pair in zip(guesses, drawn, strict=True)), DRAWN)
     started = time.perf_counter()
-    verdicts.accepts(block)
+    acceptor.accepts(block)
     return len(block), time.perf_counter() - started

@@ -55,7 +55,7 @@ class Reasons(Compiled):
     def verdicts(self, table: Any, *, ignore_unknown: bool = False) -> Verdicts:
         """What `check` says of each row of a table, at once: whether it is valid, and which rules it breaks.
 
-        A table is a mapping of columns, an Arrow table, a data frame, or rows; a parameter without a column is
+        A table is a mapping of columns, an Arrow table, a data frame, or rows; a parameter that it lacks is
         free. `ignore_unknown` takes columns that neither the space nor its target knows for data.
         """
         from spacegen.launch.sifting import Sieve

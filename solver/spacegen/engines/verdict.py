@@ -17,7 +17,7 @@ from spacegen.language.evaluate import not_false
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import scope
 
-__all__ = ["Verdicts", "accepts", "keeps"]
+__all__ = ["Acceptor", "accepts", "keeps"]
 
 _CHUNK: Final = 2**15
 _MAX_TABLE: Final = 2**16
@@ -43,7 +43,7 @@ class _Lookup:
         return verdict
 
 
-class Verdicts:
+class Acceptor:
     """Which rows of a block are solutions. Compiled once a space; rows in, Boolean mask out."""
 
     def __init__(self, form: NormalForm) -> None:
@@ -145,4 +145,4 @@ def keeps(model: Model, rule: Rule, block: Block) -> Mask:
 
 def accepts(model: Model, block: Block) -> Mask:
     """A mask of the rows that keep every rule, for a model that is asked once."""
-    return Verdicts(normalise(model)).accepts(block)
+    return Acceptor(normalise(model)).accepts(block)

@@ -1,0 +1,137 @@
+"""Verdicts on many configs at once are the verdicts that `check` gives each."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spacegen import Space
+from spacegen.language.model import Model
+from spacegen.questions.batch import Verdicts
+from strategies import models
+
+laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+STRANGERS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    1,
+    1.0,
+    7,
+    -0.5,
+    2**53 + 1,
+    "auto",
+    "no such",
+    [1],
+    {"a": 1},
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn, model: Model) -> list[dict[str, Any]]:
+    """Rows of which some are partial, some hold values outside the domains, and some names of nobody."""
+    kept = st.sampled_from("iiiiiiiomx")
+    rows = []
+    for _ in range(draw(st.integers(0, 12))):
+        row: dict[str, Any] = {}
+        for p in model.parameters:
+            match draw(kept):
+                case "i":
+                    row[p.name] = draw(st.sampled_from(p.domain.values))
+                case "o":
+                    row[p.name] = draw(st.sampled_from(STRANGERS))
+                case "x" if draw(st.booleans()):
+                    row["stranger"] = 1
+        rows.append(row)
+    return rows
+
+
+def assert_agreement(space: Space, rows: list[dict[str, Any]], verdicts: Verdicts) -> None:
+    assert len(verdicts) == len(rows)
+    for i, row in enumerate(rows):
+        expected = space.check(row)
+        assert verdicts.broken(i) == verdicts.ids[i] == tuple(b.rule.id for b in expected.broken)
+        reasons = {reason: set[str]() for reason in ("outside", "unknown", "wrong", "stuck")}
+        for flaw in verdicts.flaws:
+            if i in flaw.rows:
+                reasons[flaw.reason].add(flaw.name)
+        assert reasons["outside"] == {o.parameter for o in expected.outside}
+        assert reasons["unknown"] == {u.name for u in expected.unknown}
+        assert bool(verdicts.valid[i]) == expected.valid
+        assert verdicts.wrong(i) == verdicts.complaints[i]
+        if not (expected.broken or expected.outside or expected.unknown):
+            assert bool(reasons["stuck"]) == (expected.completions == 0)
+
+
+@laws
+@given(st.data(), models())
+def test_a_row_is_judged_like_a_config(data: st.DataObject, model: Model) -> None:
+    space, rows = Space(model), data.draw(configs(model))
+    assert_agreement(space, rows, space.verdicts(rows))
+
+
+@laws
+@given(st.data(), models(), st.sampled_from(["lists", "numpy", "arrow", "pandas", "polars"]))
+def test_every_kind_of_table_gets_the_same_verdicts(data: st.DataObject, model: Model, kind: str) -> None:
+    space = Space(model)
+    left_out = data.draw(st.sets(st.sampled_from([p.name for p in model.parameters]), max_size=2))
+    names = [p.name for p in model.parameters if p.name not in left_out]
+    rows = [
+        {n: data.draw(st.sampled_from((*model[n].domain.values, None))) for n in names}
+        for _ in range(data.draw(st.integers(1, 8)))
+    ]
+    lists = {n: [row[n] for row in rows] for n in names}
+    if not names or not whole(lists):
+        return
+    makers: dict[str, Any] = {
+        "lists": lambda: lists,
+        "numpy": lambda: {n: np.array(values) for n, values in lists.items()},
+        "arrow": lambda: pa.table({n: pa.array(v) for n, v in lists.items()}),
+        "pandas": lambda: pd.DataFrame(lists),
+        "polars": lambda: pl.DataFrame({n: pl.Series(v, strict=False) for n, v in lists.items()}),
+    }
+    assert_agreement(space, rows, space.verdicts(makers[kind]()))
+
+
+def whole(lists: dict[str, list[Any]]) -> bool:
+    """Whether no library would round these numbers to make one type of them."""
+    numbers = [
+        v for values in lists.values() for v in values if isinstance(v, int) and not isinstance(v, bool)
+    ]
+    return all(abs(v) < 2**53 for v in numbers)
+
+
+@laws
+@given(st.data(), models())
+def test_the_tally_counts_the_broken_rules(data: st.DataObject, model: Model) -> None:
+    space, rows = Space(model), data.draw(configs(model))
+    verdicts = space.verdicts(rows)
+    for number, tally in enumerate(verdicts.by_rule()):
+        mine = [i for i, ids in enumerate(verdicts.ids) if tally.rule.id in ids]
+        assert tally.rule is verdicts.rules[number]
+        assert tally.rows == len(mine)
+        assert tally.alone == sum(len(verdicts.ids[i]) == 1 and not verdicts.wrong(i) for i in mine)
+    ends, numbers = verdicts.listed()
+    listed = [tuple(verdicts.rules[n].id for n in numbers[a:b]) for a, b in pairwise(ends)]
+    assert listed == verdicts.ids
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_partial_rows_of_a_wide_space_are_judged(chosen: int) -> None:
+    names = [f"x{i}" for i in range(30)]
+    space = Space.build("wide", {name: range(10) for name in names}, [" + ".join(names) + " <= 130"])
+    given_ = names[: 30 - chosen]
+    rng = np.random.default_rng(0)
+    columns = {name: rng.integers(0, 10, 500) for name in given_}
+    total = np.sum(list(columns.values()), axis=0)
+    assert (space.verdicts(columns).valid == (total <= 130)).all()
