@@ -4,7 +4,7 @@ ones winning."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spacegen.errors import Fault, did_you_mean
@@ -45,7 +45,7 @@ def read_constants(
     reader.set(settings.constants)
     for constant in reader.found.values():
         if constant.value is not NO_DEFAULT:
-            symbols.meanings[constant.name] = Const(constant.value)
+            symbols.meanings[constant.name] = Const(constant.value, constant.name)
     return Constants(tuple(reader.found.values()), tuple(reader.usage))
 
 
@@ -65,11 +65,18 @@ class _Reader:
     def fallback(self, file: File[Document]) -> None:
         for name, entry in file.document.constants.items():
             constant, span = _constant(name, entry), file.at_key("constants", name)
+            self.lend_unit(constant)
             if name in self.from_packs:
                 self.disagreement(constant, file)
             elif name not in self.symbols.places and self.symbols.declare(name, _NOUN, span):
                 self.from_packs.add(name)
                 self.found[name] = constant
+
+    def lend_unit(self, constant: Constant) -> None:
+        """A unit that only a pack knows is that of the constant everywhere."""
+        known = self.found.get(constant.name)
+        if known is not None and known.unit is None:
+            self.found[constant.name] = replace(known, unit=constant.unit)
 
     def disagreement(self, constant: Constant, file: File[Document]) -> None:
         known = self.found[constant.name].value

@@ -6,7 +6,7 @@ Under the null rule every rule of a space is one expression with the meaning "is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 __all__ = [
@@ -46,9 +46,10 @@ DivideOp: TypeAlias = Literal["/", "//", "%"]
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A literal value."""
+    """A literal value, or that of what the author called by `name`."""
 
     value: Scalar
+    name: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

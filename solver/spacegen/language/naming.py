@@ -110,7 +110,7 @@ class PackNames(Mapping[str, Expr]):
             self.missing[name] = None
             return Unset(name)
         default = self._way.default(name, self._version)
-        return Unset(name) if isinstance(default, NoDefault) else Const(default)
+        return Unset(name) if isinstance(default, NoDefault) else Const(default, name)
 
     def _declared(self, name: str) -> str | None:
         """What the space calls it: by the name in the model, as it stands, or by another flag of the same

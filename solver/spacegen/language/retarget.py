@@ -105,7 +105,7 @@ class Retarget:
         """What rules see of an argument that is left out on the way: the default of the version in which it
         exists."""
         default = self.default(name)
-        return Unset(name) if isinstance(default, NoDefault) else Const(default)
+        return Unset(name) if isinstance(default, NoDefault) else Const(default, name)
 
     def parameter(self, parameter: Parameter) -> Parameter | None:
         """The parameter as the target has it; None, with a note, where it is left out."""

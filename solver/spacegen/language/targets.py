@@ -70,7 +70,7 @@ def read_fixed(stack: Stack, symbols: Symbols, way: Retarget | None) -> dict[str
     fixed: dict[str, Scalar] = {}
     for file in files:
         for name, value in file.document.fixed.items():
-            if not symbols.declare(name, "fixed value", file.at_key("fixed", name), Const(value)):
+            if not symbols.declare(name, "fixed value", file.at_key("fixed", name), Const(value, name)):
                 continue
             faults = [] if way is None else list(_unfit(file, name, value, symbols, way))
             symbols.faults.extend(faults)

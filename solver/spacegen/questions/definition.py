@@ -238,9 +238,9 @@ class Definition:
     @cached_property
     def _names(self) -> Names:
         symbols: dict[str, Expr] = {p.name: Ref(p.name) for p in self.parameters}
-        symbols |= {name: Const(value) for name, value in self.not_searched.items()}
+        symbols |= {name: Const(value, name) for name, value in self.not_searched.items()}
         symbols |= {
-            c.name: Unset(c.name) if isinstance(c.value, NoDefault) else Const(c.value)
+            c.name: Unset(c.name) if isinstance(c.value, NoDefault) else Const(c.value, c.name)
             for c in self.base.constants
         }
         symbols |= {d.name: d.expr for d in self.base.derived}

@@ -167,7 +167,7 @@ def without(model: Model, names: Sequence[str]) -> Model:
     What mentions a parameter without a default goes with it, and the notes say so.
     """
     gone = {name: parameter(model, name) for name in names}
-    at = {name: Const(p.default) for name, p in gone.items() if not isinstance(p.default, NoDefault)}
+    at = {name: Const(p.default, name) for name, p in gone.items() if not isinstance(p.default, NoDefault)}
     lost = {name for name in gone if name not in at}
     notes: list[str] = []
 

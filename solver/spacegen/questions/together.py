@@ -41,7 +41,7 @@ def only_rules(model: Model, rules: Sequence[Rule]) -> Model:
 
 def codes_of(model: Model, values: Mapping[str, Scalar]) -> dict[str, tuple[int, ...]]:
     """The values, each in its domain, as engines take them."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for name, value in values.items():
         code = model[name].domain.code(value)
         assert code is not None, "a fixed value lies in its domain"
