@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Final
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from spacegen.engines.balance import balance_weights
 from spacegen.engines.canonical import canonical_order
+from spacegen.engines.costs import Cost, Costed
 from spacegen.engines.distinct import below
+from spacegen.engines.listed import Listed
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import normalise
 from spacegen.errors import EmptySpaceError, EngineError, Fault, TooWideError
@@ -101,6 +103,9 @@ class Backtrack:
         else:
             picked = rng.permutation(len(solutions))[:size]
         return Draw(self._block(solutions[picked]))
+
+    def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:
+        return Listed(self, costs, given)
 
 
 def _search(model: Model, codes: dict[str, tuple[int, ...]]) -> NDArray[np.intp]:

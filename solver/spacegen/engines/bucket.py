@@ -145,10 +145,27 @@ class Bucket:
             total = weights.sum(axis=summed, dtype=exact)
             return np.asarray(total).transpose([sorted(kept).index(i) for i in kept])
         flat = np.zeros(prod(sizes), exact)
-        np.add.at(flat, self._flat_keys(scope), weights.ravel().astype(exact))
+        np.add.at(flat, self.flat_keys(scope), weights.ravel().astype(exact))
         return flat.reshape(sizes)
 
-    def _flat_keys(self, scope: tuple[int, ...]) -> Codes:
+    def lowest(self, costs: Weights, scope: tuple[int, ...], never: int) -> Weights:
+        """The least of the rows' costs for each of the codes of `scope`, one axis a variable; `never` where
+        there is no row."""
+        sizes = tuple(self.sizes[variable] for variable in scope)
+        if not any(variable in self.gathered for variable in scope):
+            kept = [self.axes.index(variable) for variable in scope]
+            others = tuple(i for i in range(len(self.axes)) if i not in kept)
+            least = np.asarray(costs.min(axis=others), costs.dtype)
+            # (NumPy hands out arrays without axes as plain numbers.)
+            return np.asarray(np.minimum(least, never), costs.dtype).transpose(
+                [sorted(kept).index(i) for i in kept]
+            )
+        flat = np.full(prod(sizes), never, costs.dtype)
+        np.minimum.at(flat, self.flat_keys(scope), costs.ravel())
+        return flat.reshape(sizes)
+
+    def flat_keys(self, scope: tuple[int, ...]) -> Codes:
+        """For each row, the flat index of the codes of `scope`."""
         key: Any = np.intp(0)
         for variable in scope:
             key = key * self.sizes[variable] + self._codes(variable)
@@ -162,7 +179,7 @@ class Bucket:
             width = self.shape[-1]
             return Entries(_running(weights.reshape(-1), exact), np.arange(keys + 1) * width, None)
         rows = np.flatnonzero(weights.ravel())
-        key = self._flat_keys(self.separator)[rows]
+        key = self.flat_keys(self.separator)[rows]
         code = np.broadcast_to(self._codes(self.variable), self.shape).ravel()[rows]
         order = np.lexsort((code, key))
         start = key[order].searchsorted(np.arange(keys + 1))

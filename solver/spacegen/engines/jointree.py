@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import prod
 from typing import Any, Final
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from spacegen.engines.balance import balance_factors, balance_weights
 from spacegen.engines.bucket import divide
 from spacegen.engines.canonical import Order, canonical_order, fingerprint
+from spacegen.engines.costs import Cost, Costed
 from spacegen.engines.distinct import below, distinct_rows
 from spacegen.engines.orders import best_order
 from spacegen.engines.packed import Group, grouped
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import NormalForm, normalise
 from spacegen.engines.tree import LiveMasks, Tree, plant
+from spacegen.engines.tropical.costing import Pricing
 from spacegen.errors import EmptySpaceError, TooWideError
 from spacegen.language.model import Model
 
@@ -204,6 +206,13 @@ class JoinTree:
             return self._sample_balanced(size, rng, replace=replace, given=given)
         groups = self._groups if not given else grouped(self._conditioned(self._trees, given), self._live)
         return Draw(self._block(groups, _uniform_ranks(groups, total, size, rng, replace=replace)))
+
+    @cached_property
+    def _pricing(self) -> Pricing:
+        return Pricing(self.form, self.order, MAX_CLUSTER)
+
+    def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:
+        return self._pricing.costed(costs, self._masks(given) if not self.form.empty else None)
 
     def _no_rows(self) -> Block:
         return Block.concatenate(self.model, [])

@@ -11,7 +11,7 @@ from typing import Final
 from spacegen.engines.canonical import Elimination, Order, canonical_order
 from spacegen.engines.relation import NormalForm
 
-__all__ = ["best_order"]
+__all__ = ["best_order", "order_along"]
 
 _EASY: Final = 2**16
 """A widest cluster of so many rows takes a millisecond: not worth another try."""
@@ -28,6 +28,23 @@ class _Noisy(Elimination):
 
     def cost(self, variable: int) -> float:
         return log(self.rows(variable)) * (1 + 0.2 * self.chance.random())
+
+
+class _Along(Elimination):
+    """Variables leave in a given order."""
+
+    def __init__(self, form: NormalForm, extra: Iterable[tuple[int, ...]], walk: tuple[int, ...]) -> None:
+        super().__init__(form, extra)
+        self.turn = {variable: float(i) for i, variable in enumerate(reversed(walk))}
+
+    def cost(self, variable: int) -> float:
+        return self.turn[variable]
+
+
+def order_along(form: NormalForm, walk: tuple[int, ...], extra: Iterable[tuple[int, ...]] = ()) -> Order:
+    """The order that eliminates the last variable of `walk` first: each variable's separator then comes
+    before it in the walk. `extra` scopes are kept within one cluster each."""
+    return _Along(form, extra, walk).run()
 
 
 def best_order(form: NormalForm, extra: Iterable[tuple[int, ...]] = ()) -> Order:

@@ -15,7 +15,7 @@ from spacegen.engines.bucket import Bucket, Codes, Entries, Factor, Weights, div
 from spacegen.engines.canonical import Order
 from spacegen.engines.relation import NormalForm
 
-__all__ = ["LiveMasks", "Tree", "plant"]
+__all__ = ["LiveMasks", "Tree", "buckets", "grow", "plant"]
 
 LiveMasks: TypeAlias = Mapping[int, NDArray[np.bool_]]
 """Variable to a mask of its live values."""
@@ -130,8 +130,8 @@ def _weighted(bucket: Bucket, below: list[_Node], mask: NDArray[np.bool_] | None
     return _Node(bucket, weights, message, float(message.max(initial=0)))
 
 
-def plant(form: NormalForm, order: Order, extra: tuple[Factor, ...] = ()) -> tuple[Tree, ...]:
-    """The trees of a normal form, one a block, in canonical order; `extra` factors carry weights."""
+def buckets(form: NormalForm, order: Order, extra: tuple[Factor, ...] = ()) -> dict[int, Bucket]:
+    """The bucket of each variable, with the relations, maps and `extra` factors that belong there."""
     place = {variable: i for i, variable in enumerate(order.eliminated)}
     factors: dict[int, list[Factor]] = {variable: [] for variable in order.eliminated}
     for factor in (*(Factor(r.scope, r.table) for r in form.relations), *extra):
@@ -139,13 +139,24 @@ def plant(form: NormalForm, order: Order, extra: tuple[Factor, ...] = ()) -> tup
     maps: dict[int, list[Any]] = {variable: [] for variable in order.eliminated}
     for auxiliary in form.maps:
         maps[min((*auxiliary.inputs, auxiliary.output), key=place.__getitem__)].append(auxiliary)
+    return {
+        v: make_bucket(v, order.separator[v], form.sizes, tuple(factors[v]), maps[v])
+        for v in order.eliminated
+    }
+
+
+def plant(form: NormalForm, order: Order, extra: tuple[Factor, ...] = ()) -> tuple[Tree, ...]:
+    """The trees of a normal form, one a block, in canonical order; `extra` factors carry weights."""
+    return grow(order, buckets(form, order, extra), weighted=bool(extra))
+
+
+def grow(order: Order, buckets: Mapping[int, Bucket], *, weighted: bool = False) -> tuple[Tree, ...]:
+    """The trees of an order from its buckets."""
     nodes: dict[int, _Node] = {}
     for variable in order.eliminated:
-        bucket = make_bucket(
-            variable, order.separator[variable], form.sizes, tuple(factors[variable]), maps[variable]
-        )
-        nodes[variable] = _weighted(bucket, [nodes[child] for child in order.children[variable]], None)
-    return tuple(_tree(order, root, nodes, weighted=bool(extra)) for root in order.roots)
+        below = [nodes[child] for child in order.children[variable]]
+        nodes[variable] = _weighted(buckets[variable], below, None)
+    return tuple(_tree(order, root, nodes, weighted=weighted) for root in order.roots)
 
 
 def _tree(order: Order, root: int, nodes: Mapping[int, _Node], *, weighted: bool) -> Tree:

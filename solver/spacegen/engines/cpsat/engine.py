@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from math import prod
 from typing import Final
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.canonical import canonical_order
+from spacegen.engines.costs import Cost, Costed
 from spacegen.engines.cpsat.descent import Descent
 from spacegen.engines.cpsat.parts import Live, Part, clauses_of, live_values, parts, prune
 from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.pools import pick
 from spacegen.engines.cpsat.sampling import Balance, note_of, uniform_pool
 from spacegen.engines.cpsat.solving import MOST_SOLUTIONS, Rows
+from spacegen.engines.listed import Listed
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import normalise
 from spacegen.errors import EmptySpaceError, EngineError, Fault, TooWideError
@@ -185,6 +187,9 @@ class CpSat:
         length = len(picked[0]) if pools else (size if replace else min(size, 1))
         block = self._block(live, dict(zip(names, picked, strict=True)), length)
         return Draw(block, note_of(pools, length, size))
+
+    def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:
+        return Listed(self, costs, given)
 
 
 def _product(sources: list[Rows], most: int) -> Iterator[NDArray[np.intp]]:

@@ -1,0 +1,190 @@
+"""Costs on the join tree: which layout takes them, and the answers as codes and totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacegen.engines.blocks import Block, code_dtype
+from spacegen.engines.bucket import Factor
+from spacegen.engines.canonical import Order
+from spacegen.engines.costs import Choices, Cost, Ranking
+from spacegen.engines.orders import order_along
+from spacegen.engines.relation import NormalForm
+from spacegen.engines.tree import LiveMasks, Tree, grow
+from spacegen.engines.tropical.choices import choices
+from spacegen.engines.tropical.layout import Layout, lay_out
+from spacegen.engines.tropical.sums import CostTree, priced
+from spacegen.engines.tropical.tally import tally
+from spacegen.engines.tropical.walk import Prefixes, best, within
+from spacegen.errors import EngineError, Fault
+
+__all__ = ["Pricing", "TreeCosts"]
+
+_LISTED: Final = 10**7
+"""Solutions that are counted one by one where there are too many different costs."""
+
+
+@dataclass(eq=False)
+class Pricing:
+    """Costs over one normal form. `order` is the canonical one, by which solutions of equal cost go."""
+
+    form: NormalForm
+    order: Order
+    most: int
+    """The most rows of a cluster."""
+
+    def __post_init__(self) -> None:
+        self._layouts: dict[frozenset[tuple[int, ...]], Layout] = {}
+        self._last: tuple[tuple[Cost, ...], TreeCosts] | None = None
+
+    def costed(self, costs: Sequence[Cost], masks: LiveMasks | None) -> TreeCosts:
+        """The costs under masks of the live values; None where they leave some parameter nothing.
+
+        Raises EngineError where a part's parameters are too many for one cluster.
+        """
+        if masks is None or self.form.empty:
+            return TreeCosts(self.form, (), 0, None)
+        asked = tuple(costs)
+        if self._last is None or len(self._last[0]) != len(asked) or any(map(_differ, self._last[0], asked)):
+            self._last = asked, self._priced(asked)
+        found = self._last[1]
+        assert found.tree is not None, "the form has rows"
+        return replace(found, tree=found.tree.conditioned(masks)) if masks else found
+
+    def _priced(self, costs: tuple[Cost, ...]) -> TreeCosts:
+        constant = 0
+        factors = []
+        for cost in costs:
+            scope, table = _live_table(self.form, cost)
+            low = int(table.min())
+            exact = table if int(table.max()) - low < 2**62 else table.astype(np.object_)
+            constant += low
+            if scope:
+                factors.append(Factor(scope, exact - low))
+        layout = self._layout(factors)
+        return TreeCosts(self.form, tuple(factors), constant, priced(layout, factors))
+
+    def _layout(self, factors: Sequence[Factor]) -> Layout:
+        place = {variable: i for i, variable in enumerate(self.order.eliminated)}
+        homes = ((min(f.scope, key=place.__getitem__), f.scope) for f in factors)
+        foreign = frozenset(s for v, s in homes if not {v, *self.order.separator[v]}.issuperset(s))
+        if foreign not in self._layouts:
+            walk = self.order.preorder
+            order = order_along(self.form, walk, sorted(foreign)) if foreign else self.order
+            if order.largest > self.most:
+                message = f"costs over {max(map(len, foreign), default=0)} parameters take too wide a cluster"
+                raise EngineError(Fault(f"{message}: {order.largest:,} rows", hint="try `--engine cpsat`"))
+            self._layouts[foreign] = lay_out(self.form, order, walk)
+        return self._layouts[foreign]
+
+
+def _differ(a: Cost, b: Cost) -> bool:
+    return a is not b
+
+
+def _live_table(form: NormalForm, cost: Cost) -> tuple[tuple[int, ...], NDArray[Any]]:
+    """The undecided variables of a cost and its table over their live values."""
+    variables = tuple(form.model.index[name] for name in cost.scope)
+    table = cost.table[np.ix_(*(form.live[v] for v in variables))]
+    free = tuple(v for v in variables if form.sizes[v] > 1)
+    return free, table.reshape(tuple(form.sizes[v] for v in free))
+
+
+@dataclass(frozen=True, eq=False)
+class TreeCosts:
+    """The answers of one cost tree, to which `constant` is added; no tree: no solution."""
+
+    form: NormalForm
+    factors: tuple[Factor, ...]
+    constant: int
+    tree: CostTree | None
+
+    @cached_property
+    def _possible(self) -> CostTree | None:
+        return self.tree if self.tree is not None and self.tree.least < self.tree.never else None
+
+    def least(self) -> int | None:
+        tree = self._possible
+        return None if tree is None else tree.least + self.constant
+
+    def best(self, n: int) -> Ranking:
+        tree = self._possible
+        if tree is None or n <= 0:
+            return Ranking(Block.concatenate(self.form.model, []), np.empty(0, np.int64))
+        found = best(tree, n, tree.layout.walk)
+        found = found.rows(np.argsort(found.extra, kind="stable"))
+        costs = found.extra.astype(np.object_) + (tree.least + self.constant)
+        return Ranking(self._block(found), costs)
+
+    def within(self, limit: int, *, rows: int = 65536) -> Iterator[Block]:
+        tree = self._possible
+        if tree is not None:
+            for found in within(tree, self._extra(tree, limit), tree.layout.walk, rows):
+                yield self._block(found)
+
+    def _extra(self, tree: CostTree, limit: int) -> int:
+        """How much more than the cheapest solution one may cost."""
+        return min(limit - tree.least - self.constant, tree.never - 1)
+
+    def _block(self, found: Prefixes) -> Block:
+        assert self.tree is not None, "there are solutions"
+        level = self.tree.layout.level
+        columns = zip(self.form.model.parameters, self.form.live, strict=True)
+        codes = tuple(
+            live.astype(code_dtype(p.domain))[found.codes[level[i]]] for i, (p, live) in enumerate(columns)
+        )
+        return Block(codes, len(found))
+
+    @cached_property
+    def _tight(self) -> tuple[Tree, ...]:
+        """Trees of the cheapest solutions alone."""
+        tree = self._possible
+        assert tree is not None, "there are solutions"
+        found = {}
+        for variable, bucket in tree.layout.buckets.items():
+            tight = (tree.gap(variable) == 0).reshape(bucket.shape)
+            found[variable] = replace(bucket, factors=(Factor(bucket.axes, tight),))
+        return grow(tree.layout.order, found)
+
+    def count_cheapest(self) -> int:
+        return 0 if self._possible is None else prod(tree.total for tree in self._tight)
+
+    def count_within(self, limit: int) -> int:
+        tree = self._possible
+        if tree is None:
+            return 0
+        found = tally(tree, self._extra(tree, limit))
+        return self._listed(limit) if found is None else found
+
+    def _listed(self, limit: int) -> int:
+        found = 0
+        for block in self.within(limit):
+            found += len(block)
+            if found > _LISTED:
+                message = f"more than {_LISTED:,} solutions cost at most {limit:,}, in too many ways to count"
+                raise EngineError(Fault(message, hint="a lower limit, or costs of smaller numbers"))
+        return found
+
+    def least_by_value(self) -> tuple[tuple[int | None, ...], ...]:
+        found: list[list[int | None]] = [[None] * len(p.domain) for p in self.form.model.parameters]
+        tree = self._possible
+        by_value = tree.by_value() if tree is not None else {}
+        for i, codes in enumerate(self.form.live if tree is not None else ()):
+            for code, cost in zip(codes.tolist(), by_value[i].tolist(), strict=True):
+                if tree is not None and cost < tree.never:
+                    found[i][code] = cost + self.constant
+        return tuple(map(tuple, found))
+
+    def cheapest(self, names: Iterable[str], most: int) -> tuple[Choices, ...] | None:
+        asked = tuple(names)
+        tree = self._possible
+        if tree is None:
+            return (Choices(asked, np.empty((0, len(asked)), np.intp)),)
+        return choices(self.form, self.factors, tree, asked, most)
