@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from spacegen.compiled import Compiled
 from spacegen.language.expr import Scalar
 from spacegen.questions.dead import dead_values, held
+from spacegen.questions.finding import Finding
 from spacegen.questions.info import Info, info
 from spacegen.questions.summary import Summary, of_space
+
+if TYPE_CHECKING:
+    from spacegen.questions.definition import Definition
+    from spacegen.questions.diff import Comparison
 
 __all__ = ["Survey"]
 
@@ -37,6 +44,25 @@ class Survey(Compiled):
         """How often each value occurs over all solutions; made to be printed."""
         return of_space(self.engine)
 
+    def diff(self, new: Definition) -> Comparison:
+        """What this space and a new one have in common, and what only one of them has, in exact numbers.
+
+        Parameters are compared under the names of the new space; one that lacks a parameter holds it at its
+        default. Raises EngineError where an engine cannot count.
+        """
+        from spacegen.questions.align import align
+
+        from spacegen.questions.diff import compare
+
+        return compare(align(self, new))
+
     def info(self) -> Info:
         """Parameters, rules and everything else that the space declares."""
         return info(self.base, self.combinations, self.pins)
+
+    def lint(self, progress: Callable[[int, int], None] | None = None) -> tuple[Finding, ...]:
+        """What is weak about the space, by file and place; `progress` is told how many rules are done, and of
+        how many. Raises EngineError where the engine cannot count."""
+        from spacegen.questions.lint import lint
+
+        return lint(self.model, self.engine, self._compile, self.held, progress or (lambda _done, _all: None))

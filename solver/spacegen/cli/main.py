@@ -18,6 +18,8 @@ VERBS: Final = {
     "solve": "Draw solutions of a space: launch configs that keep every rule.",
     "count": "Count the solutions of a space, exactly.",
     "check": "Say whether configs are solutions, and if not, why.",
+    "lint": "Find what is weak about spaces: dead values, idle rules, bad defaults.",
+    "diff": "Compare two spaces: what only one of them has, in exact numbers, and why.",
     "preflight": "Say what the installed sglang makes of configs: accepted, altered or rejected.",
     "learn-rules": "Learn rules from a preflight: the fewest values that the server refuses or alters.",
     "show": "Print the solution with a given rank.",

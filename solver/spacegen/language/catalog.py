@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from spacegen.errors import Fault, SpaceError, did_you_mean
 
-__all__ = ["Shelf", "find", "folder", "is_path", "names"]
+__all__ = ["Shelf", "find", "folder", "installed", "is_path", "names"]
 
 Shelf: TypeAlias = Literal["spaces", "rules"]
 
@@ -19,6 +19,11 @@ def folder(shelf: Shelf) -> Path:
     """Where the bundled files lie: inside an installed package, or at the top of a checkout."""
     installed = _PACKAGE / shelf
     return installed if installed.is_dir() else _PACKAGE.parents[1] / shelf
+
+
+def installed() -> bool:
+    """Whether the bundled files lie inside an installed package rather than in a checkout."""
+    return (_PACKAGE / "spaces").is_dir()
 
 
 def names(shelf: Shelf) -> tuple[str, ...]:

@@ -84,8 +84,7 @@ class _Elaboration:
 
     def model(self) -> Model:
         """The model; without meaning where faults were added."""
-        base, overlays, packs = self.stack.base, self.stack.overlays, self.stack.packs
-        files = (base, *overlays, *(pack.file for pack in packs))
+        base, overlays, files = self.stack.base, self.stack.overlays, self.stack.files
         suspects = [fault for file in files for fault in file.tree.suspects]
         for file in files:
             self.symbols.lose(file.lost)
@@ -117,9 +116,9 @@ class _Elaboration:
             preferences=preferences,
             target=self.target,
             description=top.description or base.document.description,
+            sources=tuple(file.tree.source for file in files),
             notes=(
-                *(self.way.notes if self.way else ()),
-                *self.notes,
+                *((*self.way.notes, *self.notes) if self.way else self.notes),
                 *(f"{s.span}: {s.message}; {s.hint}" for s in suspects),
             ),
         )
@@ -137,8 +136,8 @@ class _Elaboration:
         chosen = {**({} if path is None else {_MODEL_PATH: path}), **self.settings.fixed}
         for name, value in chosen.items():
             if name not in fixed:
-                self.symbols.declare(name, "fixed value", self.stack.base.at(), Const(value))
-            self.symbols.meanings[name] = Const(value)
+                self.symbols.declare(name, "fixed value", self.stack.base.at(), Const(value, name))
+            self.symbols.meanings[name] = Const(value, name)
         return fixed | chosen
 
     def read_rules(self, reader: RuleReader) -> Iterator[Rule]:

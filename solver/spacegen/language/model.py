@@ -19,7 +19,7 @@ from spacegen.language.expr import (
     Scalar,
 )
 from spacegen.language.walk import scope
-from spacegen.source import Span
+from spacegen.source import Source, Span
 
 __all__ = [
     "NO_DEFAULT",
@@ -219,7 +219,8 @@ def _no_values() -> Mapping[str, Scalar]:
 @dataclass(frozen=True)
 class Model:
     """A search space: what the engines compile. `objectives` and `preferences` say which solutions are best,
-    in order of importance, and never which there are. `notes` says what was left out while reading it."""
+    in order of importance, and never which there are. `notes` says what was left out while reading it,
+    `sources` has the files it was read from: the base, then overlays, then packs."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -232,6 +233,7 @@ class Model:
     target: Target | None = None
     description: str | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
+    sources: tuple[Source, ...] = field(default=(), compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view cannot be pickled, what is under it can.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spacegen.errors import Fault, SpaceError
 from spacegen.language import catalog
-from spacegen.language.document import Overlay, Pack, Space
+from spacegen.language.document import Document, Overlay, Pack, Space
 from spacegen.language.files import read_source, shown
 from spacegen.language.nodes import Tree, read_tree
 from spacegen.language.packs import Included, load_packs
@@ -29,6 +29,11 @@ class Stack:
     packs: tuple[Included, ...]
     base: File[Space]
     overlays: tuple[File[Overlay], ...]
+
+    @property
+    def files(self) -> tuple[File[Document], ...]:
+        """All of them, packs last."""
+        return (self.base, *self.overlays, *(pack.file for pack in self.packs))
 
 
 def find_space(path_or_name: str | Path, folder: Path | None = None) -> Path:
