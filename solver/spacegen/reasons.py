@@ -6,19 +6,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.compiled import Compiled
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict
 from spacegen.questions.conflicts import find_conflict
-from spacegen.questions.given import plain_config
+from spacegen.questions.given import plain_config, several
 from spacegen.questions.verdict import Verdict
 
 if TYPE_CHECKING:
     from spacegen.questions.batch import Judge, Verdicts
+    from spacegen.questions.repair import NoRepair, Repair
 
 __all__ = ["Reasons"]
+
+_ONE_EACH: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,6 +75,37 @@ class Reasons(Compiled):
         from spacegen.questions.batch import Judge
 
         return Judge(self.model, lambda: self.engine, self.not_searched)
+
+    def repair(
+        self,
+        config: Mapping[str, object],
+        *,
+        keep: Iterable[str] = (),
+        weights: Mapping[str, int] = _ONE_EACH,
+    ) -> Repair | NoRepair:
+        """The nearest valid config: fewest changed parameters, then least movement over their domains.
+
+        A parameter that the config does not name is free. `keep` names parameters that must not change,
+        `weights` how much a change of one counts, 1 unless given. Raises ConfigError for names that neither
+        the space nor its target knows, UsageError for names that the config lacks.
+        """
+        from spacegen.launch.mending import mended
+        from spacegen.questions.repair import repair
+
+        kept = several(keep, "parameters to keep")
+
+        def ask(searched: Mapping[str, Any]) -> Repair | NoRepair:
+            return repair(
+                self.model,
+                searched,
+                self.engine,
+                self._compile,
+                keep=kept,
+                weights=weights,
+                settled=self.not_searched,
+            )
+
+        return mended(self.base, self.not_searched, plain_config(config), ask)
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""

@@ -1,0 +1,222 @@
+"""What instead: the nearest solution to a config, what changes, and what would have done as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from spacegen.engines.protocol import Engine
+from spacegen.errors import Fault, UsageError, did_you_mean
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain, Model, NoDefault, Parameter, same_value
+from spacegen.questions.conflict import Conflict
+from spacegen.questions.conflicts import find_conflict
+from spacegen.questions.distance import ONE_EACH, Distance
+from spacegen.questions.edits import shorten, words
+from spacegen.questions.menus import Menu
+from spacegen.questions.nearest import Ways, nearest, ways
+from spacegen.questions.verdict import OutsideValue, assignments, shown
+
+__all__ = ["Change", "Menu", "NoRepair", "Repair", "repair"]
+
+Compile: TypeAlias = Callable[[Model], Engine]
+_NOTHING: Mapping[str, Scalar] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A parameter that gets another value."""
+
+    parameter: str
+    before: object
+    after: Scalar
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {shown(self.before)} -> {shown(self.after)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The nearest valid config.
+
+    `config` is the given one with its changes, and with the values of parameters that it left open where
+    these cannot stay at their default (`added`); `solution` has all parameters. `changed` is what the
+    changes weigh, their number unless weights say otherwise, `moved` how far they go over the domains;
+    `equally_near` counts the ways to come away with the same weight (`at_least`: there may be more), which
+    are the product of the menus if `is_product`, and else take their values from them.
+    """
+
+    config: Mapping[str, Any]
+    solution: Mapping[str, Scalar]
+    changes: tuple[Change, ...]
+    added: Mapping[str, Scalar]
+    changed: int
+    moved: int
+    equally_near: int
+    menus: tuple[Menu, ...]
+    is_product: bool = True
+    at_least: bool = False
+
+    @property
+    def valid(self) -> bool:
+        """Whether there was nothing to repair."""
+        return not (self.changes or self.added)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The repair as plain data."""
+        return {
+            "valid": self.valid,
+            "config": dict(self.config),
+            "changes": [
+                {"parameter": c.parameter, "before": c.before, "after": c.after} for c in self.changes
+            ],
+            "added": dict(self.added),
+            "changed": self.changed,
+            "moved": self.moved,
+            "equally_near": self.equally_near,
+            "at_least": self.at_least,
+            "is_product": self.is_product,
+            "menus": [menu.as_dict() for menu in self.menus],
+        }
+
+    def __str__(self) -> str:
+        if self.valid:
+            return "already valid"
+        lines = [str(change) for change in self.changes]
+        lines += [f"{name}: not given -> {shown(value)}" for name, value in self.added.items()]
+        return "\n".join([*lines, self.choice])
+
+    @property
+    def choice(self) -> str:
+        """How many configs are equally near, with their menus, in words."""
+        if self.equally_near == 1:
+            return "no other config is as near"
+        number = f"{'at least ' if self.at_least else ''}{self.equally_near:,}"
+        if not self.is_product:
+            lines = [f"{number} configs are equally near; values that they have:"]
+            return "\n".join([*lines, *(f"  {_options(menu)}" for menu in self.menus)])
+        sizes = " × ".join(str(len(menu.options)) for menu in self.menus)
+        head = f"{number} configs are equally near" + (f" ({sizes}):" if len(self.menus) > 1 else ":")
+        return "\n".join([head, *(f"  {_options(menu)}" for menu in self.menus)])
+
+
+def _options(menu: Menu) -> str:
+    """The options on one line; those that change a single parameter stand together."""
+    if any(len(option) > 1 for option in menu.options):
+        return shorten(" or ".join(assignments(option) or "none of them" for option in menu.options))
+    values: dict[str, list[str]] = {}
+    for option in menu.options:
+        for name, value in option.items() or (("as it is", None),):
+            values.setdefault(name, []).append(words(value))
+    told = [f"{name} = {', '.join(v)}" if name in menu.parameters else name for name, v in values.items()]
+    return shorten(" or ".join(told))
+
+
+@dataclass(frozen=True, slots=True)
+class NoRepair:
+    """Why no valid config keeps what was to be kept: rules and kept values that cannot hold together, or
+    kept values that the space does not have."""
+
+    conflict: Conflict | None
+    outside: tuple[OutsideValue, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The reason as plain data."""
+        outside = [
+            {"parameter": o.parameter, "value": o.value, "allowed": list(o.allowed)} for o in self.outside
+        ]
+        conflict = None if self.conflict is None else self.conflict.as_dict()
+        return {"valid": False, "config": None, "conflict": conflict, "outside": outside}
+
+    def __str__(self) -> str:
+        lines = []
+        for o in self.outside:
+            known = shorten(", ".join(map(words, o.allowed)))
+            lines.append(f"`{o.parameter}` cannot be kept: {shown(o.value)} is outside its domain: {known}")
+        if self.conflict is not None:
+            lines.append(f"no valid config is left: {self.conflict}")
+        return "\n".join(lines)
+
+
+def repair(
+    model: Model,
+    config: Mapping[str, Any],
+    engine: Engine,
+    compile_model: Compile,
+    *,
+    keep: Collection[str] = (),
+    weights: Mapping[str, int] = ONE_EACH,
+    settled: Mapping[str, Scalar] = _NOTHING,
+) -> Repair | NoRepair:
+    """The nearest solution of `model` to a config, which names parameters of it and of `settled` (names that
+    are not searched, with their values).
+
+    `keep` names what must stay, `weights` say how much a change counts. Raises UsageError for names that the
+    config lacks, and for weights that are no whole numbers from 0.
+    """
+    _check_names(config, keep, weights)
+    forced = {n: v for n, v in settled.items() if n in config and config[n] not in Domain((v,))}
+    distance = Distance(model, {n: v for n, v in config.items() if n in model.index}, weights)
+    kept = {name: config[name] for name in distance.named if name in keep}
+    outside = (
+        *(
+            OutsideValue(name, config[name], (forced[name],), type_fits=True)
+            for name in forced
+            if name in keep
+        ),
+        *(_outside(model, name, value) for name, value in kept.items() if value not in model[name].domain),
+    )
+    if outside:
+        return NoRepair(None, outside)
+    given = {name: (model[name].domain.code(value) or 0,) for name, value in kept.items()}
+    found = nearest(engine, distance, given)
+    if found is None:
+        return NoRepair(find_conflict(model, compile_model, kept))
+    solution = found.values(distance)
+    after = {**solution, **forced}
+    changes = tuple(
+        Change(name, value, after[name])
+        for name, value in config.items()
+        if name in forced or (name in solution and value not in Domain((solution[name],)))
+    )
+    added = {
+        p.name: solution[p.name] for p in model.parameters if p.name not in config and _needed(p, solution)
+    }
+    others = ways(engine, distance, given) if changes else Ways(1, ())
+    return Repair(
+        config={**config, **{change.parameter: change.after for change in changes}, **added},
+        solution=MappingProxyType(solution),
+        changes=changes,
+        added=MappingProxyType(added),
+        changed=found.weight + sum(weights.get(name, 1) for name in forced),
+        moved=sum(int(distance.moved(n)[model[n].domain.code(solution[n]) or 0]) for n in distance.named),
+        equally_near=others.count,
+        menus=others.menus,
+        is_product=others.is_product,
+        at_least=others.at_least,
+    )
+
+
+def _needed(parameter: Parameter, solution: Mapping[str, Scalar]) -> bool:
+    """Whether a launch must name the parameter, as its default would not do."""
+    default = parameter.default
+    return not isinstance(default, NoDefault) and not same_value(default, solution[parameter.name])
+
+
+def _outside(model: Model, name: str, value: object) -> OutsideValue:
+    return OutsideValue(name, value, model[name].domain.values, type_fits=True)
+
+
+def _check_names(config: Mapping[str, Any], keep: Collection[str], weights: Mapping[str, int]) -> None:
+    for what, names in (("keep", keep), ("weigh", weights)):
+        for name in names:
+            if name not in config:
+                hint = did_you_mean(name, config)
+                raise UsageError(
+                    Fault(f"there is no `{name}` to {what}: the config does not name it", hint=hint)
+                )
+    for name, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
+            raise UsageError(f"a weight is a whole number from 0, and that of `{name}` is {shown(weight)}")
