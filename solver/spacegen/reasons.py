@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.compiled import Compiled
+from spacegen.errors import EngineError
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict
 from spacegen.questions.conflicts import find_conflict
@@ -17,8 +18,11 @@ from spacegen.questions.given import plain_config, several
 from spacegen.questions.verdict import Verdict
 
 if TYPE_CHECKING:
+    from spacegen.language.expr import Scalar
     from spacegen.questions.batch import Judge, Verdicts
+    from spacegen.questions.explanation import Explanation
     from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.whynot import WhyNot
 
 __all__ = ["Reasons"]
 
@@ -106,6 +110,39 @@ class Reasons(Compiled):
             )
 
         return mended(self.base, self.not_searched, plain_config(config), ask)
+
+    def explain(self, config: Mapping[str, object], *, repair: bool = True) -> Explanation:
+        """What is wrong with a config and why: every conflict that matters, what ends it, and the nearest
+        valid config, unless `repair` is false."""
+        from spacegen.launch.sorting import Sorter
+        from spacegen.questions.explain import explain
+
+        settled, engine = self.not_searched, lambda: self.engine
+        given = Sorter(self.base, settled)(plain_config(config))
+        verdict = given.told(check(self.model, given.config, self._compile, engine=engine, settled=settled))
+        mend = partial(self._repaired, given.config) if repair else None
+        return explain(self.model, verdict, self._compile, engine, mend)
+
+    def why_not(
+        self, wanted: Mapping[str, Scalar], given: Mapping[str, Scalar] = MappingProxyType({})
+    ) -> WhyNot:
+        """Whether a solution has the wanted values beside the given ones; if none has, why, and which given
+        values would have to change."""
+        from spacegen.questions.whynot import why_not
+
+        asked, beside = plain_config(wanted), plain_config(given)
+        return why_not(self.model, asked, beside, self.engine, self._compile, self._repaired)
+
+    def _repaired(self, config: Mapping[str, object], keep: Collection[str] = ()) -> Repair | None:
+        """The nearest valid config, where there is one and the engine can tell."""
+        from spacegen.questions.repair import Repair, repair
+
+        try:
+            settled = self.not_searched
+            found = repair(self.model, config, self.engine, self._compile, keep=keep, settled=settled)
+        except EngineError:
+            return None
+        return found if isinstance(found, Repair) else None
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""

@@ -19,7 +19,7 @@ from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.encode import encode_all
 from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
-__all__ = ["check", "check_all", "is_scalar", "type_fits"]
+__all__ = ["check", "check_all", "is_scalar", "readable", "stretched", "type_fits", "values_outside"]
 
 Compile: TypeAlias = Callable[[Model], Engine]
 
@@ -51,9 +51,8 @@ def check(
         for name in config
         if name not in model.index and name not in settled and name not in silent
     )
-    outside = tuple(_outside(model, config, settled))
-    unreadable = {o.parameter for o in outside if not o.type_fits}
-    values = {name: value for name, value in _scalars(model, config) if name not in unreadable}
+    outside = tuple(values_outside(model, config, settled))
+    values = _readable(model, config, outside)
     broken = tuple(_broken(model, values))
     verdict = Verdict(
         config=MappingProxyType(dict(config)),
@@ -62,11 +61,11 @@ def check(
         broken=broken,
         missing=tuple(p.name for p in model.parameters if p.name not in config),
     )
-    if broken or unreadable:
+    if broken or not all(o.type_fits for o in outside):
         return verdict
     if verdict.complete:
         return replace(verdict, completions=1)
-    return _completed(verdict, _stretched(model, outside), values, compile_model, None if outside else engine)
+    return _completed(verdict, stretched(model, outside), values, compile_model, None if outside else engine)
 
 
 def check_all(
@@ -111,12 +110,23 @@ def _completed(
     return replace(verdict, completions=completions, conflict=conflict)
 
 
-def _scalars(model: Model, config: Mapping[str, object]) -> list[tuple[str, Scalar]]:
+def readable(model: Model, verdict: Verdict) -> dict[str, Scalar]:
+    """The values of a judged config that rules can be asked about."""
+    return _readable(model, verdict.config, verdict.outside)
+
+
+def _readable(
+    model: Model, config: Mapping[str, object], outside: Iterable[OutsideValue]
+) -> dict[str, Scalar]:
+    foreign = {o.parameter for o in outside if not o.type_fits}
     found = [(p.name, config[p.name]) for p in model.parameters if p.name in config]
-    return [(name, value) for name, value in found if is_scalar(value)]
+    return {name: value for name, value in found if is_scalar(value) and name not in foreign}
 
 
-def _outside(model: Model, config: Mapping[str, object], settled: Mapping[str, Scalar]) -> list[OutsideValue]:
+def values_outside(
+    model: Model, config: Mapping[str, object], settled: Mapping[str, Scalar] = MappingProxyType({})
+) -> list[OutsideValue]:
+    """The values of a config that their domains lack."""
     found = []
     for name, value in config.items():
         if name in settled:
@@ -147,9 +157,11 @@ def _nearly(domain: Domain, value: object) -> Scalar:
     return None
 
 
-def _stretched(model: Model, outside: tuple[OutsideValue, ...]) -> Model:
+def stretched(model: Model, outside: Sequence[OutsideValue]) -> Model:
     """The model in which the values outside the domains are allowed too."""
-    values = {o.parameter: o.value for o in outside if o.parameter in model.index}
+    values = {o.parameter: o.value for o in outside if o.type_fits and o.parameter in model.index}
+    if not values:
+        return model
     return model.replace(
         parameters=tuple(
             replace(p, domain=Domain((*p.domain, values[p.name]))) if p.name in values else p  # type: ignore[arg-type]

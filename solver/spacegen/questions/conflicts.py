@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from spacegen.engines.protocol import Engine
+from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, Rule
 from spacegen.questions.conflict import Conflict, is_hint, is_own
@@ -48,7 +49,12 @@ def find_conflicts(
     search = _Search(Together.of(model, compile_model, fixed))
     search.through_one_rule(most)
     if len(search.found) < most:
-        search.through_several(engine or compile_model(model), most)
+        try:
+            search.through_several(engine or compile_model(model), most)
+        except EngineError:
+            # What one rule alone rejects is known without an engine.
+            if not search.found:
+                raise
     return tuple(sorted(search.found, key=lambda conflict: conflict.urgency))
 
 

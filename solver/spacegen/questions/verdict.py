@@ -13,7 +13,7 @@ from spacegen.language.scalars import write_scalar
 from spacegen.questions.conflict import Conflict, rule_lines
 from spacegen.questions.edits import shorten, words
 
-__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "listed", "shown"]
+__all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "assignments", "listed", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,23 @@ class OutsideValue:
     allowed: tuple[Scalar, ...]
     type_fits: bool
     nearly: Scalar = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The value as plain data."""
+        return {"parameter": self.parameter, "value": self.value, "allowed": list(self.allowed)}
+
+    def lines(self) -> Iterator[str]:
+        """What is wrong with it, and what is close."""
+        known = shorten(", ".join(map(words, self.allowed)))
+        yield f"`{self.parameter}` = {shown(self.value)} is outside its domain: {known}"
+        if self.nearly is not None:
+            yield f"  hint: did you mean {words(self.nearly)}?"
+        elif isinstance(self.value, str) and (hint := did_you_mean(self.value, map(str, self.allowed))):
+            yield f"  hint: {hint}"
+        elif near := _around(self.value, self.allowed):
+            yield f"  hint: close to it {'is' if len(near) == 1 else 'are'} {' and '.join(map(words, near))}"
+        if not self.type_fits:
+            yield "  it has the wrong type, so no rule about it was tried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +109,7 @@ class Verdict:
         if self.broken:
             found["broken"] = [{**_rule(b.rule), "values": dict(b.values)} for b in self.broken]
         if self.outside:
-            found["outside"] = [
-                {"parameter": o.parameter, "value": o.value, "allowed": list(o.allowed)} for o in self.outside
-            ]
+            found["outside"] = [o.as_dict() for o in self.outside]
         if self.unknown:
             found["unknown"] = [{"name": u.name, "hint": u.hint} for u in self.unknown]
         if self.wrong:
@@ -131,8 +146,24 @@ class Verdict:
     def __str__(self) -> str:
         if self.valid:
             return "\n".join([self.headline, *self._free(), *self._said()])
-        wrong = (*self._broken(), *self._outside(), *self._unknown(), *self._wrong(), *self._stuck())
+        wrong = (*self._broken(), *(f"  {line}" for line in self.flaws()), *self._stuck())
         return "\n".join(["invalid", *wrong, *self._said()])
+
+    def flaws(self) -> Iterator[str]:
+        """What is wrong besides rules, in lines."""
+        for o in self.outside:
+            yield from o.lines()
+        yield from self._unknown()
+        for w in self.wrong:
+            yield w.message
+            if w.hint:
+                yield f"  hint: {w.hint}"
+
+    def remarks(self) -> Iterator[str]:
+        """What else there is to say, in lines."""
+        if self.passed:
+            yield f"note: not searched, so passed through: {', '.join(f'`{name}`' for name in self.passed)}"
+        yield from (f"note: {note}" for note in self.notes)
 
     def _free(self) -> Iterator[str]:
         if self.missing:
@@ -143,39 +174,29 @@ class Verdict:
             yield from rule_lines(broken.rule)
             yield f"    here: {assignments(broken.values)}"
 
-    def _outside(self) -> Iterator[str]:
-        for o in self.outside:
-            known = shorten(", ".join(map(words, o.allowed)))
-            yield f"  `{o.parameter}` = {shown(o.value)} is outside its domain: {known}"
-            if o.nearly is not None:
-                yield f"    hint: did you mean {words(o.nearly)}?"
-            elif isinstance(o.value, str) and (hint := did_you_mean(o.value, map(str, o.allowed))):
-                yield f"    hint: {hint}"
-            if not o.type_fits:
-                yield "    it has the wrong type, so no rule about it was tried"
-
     def _unknown(self) -> Iterator[str]:
         for u in self.unknown:
-            yield f"  `{u.name}` is no parameter of this space"
+            yield f"`{u.name}` is no parameter of this space"
             if u.hint:
-                yield f"    hint: {u.hint}"
-
-    def _wrong(self) -> Iterator[str]:
-        for w in self.wrong:
-            yield f"  {w.message}"
-            if w.hint:
-                yield f"    hint: {w.hint}"
+                yield f"  hint: {u.hint}"
 
     def _said(self) -> Iterator[str]:
-        if self.passed:
-            yield f"  note: not searched, so passed through: {', '.join(f'`{name}`' for name in self.passed)}"
-        yield from (f"  note: {note}" for note in self.notes)
+        return (f"  {line}" for line in self.remarks())
 
     def _stuck(self) -> Iterator[str]:
         if self.conflict is not None:
             yield "  no values of the free parameters complete it: " + str(self.conflict).replace(
                 "\n", "\n  "
             )
+
+
+def _around(value: object, allowed: Iterable[Scalar]) -> list[Scalar]:
+    """The next values of a domain on both sides of a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return []
+    numbers = [v for v in allowed if isinstance(v, int | float) and not isinstance(v, bool)]
+    below, above = [v for v in numbers if v < value], [v for v in numbers if v > value]
+    return [*([max(below)] if below else []), *([min(above)] if above else [])]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

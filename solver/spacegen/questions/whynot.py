@@ -1,0 +1,111 @@
+"""Why a value is impossible beside others, or how many solutions have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spacegen.engines.protocol import Engine
+from spacegen.errors import how_many
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Model
+from spacegen.questions.check import values_outside
+from spacegen.questions.conflicts import find_conflicts
+from spacegen.questions.edits import parameter
+from spacegen.questions.explain import causes
+from spacegen.questions.explanation import Cause, indented, repair_lines
+from spacegen.questions.summary import percent
+from spacegen.questions.together import Compile, codes_of
+from spacegen.questions.verdict import OutsideValue, assignments
+
+if TYPE_CHECKING:
+    from spacegen.questions.repair import Repair
+
+__all__ = ["WhyNot", "why_not"]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Whether values are possible beside `given` ones: `solutions` of `among` have them, or the causes say
+    why none has. `repair` is the smallest change of the given values that makes them possible; `outside` has
+    what no domain offers, and then nothing else was asked."""
+
+    wanted: Mapping[str, Scalar]
+    given: Mapping[str, Scalar]
+    solutions: int = 0
+    among: int = 0
+    causes: tuple[Cause, ...] = ()
+    repair: Repair | None = None
+    outside: tuple[OutsideValue, ...] = ()
+
+    @property
+    def possible(self) -> bool:
+        """Whether a solution has the values."""
+        return self.solutions > 0
+
+    def __bool__(self) -> bool:
+        return self.possible
+
+    @property
+    def share(self) -> float:
+        """The part of the solutions with the given values that have the wanted ones too; 0 of none."""
+        return self.solutions / self.among if self.among else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as plain data."""
+        found: dict[str, Any] = {
+            "possible": self.possible,
+            "wanted": dict(self.wanted),
+            "given": dict(self.given),
+        }
+        if self.outside:
+            return found | {"outside": [o.as_dict() for o in self.outside]}
+        found |= {"solutions": self.solutions, "among": self.among, "share": self.share}
+        if not self.possible:
+            found["conflicts"] = [cause.as_dict() for cause in self.causes]
+            found["repair"] = None if self.repair is None else self.repair.as_dict()
+        return found
+
+    def __str__(self) -> str:
+        asked = assignments(self.wanted)
+        beside = f" given {assignments(self.given)}" if self.given else ""
+        if self.possible:
+            of = f"{how_many(self.among, 'solution')}{' with these' if self.given else ''}"
+            return f"{asked} is possible{beside}: {self.solutions:,} of {of} ({percent(self.share)})"
+        return "\n\n".join([f"{asked} is impossible{beside}", *map(indented, self._blocks())])
+
+    def _blocks(self) -> Iterator[str]:
+        if self.outside:
+            yield "\n".join(line for o in self.outside for line in o.lines())
+        yield from map(str, self.causes)
+        if self.repair is not None and self.repair.changes:
+            yield "\n".join(repair_lines(self.repair, "smallest change of the given values"))
+        elif self.given and not self.outside:
+            yield "no change of the given values makes it possible"
+
+
+def why_not(
+    model: Model,
+    wanted: Mapping[str, Scalar],
+    given: Mapping[str, Scalar],
+    engine: Engine,
+    compile_model: Compile,
+    repair: Callable[[Mapping[str, Scalar], Collection[str]], Repair | None],
+) -> WhyNot:
+    """Whether a solution has the wanted values beside the given ones. Raises UsageError for names that no
+    parameter has, EngineError where the engine cannot count.
+
+    `repair` finds the nearest config to some values that keeps those of some names.
+    """
+    together = {**given, **wanted}
+    for name in together:
+        parameter(model, name)
+    if outside := values_outside(model, together):
+        return WhyNot(wanted, given, outside=tuple(outside))
+    if solutions := engine.count(codes_of(model, together)):
+        return WhyNot(wanted, given, solutions, engine.count(codes_of(model, given)))
+    found = find_conflicts(model, compile_model, together, engine=engine)
+    mended = repair(together, wanted) if given else None
+    menus = () if mended is None else mended.menus
+    return WhyNot(wanted, given, 0, 0, causes(model, found, together, menus), mended)
