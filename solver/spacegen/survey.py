@@ -51,7 +51,6 @@ class Survey(Compiled):
         default. Raises EngineError where an engine cannot count.
         """
         from spacegen.questions.align import align
-
         from spacegen.questions.diff import compare
 
         return compare(align(self, new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -41,7 +41,14 @@ def destination(path: str | None) -> Iterator[TextIO]:
         yield stream
 
 
-def watched(parts: Iterable[Any], total: int, *, quiet: bool) -> Iterator[Any]:
+def watched(
+    parts: Iterable[Any],
+    total: int,
+    *,
+    quiet: bool,
+    what: str = "solutions",
+    measure: Callable[[Any], int] = len,
+) -> Iterator[Any]:
     """The parts, with a progress bar over their lengths when work is long and stderr is a terminal."""
     if quiet or total < 1_000_000 or not sys.stderr.isatty():
         yield from parts
@@ -50,24 +57,38 @@ def watched(parts: Iterable[Any], total: int, *, quiet: bool) -> Iterator[Any]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("solutions", total=total)
+        task = progress.add_task(what, total=total)
         for part in parts:
             yield part
-            progress.advance(task, len(part))
+            progress.advance(task, measure(part))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows under headers: boxed on a terminal, as aligned columns elsewhere."""
-    if sys.stdout.isatty():
+def print_table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    to: TextIO | None = None,
+    *,
+    numbers: Collection[int] = (),
+) -> None:
+    """Prints rows under headers, on stdout or another stream: boxed on a terminal, as aligned columns
+    elsewhere. The columns `numbers` are set against the right."""
+    stream = to or sys.stdout
+    if stream.isatty():
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*headers)
+        table = Table()
+        for i, header in enumerate(headers):
+            table.add_column(header, justify="right" if i in numbers else "left")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
+        Console(file=stream).print(table)
         return
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
     for row in (headers, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = (
+            cell.rjust(width) if i in numbers else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join(cells).rstrip(), file=stream)

@@ -11,7 +11,7 @@ from spacegen.language.model import Model, Parameter, Rule
 from spacegen.questions import edits
 from spacegen.questions.together import Compile
 
-__all__ = ["Blocks", "Left", "leave_each_out"]
+__all__ = ["Blocks", "Left", "leave_each_out", "parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Blocks:
     def __init__(self, model: Model, compile_model: Compile) -> None:
         self.model = model
         self._compile = compile_model
-        self.parts = tuple(_parts(model))
+        self.parts = tuple(parts(model))
         self._part_of = {rule.id: i for i, part in enumerate(self.parts) for rule in part.rules}
 
     @cached_property
@@ -92,7 +92,7 @@ def _part(name: str, parameters: list[Parameter], rules: list[Rule]) -> Model:
     return Model(name, tuple(replace(p, active_when=None) for p in parameters), tuple(rules))
 
 
-def _parts(model: Model) -> Iterator[Model]:
+def parts(model: Model) -> Iterator[Model]:
     """The connected components of the rules' scopes; rules about no parameter are one more, without any."""
     leader = {p.name: p.name for p in model.parameters}
 

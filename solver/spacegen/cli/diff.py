@@ -1,0 +1,138 @@
+"""`spacegen diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from spacegen.cli.options import AsJson, EngineChoice, Selection, assignments, spread
+from spacegen.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
+    from spacegen.questions.align import Aligned
+    from spacegen.questions.diff import Comparison, Only
+
+__all__ = ["diff"]
+
+_SIDES: Final = "The two sides"
+
+
+def _argument(metavar: str, help: str) -> Any:
+    return typer.Argument(metavar=metavar, help=help, show_default=False)
+
+
+def _option(flag: str, metavar: str, help: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=help, rich_help_panel=_SIDES, show_default=False)
+
+
+@spread
+def diff(
+    old: Annotated[str, _argument("OLD", "A YAML file, or a bundled space.")],
+    new: Annotated[str, _argument("NEW", "Another one, or the same under other options.")],
+    old_target: Annotated[
+        str | None, _option("--old-target", "SERVER==VERSION", "Load OLD for another version of its server.")
+    ] = None,
+    new_target: Annotated[
+        str | None, _option("--new-target", "SERVER==VERSION", "Load NEW for another version of its server.")
+    ] = None,
+    old_set: Annotated[
+        list[str] | None, _option("--old-set", "NAME=VALUE", "Give a constant of OLD another value.")
+    ] = None,
+    new_set: Annotated[
+        list[str] | None, _option("--new-set", "NAME=VALUE", "Give a constant of NEW another value.")
+    ] = None,
+    engine: EngineChoice = "auto",
+    json: AsJson = False,
+    *,
+    selection: Selection,
+) -> int:
+    """Compare two spaces: the solutions that only one of them has, in exact numbers, and why.
+
+    Parameters are compared under the names of NEW; a space that lacks one holds it at its default. What is
+    said of the space is said of both, except where one side has its own. Exits with 1 where they differ.
+    """
+    from spacegen.questions.align import align
+    from spacegen.questions.diff import compare
+
+    aligned = align(
+        _load(old, selection, old_target, old_set, engine), _load(new, selection, new_target, new_set, engine)
+    )
+    aligned = aligned.narrowed(_narrow(selection))
+    _say_notes(aligned, selection)
+    found = compare(aligned)
+    if json:
+        print_json(_as_dict(found, aligned), indent=2)
+    else:
+        _print(found, aligned)
+    return 0 if found.same else 1
+
+
+def _load(name: str, selection: Selection, target: str | None, sets: list[str] | None, engine: str) -> Space:
+    """One side, as wide as it is: what both are narrowed to can be said once they have the same names."""
+    own = assignments(sets, "--set")
+    others = [text for text in selection.set or () if text.partition("=")[0].strip() not in own]
+    whole = replace(selection, quiet=True, pin=None, drop=None, only=None, where=None)
+    return replace(whole, set=[*others, *(sets or ())], target=target or selection.target).load(
+        name, engine=engine
+    )
+
+
+def _narrow(selection: Selection) -> Callable[[Space], Space]:
+    return replace(selection, quiet=True).narrow
+
+
+def _say_notes(aligned: Aligned[Space], selection: Selection) -> None:
+    """Tells people what was left out; once, where it was on both sides."""
+    sides = {"old": aligned.old.notes, "new": aligned.new.notes}
+    for note in aligned.old.notes:
+        if note in aligned.new.notes:
+            selection.say(f"note: {note}")
+    for side, notes in sides.items():
+        other = sides["new" if side == "old" else "old"]
+        for note in notes:
+            if note not in other:
+                selection.say(f"note: {side}: {note}")
+
+
+def _as_dict(found: Comparison, aligned: Aligned[Space]) -> dict[str, Any]:
+    data = found.as_dict()
+    for side, space in (("old", aligned.old), ("new", aligned.new)):
+        target = space.base.target
+        data[side] = {
+            "name": space.name,
+            "target": None if target is None else str(target),
+            "count": data[side],
+        }
+    return data
+
+
+def _print(found: Comparison, aligned: Aligned[Space]) -> None:
+    from spacegen.questions.difftext import change_lines, count_rows, few_values
+
+    for side, space in (("old", aligned.old), ("new", aligned.new)):
+        target = f" for {space.base.target}" if space.base.target else ""
+        print(f"{side}: {space.name}{target}")
+    for line in change_lines(found.changes):
+        print(line)
+    print()
+    print_table(("", "solutions", "of old", "of new"), count_rows(found), numbers=(1, 2, 3))
+    if found.shared is not None:
+        print(f"\nin both, for example: {few_values(found.shared, aligned.new.parameters)}")
+    _print_only(found.only_old, aligned.old, "old", "new")
+    _print_only(found.only_new, aligned.new, "new", "old")
+
+
+def _print_only(only: Only, space: Space, side: str, other: str) -> None:
+    from spacegen.questions.difftext import cause_rows, example_lines
+
+    if not only.count:
+        return
+    print(f"\nwhat keeps solutions of {side} out of {other}:")
+    headers = ("solutions", "share", "only this", "cause", "says")
+    print_table(headers, cause_rows(only), numbers=(0, 1, 2))
+    for line in example_lines(only, space.parameters, other):
+        print(line)
