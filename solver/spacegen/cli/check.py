@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from spacegen.cli.check_many import Many
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
 from spacegen.cli.output import print_json, say
+from spacegen.cli.sources import source
 
 if TYPE_CHECKING:
     from spacegen.api import Space
     from spacegen.questions.configs import Batch
-    from spacegen.questions.verdict import Verdict
 
-__all__ = ["check", "source"]
+__all__ = ["check"]
 
 
 ConfigNames: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CONFIG…",
-        help="JSON, JSON lines, YAML or CSV files, command lines, `--config` files; `-` is stdin.",
+        help="JSON, JSON lines, YAML, CSV or Parquet files, command lines, `--config` files; `-` is stdin.",
         show_default=False,
     ),
 ]
@@ -39,7 +40,7 @@ FormatName: TypeAlias = Annotated[
     _option(
         "--format",
         "NAME",
-        "json, jsonl, yaml, csv, argv, shell or config; else the suffix or the text decides.",
+        "json, jsonl, yaml, csv, parquet, argv, shell or config; else the suffix or the text decides.",
     ),
 ]
 
@@ -52,13 +53,23 @@ def check(
     format: FormatName = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
+    brief: Annotated[
+        bool,
+        typer.Option(
+            "--brief", help="A line for each config, without reasons.", rich_help_panel="The output"
+        ),
+    ] = False,
     *,
+    many: Many,
     selection: Selection,
 ) -> int:
     """Say whether configs are solutions, and if not, why.
 
     A parameter that a config does not name is free. Exits with 0 where all are valid, with 1 where one
     is not, and with 2 where one cannot be read.
+
+    Files of many configs are judged together with `-o`, `--summary`, `--valid-only` and `--invalid-only`, as
+    is Parquet: the rows with their verdicts, or those of one verdict, and how many break each rule.
     """
     from spacegen.errors import Fault, UsageError
     from spacegen.launch.reading import FORMATS
@@ -66,13 +77,20 @@ def check(
 
     if not config and not argv:
         raise UsageError(Fault("there is no config to check", hint="name files, or give `--argv TEXT`"))
-    form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), FORMATS, "--format")
+    known = (*FORMATS, "parquet")
+    form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), known, "--format")
     chosen = selection.load(space, engine=engine)
+    if many.asked(config or (), form):
+        from spacegen.cli.check_many import check_many
+
+        if argv:
+            raise UsageError("files are judged together, and command lines (`--argv`) one by one")
+        return check_many(chosen, config or (), form, many, json=json, quiet=selection.quiet)
     batches = [_read(name, chosen, form) for name in config or ()]
     batches += [_read_argv(text, chosen) for text in argv or ()]
-    brief = len(batches) > 1 or any(batch is not None and batch.several for batch in batches)
-    statuses = [2 if batch is None else _judge(chosen, batch, brief=brief, json=json) for batch in batches]
-    return max(statuses)
+    several = len(batches) > 1 or any(batch is not None and batch.several for batch in batches)
+    judge = _judge if brief or several else _explain
+    return max(2 if batch is None else judge(chosen, batch, json=json) for batch in batches)
 
 
 def _read(name: str, space: Space, form: Any) -> Batch | None:
@@ -102,29 +120,28 @@ def _read_argv(text: str, space: Space) -> Batch | None:
         return None
 
 
-def source(name: str) -> Any:
-    """The text of a file, or of stdin for `-`. Raises ConfigError."""
-    import sys
-    from pathlib import Path
+def _explain(space: Space, batch: Batch, *, json: bool) -> int:
+    """Says all there is to say about a config by itself."""
+    from spacegen.errors import EngineError, Fault
 
-    from spacegen.errors import ConfigError, SpacegenError
-    from spacegen.language.files import read_source
-    from spacegen.source import Source
-
-    if name != "-":
-        try:
-            return read_source(Path(name))
-        except SpacegenError as error:
-            raise ConfigError(*error.faults) from None
-    if sys.stdin is None:
-        raise ConfigError("<stdin> is closed")
+    (entry,) = batch.entries
+    if isinstance(entry.config, Fault):
+        say(f"error: {entry.config}")
+        return 2
     try:
-        return Source("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ConfigError("<stdin> is not UTF-8 text") from None
+        found = space.explain(entry.config).with_faults(entry.wrong, entry.notes)
+    except EngineError as error:
+        say(f"error: {entry.label}: {error}")
+        return 2
+    if json:
+        print_json({"config": entry.label, **found.as_dict()})
+    else:
+        print(f"{entry.label}: {found}")
+    return 0 if found.valid else 1
 
 
-def _judge(space: Space, batch: Batch, *, brief: bool, json: bool) -> int:
+def _judge(space: Space, batch: Batch, *, json: bool) -> int:
+    """Says whether each of several configs is valid, a line each."""
     from spacegen.errors import EngineError, Fault
 
     status = 0
@@ -140,13 +157,9 @@ def _judge(space: Space, batch: Batch, *, brief: bool, json: bool) -> int:
         except EngineError as error:
             say(f"error: {entry.label}: {error}")
             return 2
-        _print(entry.label, verdict, brief=brief, json=json)
+        if json:
+            print_json({"config": entry.label, **verdict.as_dict()})
+        else:
+            print(f"{entry.label}: {verdict.headline}")
         status = max(status, 0 if verdict.valid else 1)
     return status
-
-
-def _print(label: str, verdict: Verdict, *, brief: bool, json: bool) -> None:
-    if json:
-        print_json({"config": label, **verdict.as_dict()})
-    else:
-        print(f"{label}: {verdict.headline if brief else verdict}")

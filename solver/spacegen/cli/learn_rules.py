@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.check import source
 from spacegen.cli.node import NodeOptions, Quiet, progress
 from spacegen.cli.options import spread
 from spacegen.cli.output import destination, say
+from spacegen.cli.sources import source
 
 if TYPE_CHECKING:
     from spacegen.launch.learn import Lesson

@@ -6,13 +6,17 @@ import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
 
 __all__ = [
     "destination",
     "print_json",
     "print_table",
     "say",
+    "say_empty",
     "watched",
 ]
 
@@ -20,6 +24,13 @@ __all__ = [
 def say(text: str) -> None:
     """Tells people."""
     print(text, file=sys.stderr)
+
+
+def say_empty(space: Space) -> None:
+    """Tells people why a space has no solution."""
+    say(f"`{space.name}` has no solution")
+    for cause in space.why_empty():
+        say(f"\n{cause}")
 
 
 def print_json(data: Any, *, indent: int | None = None) -> None:

@@ -62,7 +62,7 @@ def preflight(
 
 
 def _questions(names: Sequence[str], format: str | None) -> list[Question]:
-    from spacegen.cli.check import source
+    from spacegen.cli.sources import source
     from spacegen.launch.questions import FORMATS, read_questions
 
     form = None if format is None else one_of(format, FORMATS, "--format")

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from spacegen.engines.relation import AuxiliaryMap, NormalForm, Relation, Variables
+from spacegen.engines.relation import AuxiliaryMap, NormalForm, Relation
 from spacegen.errors import TooWideError
 from spacegen.language.columns import Mask
 
@@ -53,12 +53,12 @@ def _relation(form: NormalForm, found: AuxiliaryMap) -> Relation:
     return _sorted((*found.inputs, found.output), found.codes[..., None] == np.arange(size))
 
 
-def _sorted(scope: Variables, table: Mask) -> Relation:
+def _sorted(scope: tuple[int, ...], table: Mask) -> Relation:
     order = sorted(range(len(scope)), key=scope.__getitem__)
     return Relation(tuple(scope[i] for i in order), table.transpose(order))
 
 
-def _union(relations: Iterable[Relation]) -> Variables:
+def _union(relations: Iterable[Relation]) -> tuple[int, ...]:
     return tuple(sorted({v for relation in relations for v in relation.scope}))
 
 

@@ -49,6 +49,10 @@ class Sieve:
         field = None if self._schema is None else owner(self._schema, name)
         return None if field is None else field.name
 
+    def knows(self, name: str) -> bool:
+        """Whether the values under a name are looked at."""
+        return name in self._searched or self._owner(name) is not None
+
     def __call__(self, columns: Mapping[str, Any], length: int) -> Sifted:
         """The parts of a table."""
         own = {name: column for name, column in columns.items() if name in self._searched}

@@ -17,7 +17,7 @@ from spacegen.language.scalars import read_scalar
 from spacegen.questions.strictjson import read_json
 from spacegen.source import Source, Span
 
-__all__ = ["FORMATS", "SUFFIXES", "Batch", "Entry", "Format", "read_cell", "read_configs"]
+__all__ = ["FORMATS", "SUFFIXES", "Batch", "Entry", "Format", "check_separator", "read_cell", "read_configs"]
 
 Format: TypeAlias = Literal["json", "jsonl", "yaml", "csv"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -133,7 +133,7 @@ def _csv(source: Source, model: Model) -> Iterator[Entry]:
     rows = csv.reader(source.text.splitlines(keepends=True), strict=True)
     try:
         header = next(rows, [])
-        _check_separator(header, model, source)
+        check_separator(header, model, source)
         if repeated := [name for name in header if header.count(name) > 1]:
             raise ConfigError(Fault(f"the column `{repeated[0]}` occurs twice", Span(source, 1, 1)))
         for row in rows:
@@ -145,7 +145,8 @@ def _csv(source: Source, model: Model) -> Iterator[Entry]:
         raise ConfigError(fault) from None
 
 
-def _check_separator(header: list[str], model: Model, source: Source) -> None:
+def check_separator(header: list[str], model: Model, source: Source) -> None:
+    """Raises ConfigError where the names of parameters are separated by anything but commas."""
     for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and any(part.strip() in model.index for part in header[0].split(separator)[1:]):
             hint = "separate the columns by commas"
