@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.distance import ONE_EACH, Distance
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.menus import Menu
-from spacegen.questions.nearest import Ways, nearest, ways
+from spacegen.questions.nearest import Nearest, nearest, ways
 from spacegen.questions.verdict import OutsideValue, assignments, shown
 
 __all__ = ["Change", "Menu", "NoRepair", "Repair", "repair"]
@@ -89,16 +89,31 @@ class Repair:
         return "\n".join([*lines, self.choice])
 
     @property
+    def headline(self) -> str:
+        """What changes, in one line."""
+        if self.valid:
+            return "already valid"
+        parts = [
+            *map(str, self.changes),
+            *(f"{name}: not given -> {shown(v)}" for name, v in self.added.items()),
+        ]
+        others = "" if self.equally_near == 1 else f" ({self._number} configs are equally near)"
+        return "; ".join(parts) + others
+
+    @property
+    def _number(self) -> str:
+        return f"{'at least ' if self.at_least else ''}{self.equally_near:,}"
+
+    @property
     def choice(self) -> str:
         """How many configs are equally near, with their menus, in words."""
         if self.equally_near == 1:
             return "no other config is as near"
-        number = f"{'at least ' if self.at_least else ''}{self.equally_near:,}"
         if not self.is_product:
-            lines = [f"{number} configs are equally near; values that they have:"]
+            lines = [f"{self._number} configs are equally near; values that they have:"]
             return "\n".join([*lines, *(f"  {_options(menu)}" for menu in self.menus)])
         sizes = " × ".join(str(len(menu.options)) for menu in self.menus)
-        head = f"{number} configs are equally near" + (f" ({sizes}):" if len(self.menus) > 1 else ":")
+        head = f"{self._number} configs are equally near" + (f" ({sizes}):" if len(self.menus) > 1 else ":")
         return "\n".join([head, *(f"  {_options(menu)}" for menu in self.menus)])
 
 
@@ -160,38 +175,18 @@ def repair(
     forced = {n: v for n, v in settled.items() if n in config and config[n] not in Domain((v,))}
     distance = Distance(model, {n: v for n, v in config.items() if n in model.index}, weights)
     kept = {name: config[name] for name in distance.named if name in keep}
-    outside = (
-        *(
-            OutsideValue(name, config[name], (forced[name],), type_fits=True)
-            for name in forced
-            if name in keep
-        ),
-        *(_outside(model, name, value) for name, value in kept.items() if value not in model[name].domain),
-    )
-    if outside:
+    if outside := (*_held(forced, config, keep), *_outside(model, kept)):
         return NoRepair(None, outside)
     given = {name: (model[name].domain.code(value) or 0,) for name, value in kept.items()}
     found = nearest(engine, distance, given)
     if found is None:
         return NoRepair(find_conflict(model, compile_model, kept))
-    solution = found.values(distance)
-    after = {**solution, **forced}
-    changes = tuple(
-        Change(name, value, after[name])
-        for name, value in config.items()
-        if name in forced or (name in solution and value not in Domain((solution[name],)))
-    )
-    added = {
-        p.name: solution[p.name] for p in model.parameters if p.name not in config and _needed(p, solution)
-    }
-    others = ways(engine, distance, given) if changes else Ways(1, ())
-    return Repair(
-        config={**config, **{change.parameter: change.after for change in changes}, **added},
-        solution=MappingProxyType(solution),
-        changes=changes,
-        added=MappingProxyType(added),
-        changed=found.weight + sum(weights.get(name, 1) for name in forced),
-        moved=sum(int(distance.moved(n)[model[n].domain.code(solution[n]) or 0]) for n in distance.named),
+    made = _made(distance, found, config, forced)
+    if not made.changes:
+        return made
+    others = ways(engine, distance, given)
+    return replace(
+        made,
         equally_near=others.count,
         menus=others.menus,
         is_product=others.is_product,
@@ -199,14 +194,50 @@ def repair(
     )
 
 
-def _needed(parameter: Parameter, solution: Mapping[str, Scalar]) -> bool:
-    """Whether a launch must name the parameter, as its default would not do."""
+def _made(
+    distance: Distance, found: Nearest, config: Mapping[str, Any], forced: Mapping[str, Scalar]
+) -> Repair:
+    """The repair, without what would have done as well."""
+    model, solution = distance.model, found.values(distance)
+    after = {**solution, **forced}
+    changes = tuple(
+        Change(name, value, after[name])
+        for name, value in config.items()
+        if name in forced or (name in solution and value not in Domain((solution[name],)))
+    )
+    added = {p.name: solution[p.name] for p in model.parameters if _must_be_named(p, config, solution)}
+    return Repair(
+        config={**config, **{change.parameter: change.after for change in changes}, **added},
+        solution=MappingProxyType(solution),
+        changes=changes,
+        added=MappingProxyType(added),
+        changed=found.weight + sum(distance.weights.get(name, 1) for name in forced),
+        moved=sum(int(distance.moved(n)[model[n].domain.code(solution[n]) or 0]) for n in distance.named),
+        equally_near=1,
+        menus=(),
+    )
+
+
+def _must_be_named(parameter: Parameter, config: Mapping[str, Any], solution: Mapping[str, Scalar]) -> bool:
+    """Whether the config leaves a parameter open whose default would not do."""
     default = parameter.default
-    return not isinstance(default, NoDefault) and not same_value(default, solution[parameter.name])
+    if parameter.name in config or isinstance(default, NoDefault):
+        return False
+    return not same_value(default, solution[parameter.name])
 
 
-def _outside(model: Model, name: str, value: object) -> OutsideValue:
-    return OutsideValue(name, value, model[name].domain.values, type_fits=True)
+def _outside(model: Model, kept: Mapping[str, Any]) -> Iterator[OutsideValue]:
+    for name, value in kept.items():
+        if value not in model[name].domain:
+            yield OutsideValue(name, value, model[name].domain.values, type_fits=True)
+
+
+def _held(
+    forced: Mapping[str, Scalar], config: Mapping[str, Any], keep: Collection[str]
+) -> Iterator[OutsideValue]:
+    for name, value in forced.items():
+        if name in keep:
+            yield OutsideValue(name, config[name], (value,), type_fits=True)
 
 
 def _check_names(config: Mapping[str, Any], keep: Collection[str], weights: Mapping[str, int]) -> None:

@@ -1,0 +1,226 @@
+"""`spacegen repair`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, assignments, one_of, spread
+from spacegen.cli.output import destination, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from spacegen.api import Space
+    from spacegen.errors import SpacegenError
+    from spacegen.questions.configs import Batch, Entry
+    from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.source import Source
+
+__all__ = ["repair"]
+
+
+def _option(*flags: str, metavar: str | None = None, help: str, panel: str = "The repair") -> Any:
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=panel, show_default=False)
+
+
+ConfigName: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A JSON, JSON lines, YAML or CSV file, a command line, a `--config` file; `-` is stdin.",
+        show_default=False,
+    ),
+]
+FormatName: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "--format",
+        metavar="NAME",
+        help="json, jsonl, yaml, csv, argv, shell or config; else the suffix or the text decides.",
+        panel="The configs",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a repair must leave alone, and what it should."""
+
+    keep: Annotated[list[str] | None, _option("--keep", metavar="PARAM", help="Leave it as it is.")] = None
+    weight: Annotated[
+        list[str] | None, _option("--weight", metavar="PARAM=N", help="A change of it counts N, not 1.")
+    ] = None
+
+    def weights(self) -> dict[str, int]:
+        """The weights by parameter. Raises UsageError."""
+        from spacegen.errors import Fault, UsageError
+
+        given = assignments(self.weight, "--weight")
+        for name, text in given.items():
+            if not (text.isdecimal() and text.isascii() and len(text) < 100):
+                hint = "a weight is a whole number from 0"
+                raise UsageError(Fault(f"`--weight {name}={text}` is no weight", hint=hint))
+        return {name: int(text) for name, text in given.items()}
+
+
+@spread
+def repair(
+    space: SpaceName,
+    config: ConfigName,
+    format: FormatName = None,
+    write: Annotated[
+        bool, _option("--write", help="Change the file itself: JSON, JSON lines or YAML.", panel="The output")
+    ] = False,
+    out: Annotated[
+        str | None, _option("--out", "-o", metavar="FILE", help="Write to a file.", panel="The output")
+    ] = None,
+    engine: EngineChoice = "auto",
+    json: AsJson = False,
+    *,
+    wishes: Wishes,
+    selection: Selection,
+) -> int:
+    """Print the nearest valid config: fewest changed parameters, then least movement over their domains.
+
+    What changed goes to stderr, with how many configs are equally near. A parameter that the config does not
+    name is free. Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space
+    is empty, or what is kept conflicts), and with 2 where one cannot be read.
+    """
+    from spacegen.cli.sources import source
+    from spacegen.errors import ConfigError, UsageError
+    from spacegen.launch.reading import FORMATS, read_launches
+    from spacegen.questions.configs import SUFFIXES
+
+    if write and (out is not None or config == "-" or json):
+        raise UsageError("`--write` changes the file itself: it goes with neither `-o`, `--json` nor stdin")
+    form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), FORMATS, "--format")
+    form_to_write = _form_to_write(config, form) if write else None
+    weights = wishes.weights()
+    chosen = selection.load(space, engine=engine)
+    text = source(config)
+    batch = read_launches(text, chosen.model, form)
+    if not batch.entries:
+        raise ConfigError(f"there is no config in {text.name}")
+    found = [_outcome(chosen, entry, wishes.keep or (), weights) for entry in batch.entries]
+    for entry, outcome in zip(batch.entries, found, strict=True):
+        _explain(entry, outcome, selection, brief=batch.several)
+    if form_to_write is not None:
+        _write(config, text, form_to_write, [*map(_edits, batch.entries, found)], selection)
+    else:
+        with destination(out) as stream:
+            for line in _lines(batch, found, json=json):
+                print(line, file=stream)
+    return max(_status(outcome) for outcome in found)
+
+
+def _form_to_write(name: str, form: str | None) -> str:
+    """The format in which a file is changed. Raises UsageError where that cannot be done."""
+    from pathlib import PurePath
+
+    from spacegen.errors import Fault, UsageError
+    from spacegen.questions.configs import SUFFIXES
+
+    found = form or SUFFIXES.get(PurePath(name).suffix.lower())
+    if found not in ("json", "jsonl", "yaml"):
+        hint = "`-o FILE` writes the repaired configs as JSON"
+        raise UsageError(Fault(f"`--write` changes JSON, JSON lines and YAML, and {name} is none", hint=hint))
+    return found
+
+
+def _outcome(
+    space: Space, entry: Entry, keep: Iterable[str], weights: Mapping[str, int]
+) -> Repair | NoRepair | SpacegenError:
+    """The repair of one config, why there is none, or why it cannot be read."""
+    from spacegen.errors import ConfigError, Fault, UsageError
+
+    if isinstance(entry.config, Fault):
+        return ConfigError(entry.config)
+    if entry.wrong:
+        return ConfigError(*entry.wrong)
+    try:
+        return space.repair(entry.config, keep=keep, weights=weights)
+    except (ConfigError, UsageError) as error:
+        return error
+
+
+def _status(outcome: Repair | NoRepair | SpacegenError) -> int:
+    from spacegen.questions.repair import NoRepair, Repair
+
+    match outcome:
+        case Repair():
+            return 0
+        case NoRepair():
+            return 1
+        case _:
+            return 2
+
+
+def _explain(
+    entry: Entry, outcome: Repair | NoRepair | SpacegenError, selection: Selection, *, brief: bool
+) -> None:
+    """Tells people what changed, or why nothing could."""
+    from spacegen.questions.repair import NoRepair, Repair
+
+    match outcome:
+        case Repair():
+            for note in entry.notes:
+                selection.say(f"note: {note}")
+            selection.say(f"{entry.label}: {outcome.headline}" if brief else str(outcome))
+        case NoRepair():
+            say(f"{entry.label}: {outcome}" if brief else str(outcome))
+        case _:
+            say(f"error: {entry.label}: {outcome}")
+
+
+def _lines(batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, json: bool) -> Iterator[str]:
+    """The repaired configs as JSON, or with `json` all that is known of them."""
+    import json as writer
+
+    from spacegen.questions.repair import NoRepair, Repair
+
+    for entry, outcome in zip(batch.entries, found, strict=True):
+        match outcome:
+            case Repair() | NoRepair() if json:
+                yield writer.dumps({"name": entry.label, **outcome.as_dict()}, ensure_ascii=False)
+            case Repair():
+                indent = None if batch.several else 2
+                yield writer.dumps(dict(outcome.config), ensure_ascii=False, indent=indent)
+            case _:
+                pass
+
+
+def _edits(entry: Entry, outcome: Repair | NoRepair | SpacegenError) -> Mapping[str, Any]:
+    """The values that the repair puts into a config, by key."""
+    from spacegen.errors import Fault
+    from spacegen.questions.repair import Repair
+
+    if not isinstance(outcome, Repair) or isinstance(entry.config, Fault):
+        return {}
+    before = entry.config
+    return {key: v for key, v in outcome.config.items() if key not in before or before[key] is not v}
+
+
+def _write(
+    name: str,
+    text: Source,
+    form: str,
+    found: Sequence[Mapping[str, Any]],
+    selection: Selection,
+) -> None:
+    """Puts the repaired values of each config into the file, where there are any."""
+    from pathlib import Path
+
+    from spacegen.errors import how_many
+    from spacegen.launch.files import replacing
+    from spacegen.launch.rewriting import rewritten
+
+    edits = {i: values for i, values in enumerate(found) if values}
+    if not edits:
+        return
+    made = rewritten(text.text, form, edits)
+    with replacing(Path(name)) as stream:
+        stream.write(made)
+    selection.say(f"{how_many(len(edits), 'config')} changed in {name}")
