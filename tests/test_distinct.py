@@ -1,6 +1,11 @@
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from spacegen.engines import distinct
 from spacegen.engines.distinct import below, distinct_rows, first_of_each
 
 
@@ -43,3 +48,22 @@ def test_rows_are_distinct_and_in_order_of_arrival() -> None:
 def test_patience_ends() -> None:
     (column,) = distinct_rows(5, lambda n: [np.zeros(n, np.int64)], [10], patience=3)
     assert column.tolist() == [0]
+
+
+def test_repeats_are_looked_for_once_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[str] = []
+    rng = np.random.default_rng(0)
+    look = first_of_each
+
+    def draw(size: int) -> list[NDArray[Any]]:
+        rounds.append("draw")
+        return [rng.integers(0, 100, size)]
+
+    def looked(columns: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArray[np.bool_] | None:
+        rounds.append("look")
+        return look(columns, sizes)
+
+    monkeypatch.setattr(distinct, "first_of_each", looked)
+    distinct_rows(99, draw, [100])
+    assert rounds == ["draw", "look"] * (len(rounds) // 2)
+    assert len(rounds) > 2

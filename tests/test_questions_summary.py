@@ -46,6 +46,13 @@ def test_a_summary_is_exact_and_finds_what_is_lopsided() -> None:
 def test_what_all_have_comes_last_and_what_none_has_is_left_out() -> None:
     space = Space.build("s", {"a": [1, 2], "b": [0, 1], "c": range(100)}, ["a == 1", "b == 1 or c == 0"])
     assert [(f.parameter, f.value) for f in space.summary().lopsided()] == [("b", 1), ("a", 1)]
+    assert space.summary().unused() == {}
+
+
+def test_what_none_has_is_unused_unless_all_have_the_same() -> None:
+    space = Space.build("s", {"a": [1, 2, None, 4], "b": [0, 1, 2]}, ["a is null or a > 1", "b == 1"])
+    assert space.summary().unused() == {"a": (1,)}
+    assert space.where("b == 0").summary().unused() == {}
 
 
 def test_an_empty_summary_is_no_error() -> None:

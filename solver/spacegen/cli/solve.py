@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from spacegen.cli.options import EngineChoice, Selection, SpaceName, one_of, spread
-from spacegen.cli.output import say, watched
+from spacegen.cli.output import say, say_empty, watched
 from spacegen.cli.rows import Rows
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def solve(
 
 
 def _no_solution(space: Space) -> int:
-    say(f"`{space.name}` has no solution")
-    say(str(space.conflict()))
+    say_empty(space)
     return 1
 
 
@@ -130,7 +129,12 @@ def _report(space: Space, found: Solutions | AllSolutions, asked: int | None) ->
 def _report_skew(space: Space) -> None:
     if not space.ranked:
         return
-    skewed = [f for f in space.summary().lopsided() if f.parameter not in space.held]
+    summary = space.summary()
+    if unused := {name: values for name, values in summary.unused().items() if name not in space.held}:
+        from spacegen.questions.dead import in_words
+
+        say(f"note: no solution has {in_words(unused)}")
+    skewed = [f for f in summary.lopsided() if f.parameter not in space.held]
     if not skewed:
         return
     from spacegen.questions.edits import words

@@ -82,19 +82,16 @@ def distinct_rows(
     """Columns of `size` different rows: independent draws with repeats skipped, which makes every set of
     rows as likely as drawing without replacement does. Gives up with fewer rows after `patience` rounds
     in a row without a new one."""
-    rows = draw(size)
+    rows = _firsts(draw(size), sizes)
     idle = 0
-    while idle < patience:
-        mask = first_of_each(rows, sizes)
-        if mask is not None:
-            rows = [column[mask] for column in rows]
+    while len(rows[0]) < size and idle < patience:
         found = len(rows[0])
-        if found >= size:
-            break
         more = draw(max(size - found, min(size, 64)))
-        before = found
-        rows = [np.concatenate(pair) for pair in zip(rows, more, strict=True)]
-        mask = first_of_each(rows, sizes)
-        rows = rows if mask is None else [column[mask] for column in rows]
-        idle = idle + 1 if len(rows[0]) == before else 0
+        rows = _firsts([np.concatenate(pair) for pair in zip(rows, more, strict=True)], sizes)
+        idle = idle + 1 if len(rows[0]) == found else 0
     return [column[:size] for column in rows]
+
+
+def _firsts(rows: list[NDArray[Any]], sizes: Sequence[int]) -> list[NDArray[Any]]:
+    mask = first_of_each(rows, sizes)
+    return rows if mask is None else [column[mask] for column in rows]

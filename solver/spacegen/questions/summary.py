@@ -49,6 +49,15 @@ class Summary:
         found = (frequency for name in choices for frequency in self._lopsided(name))
         return tuple(sorted(found, key=lambda f: (f.share == 1, f.share < SELDOM)))
 
+    def unused(self) -> dict[str, tuple[Scalar, ...]]:
+        """By parameter, the values that no solution has, where the solutions have several others."""
+        found = {}
+        for name in self.values if self.total else ():
+            shares = self.frequencies(name)
+            if all(f.share < 1 for f in shares) and (none := tuple(f.value for f in shares if f.count == 0)):
+                found[name] = none
+        return found
+
     def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
         shares = self.frequencies(parameter) if self.total else ()
         return tuple(f for f in shares if f.share > OFTEN or 0 < f.share < SELDOM)
