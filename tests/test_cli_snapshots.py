@@ -13,6 +13,7 @@ import pytest
 from spacegen.cli.main import main
 
 CASES = Path(__file__).parent / "cases" / "cli"
+ROOT = Path(__file__).parents[1]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 COMMANDS = {
@@ -63,6 +64,14 @@ COMMANDS = {
     "check-partial": "check server.yaml partial.json",
     "check-stuck": "check empty.yaml stuck.json --without-rule c-below-a",
     "check-stuck-json": "check empty.yaml stuck.json --json --without-rule c-below-a",
+    "check-three": "check sglang-tuner-18 three.json",
+    "check-brief": "check server.yaml broken.json --brief",
+    "why-not": "why-not server.yaml tp_size=8 --given dp_size=2 --given memory=0.9 --pin backend=triton",
+    "why-not-json": "why-not server.yaml tp_size=8 --given dp_size=2 --json",
+    "why-not-possible": "why-not server.yaml tp_size=2 --given memory=0.8",
+    "why-not-outside": "why-not server.yaml tp_size=3 backend=fb",
+    "why-not-together": "why-not empty.yaml a=2 --without-rule c-below-a",
+    "why-not-name": "why-not server.yaml tp_sise=2",
     "check-csv": "check server.yaml rows.csv",
     "check-jsonl": "check server.yaml lines.jsonl",
     "check-jsonl-json": "check server.yaml lines.jsonl --json",
@@ -111,6 +120,19 @@ COMMANDS = {
     "check-misspelt": "check launch.yaml misspelt.json",
     "check-misspelt-json": "check launch.yaml misspelt.json --json",
     "check-no-target": "check server.yaml --argv '--tp 2'",
+    "lint": "lint weak.yaml",
+    "lint-json": "lint weak.yaml --json --select never-both",
+    "lint-github": "lint weak.yaml --format github",
+    "lint-strict": "lint weak.yaml --strict --select dead-value --select no-reason",
+    "lint-several": "lint weak.yaml empty.yaml --ignore dead-value --pin load=1",
+    "lint-dry-run": "lint weak.yaml --fix --dry-run",
+    "lint-unreadable": "lint bad.yaml --format github",
+    "lint-no-file": "lint nowhere.yaml",
+    "lint-cannot-count": "lint server.yaml --engine cpsat --where 'chunk == 512'",
+    "lint-fix-bundled": "lint h100 --fix",
+    "lint-fix-pinned": "lint weak.yaml --fix --pin load=1",
+    "wrong-lint-code": "lint weak.yaml --select dead-values",
+    "wrong-lint-dry-run": "lint weak.yaml --dry-run",
     "wrong-verb": "slove server.yaml",
     "wrong-space": "count sglang-throughput-1O",
     "wrong-path": "count ./servr.yaml",
@@ -148,7 +170,8 @@ def transcript(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((CASES / stdin).read_bytes())))
     status = main(shlex.split(words))
     said = capsys.readouterr()
-    parts = {"stdout": said.out, "stderr": said.err}
+    # Bundled files stand in this checkout, wherever that is.
+    parts = {"stdout": said.out.replace(f"{ROOT}/", ""), "stderr": said.err.replace(f"{ROOT}/", "")}
     shown = "".join(f"--- {stream}\n{text}" for stream, text in parts.items() if text)
     return f"$ spacegen {COMMANDS[name]}\n{shown}--- exit {status}\n"
 

@@ -14,13 +14,14 @@ from spacegen.errors import EngineError
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict
 from spacegen.questions.conflicts import find_conflict
-from spacegen.questions.given import plain_config, several
+from spacegen.questions.given import plain_config, several, whole
 from spacegen.questions.verdict import Verdict
 
 if TYPE_CHECKING:
     from spacegen.language.expr import Scalar
+    from spacegen.questions.around import Around, Within
     from spacegen.questions.batch import Judge, Verdicts
-    from spacegen.questions.explanation import Explanation
+    from spacegen.questions.explanation import Cause, Explanation
     from spacegen.questions.repair import NoRepair, Repair
     from spacegen.questions.whynot import WhyNot
 
@@ -143,6 +144,40 @@ class Reasons(Compiled):
         except EngineError:
             return None
         return found if isinstance(found, Repair) else None
+
+    def why_empty(self) -> tuple[Cause, ...]:
+        """Why the space has no solution, in words; nothing where it has one."""
+        from spacegen.questions.explain import causes
+
+        conflict = self.conflict()
+        return () if conflict is None else causes(self.model, (conflict,), {})
+
+    def around(self, base: Mapping[str, object] | None = None) -> Around:
+        """One parameter at a time: for each value of each parameter the solution nearest to `base` that has
+        it, and why more had to change. The base is the config of all defaults unless given.
+
+        Raises EmptySpaceError where there is no solution, ConfigError for names that nobody knows.
+        """
+        from spacegen.questions.around import around
+
+        return around(self.model, self.engine, self._start(base))
+
+    def within(self, radius: int, base: Mapping[str, object] | None = None) -> Within:
+        """The solutions that differ from `base`, all defaults unless given, in at most `radius` of the
+        parameters that it names. Raises ConfigError for names that nobody knows."""
+        from spacegen.questions.around import within
+
+        return within(self.model, self.engine, self._start(base), whole(radius, "a radius"))
+
+    def _start(self, base: Mapping[str, object] | None) -> Mapping[str, Any]:
+        from spacegen.launch.mending import named
+        from spacegen.questions.around import defaults
+
+        if base is None:
+            return defaults(self.model)
+        config = plain_config(base)
+        own = named(self.base, self.not_searched, config).own
+        return {name: config[key] for key, name in own.items() if name in self.model.index}
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""

@@ -27,9 +27,15 @@ def say(text: str) -> None:
 
 
 def say_empty(space: Space) -> None:
-    """Tells people why a space has no solution."""
+    """Tells people why a space has no solution, as far as its engine knows."""
+    from spacegen.errors import EngineError
+
     say(f"`{space.name}` has no solution")
-    for cause in space.why_empty():
+    try:
+        causes = space.why_empty()
+    except EngineError:
+        return
+    for cause in causes:
         say(f"\n{cause}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -35,7 +35,7 @@ def find_conflicts(
     compile_model: Compile,
     fixed: Mapping[str, Scalar] = _NOTHING,
     *,
-    engine: Engine | None = None,
+    engine: Callable[[], Engine] | None = None,
     most: int = MOST,
 ) -> tuple[Conflict, ...]:
     """Minimal conflicts under the fixed values (each in its domain), at most `most`; none where a solution
@@ -44,13 +44,13 @@ def find_conflicts(
     Every rule that the values break by themselves has one of its own. No two share a value as long as a
     rule has values left for that; then the conflicts through several rules, each without the values of
     those before, until what is left can hold. Conflicts with what the user asked for come first, mere
-    hints last. `engine` is the compiled model, where it is at hand.
+    hints last. `engine` gives the compiled model, where it is at hand.
     """
     search = _Search(Together.of(model, compile_model, fixed))
     search.through_one_rule(most)
     if len(search.found) < most:
         try:
-            search.through_several(engine or compile_model(model), most)
+            search.through_several(engine() if engine else compile_model(model), most)
         except EngineError:
             # What one rule alone rejects is known without an engine.
             if not search.found:

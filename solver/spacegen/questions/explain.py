@@ -16,7 +16,7 @@ from spacegen.questions.edits import shorten, words
 from spacegen.questions.explanation import Cause, Explanation
 from spacegen.questions.reasoning import reason
 from spacegen.questions.together import Compile
-from spacegen.questions.verdict import Verdict
+from spacegen.questions.verdict import Verdict, listed
 
 if TYPE_CHECKING:
     from spacegen.questions.repair import Menu, Repair
@@ -37,7 +37,7 @@ def explain(
     mended = None if repair is None else repair()
     values = readable(model, verdict)
     wider = stretched(model, verdict.outside)
-    found = find_conflicts(wider, compile_model, values, engine=engine() if wider is model else None)
+    found = find_conflicts(wider, compile_model, values, engine=engine if wider is model else None)
     return Explanation(verdict, causes(wider, found, values, mended.menus if mended else ()), mended)
 
 
@@ -67,7 +67,13 @@ def _lines(model: Model, conflict: Conflict, values: Mapping[str, Scalar]) -> It
     (rule,) = conflict.rules
     free = [name for name in model.scope(rule) if name not in values]
     line = reason(model, rule.condition, {name: _some(model, name, values) for name in model.scope(rule)})
-    yield f"{line} (no other {' and '.join(f'`{name}`' for name in free)} helps)" if free else line
+    yield f"{line} ({_no_other(free)})" if free else line
+
+
+def _no_other(free: list[str]) -> str:
+    if len(free) == 1:
+        return f"no other `{free[0]}` helps"
+    return f"no other values of {listed((f'`{name}`' for name in free), 3)} help"
 
 
 def _some(model: Model, name: str, values: Mapping[str, Scalar]) -> Scalar:

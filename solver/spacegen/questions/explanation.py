@@ -131,8 +131,10 @@ class Explanation:
         return "\n\n".join(["invalid", *(indented(block) for block in blocks if block)])
 
     def _repaired(self) -> Iterator[str]:
-        if self.repair is not None:
-            yield from repair_lines(self.repair)
+        if self.repair is not None and self.repair.changes:
+            # What is no parameter stays as wrong as it is.
+            whole = not self.verdict.unknown and not self.verdict.wrong
+            yield from repair_lines(self.repair, f"nearest valid {'config' if whole else 'parameters'}")
 
 
 def repair_lines(repair: Repair, title: str = "nearest valid config") -> Iterator[str]:

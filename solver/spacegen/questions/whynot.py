@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spacegen.engines.protocol import Engine
-from spacegen.errors import how_many
+from spacegen.errors import UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.questions.check import values_outside
@@ -101,11 +101,13 @@ def why_not(
     together = {**given, **wanted}
     for name in together:
         parameter(model, name)
+        if name in wanted and name in given:
+            raise UsageError(f"`{name}` is asked about and given")
     if outside := values_outside(model, together):
         return WhyNot(wanted, given, outside=tuple(outside))
     if solutions := engine.count(codes_of(model, together)):
         return WhyNot(wanted, given, solutions, engine.count(codes_of(model, given)))
-    found = find_conflicts(model, compile_model, together, engine=engine)
+    found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
     menus = () if mended is None else mended.menus
     return WhyNot(wanted, given, 0, 0, causes(model, found, together, menus), mended)
