@@ -23,7 +23,7 @@ ROOMS = (
     ("engines",),
     ("questions",),
     ("launch",),
-    ("api", "compiled", "reasons", "solutions", "survey"),
+    ("api", "compiled", "optimum", "reasons", "solutions", "survey"),
     ("__init__",),
     ("tune", "diagnose", "explorer"),
     ("cli", "__main__"),

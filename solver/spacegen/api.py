@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -25,9 +25,12 @@ from spacegen.reasons import Reasons
 from spacegen.solutions import AllSolutions, Config, Solutions
 from spacegen.survey import Survey
 
+if TYPE_CHECKING:
+    from spacegen.optimum import Optimum
+
 __all__ = ["METHODS", "Space", "load"]
 
-SolveMethod: TypeAlias = Literal["uniform", "balanced", "first", "all"]
+SolveMethod: TypeAlias = Literal["uniform", "balanced", "first", "all", "best"]
 METHODS: Final[tuple[SolveMethod, ...]] = get_args(SolveMethod)
 MAX_DRAW: Final = 10**9
 
@@ -153,9 +156,14 @@ class Space(Reasons, Survey):
         replace: bool = False,
     ) -> Solutions | AllSolutions:
         """Solutions by any method: random ones, or with `first` and `all` those in canonical order, which
-        stay lazy. `n` is 10 unless given, and no limit for `all`; `shard` is a slice of the ranks."""
+        stay lazy, or the `best`. `n` is 10 unless given, and no limit for `all`; `shard` is a slice of the
+        ranks."""
         size = 10 if n is None else _size(n)
         known_word(method, METHODS, "method")
+        if method == "best":
+            if replace or shard is not None:
+                raise UsageError("the best solutions have no shards, and none occurs twice")
+            return self.best(size)
         if method == "balanced" and shard is not None:
             raise UsageError("`balanced` draws have no shards")
         if replace and method in ("first", "all"):
@@ -166,6 +174,15 @@ class Space(Reasons, Survey):
         if method == "uniform":
             return some.sample(_size(size, MAX_DRAW), seed=seed, replace=replace)
         return some if method == "all" and n is None else some[:size]
+
+    def best(self, n: int = 1) -> Optimum:
+        """The `n` best solutions by the objectives of the space, in order of importance, then by what broken
+        preferences cost, then in canonical order. Raises UsageError where nothing says what is best."""
+        from spacegen.optimum import Optimum
+        from spacegen.questions.best import best
+        from spacegen.questions.objective import required_goals
+
+        return Optimum(self.engine, best(self.engine, required_goals(self.model), _size(n, MAX_DRAW)))
 
     def shard(self, part: int, parts: int) -> AllSolutions:
         """Slice `part` (from 0) of the solutions cut into `parts` equal slices of ranks."""

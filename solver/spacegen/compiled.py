@@ -23,7 +23,7 @@ class Compiled(Definition):
     @cached_property
     def engine(self) -> Engine:
         """The compiled space. Raises EngineError where the chosen engine cannot hold it."""
-        return compile_model(self.model, self.engine_name)
+        return compile_model(self.model, self.engine_name, self.timeout)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -39,4 +39,4 @@ class Compiled(Definition):
         return is_ranked(self.engine)
 
     def _compile(self, model: Model) -> Engine:
-        return compile_model(model, self.engine_name)
+        return compile_model(model, self.engine_name, self.timeout)

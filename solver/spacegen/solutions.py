@@ -14,11 +14,8 @@ import numpy as np
 from spacegen.engines.protocol import Block, Codes, Engine
 from spacegen.engines.verdict import accepts
 from spacegen.errors import Fault, UsageError, did_you_mean, how_many
-from spacegen.language.columns import Column, column
-from spacegen.language.evaluate import evaluate
-from spacegen.language.expr import Expr, IsTrue, Scalar
+from spacegen.language.expr import IsTrue, Scalar
 from spacegen.language.model import Model
-from spacegen.language.walk import scope
 from spacegen.launch.fields import Field
 from spacegen.questions.draw import draw_ranks, is_ranked, range_length, ranked, ranked_blocks
 from spacegen.questions.encode import encode
@@ -120,23 +117,29 @@ class Solutions(Sequence[Config]):
         return {field.name: field.gathered(_itself) for field in self.fields}
 
     def derived(self, name: str) -> list[Scalar]:
-        """A derived value for each row; None where it is unknown. Raises UsageError for another name."""
-        known = {d.name: d for d in self._model.derived}
+        """A derived value or an objective for each row; None where it is unknown. Raises UsageError for
+        another name."""
+        from spacegen.questions.objective import evaluated, measures
+
+        known = measures(self._model)
         if name not in known:
             hint = (
                 did_you_mean(name, known) or f"derived values are {', '.join(known) or 'not declared here'}"
             )
             raise UsageError(Fault(f"no derived value is called `{name}`", hint=hint))
-        return _evaluated(self._model, self._block, known[name].expr).values()
+        return evaluated(self._model, self._block, known[name]).values()
 
     def ranks(self) -> list[int]:
         """The number of each row in the canonical order of the space. Raises UsageError."""
         return [int(rank) for rank in ranked(self._engine).rank(self._block)]
 
     def table(self, extra: Sequence[str] = (), *, active: bool = False) -> tuple[Field, ...]:
-        """The columns of a row, then `rank` or derived values by name; `active` marks the values that are
-        read."""
-        added = ((name, self.ranks() if name == "rank" else self.derived(name)) for name in extra)
+        """The columns of a row, then by name `rank`, derived values, or objectives (`objective` is all of
+        them); `active` marks the values that are read."""
+        from spacegen.questions.objective import columns_of
+
+        names = columns_of(self._model, extra)
+        added = ((name, self.ranks() if name == "rank" else self.derived(name)) for name in names)
         places = np.arange(len(self))
         fields = tuple(map(self._marked, self.fields)) if active else self.fields
         return (*fields, *(Field(name, values, places, argument=False) for name, values in added))
@@ -145,9 +148,9 @@ class Solutions(Sequence[Config]):
         condition = self._model[field.name].active_when if field.name in self._model.index else None
         if condition is None:
             return field
-        return replace(
-            field, active=_evaluated(self._model, self._block, IsTrue(condition)).data.astype(bool)
-        )
+        from spacegen.questions.objective import evaluated
+
+        return replace(field, active=evaluated(self._model, self._block, IsTrue(condition)).data.astype(bool))
 
     def summary(self) -> Summary:
         """How often each value occurs among the rows."""
@@ -216,16 +219,6 @@ def _read_only(codes: Codes) -> Codes:
 
 def _itself(value: Scalar) -> Scalar:
     return value
-
-
-def _evaluated(model: Model, block: Block, expr: Expr) -> Column:
-    env = {
-        name: column(model[name].domain.values).take(block.columns[model.index[name]]) for name in scope(expr)
-    }
-    found = evaluate(expr, env)
-    if found.data.shape == (len(block),):
-        return found
-    return found.reshape((1,)).take(np.zeros(len(block), np.intp))
 
 
 class AllSolutions(Sequence[Config]):

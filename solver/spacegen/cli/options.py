@@ -95,6 +95,16 @@ class Selection:
             "--strict-target", help="Take the packs of the strict target too.", rich_help_panel=_SPACE
         ),
     ] = False
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="How long CP-SAT may look for an answer; 60 unless given.",
+            rich_help_panel=_SEARCH,
+            show_default=False,
+        ),
+    ] = None
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT)
     ] = False
@@ -128,6 +138,7 @@ class Selection:
             fixed=fixed,
             engine=one_of(engine, ENGINES, "--engine"),
         )
+        space = space if self.timeout is None else space.with_timeout(self.timeout)
         return self.narrow(space if rules else space.without_rules())
 
     def narrow(self, space: Space) -> Space:

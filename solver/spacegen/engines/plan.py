@@ -15,13 +15,14 @@ EngineName: TypeAlias = Literal["auto", "jointree", "cpsat", "backtrack"]
 ENGINES: Final[tuple[EngineName, ...]] = get_args(EngineName)
 
 
-def compile_model(model: Model, engine: str = "auto") -> Engine:
-    """The compiled space. `auto` takes the join tree unless its plan passes the memory budget."""
+def compile_model(model: Model, engine: str = "auto", timeout: float | None = None) -> Engine:
+    """The compiled space. `auto` takes the join tree unless its plan passes the memory budget. `timeout` is
+    how many seconds CP-SAT may look for an answer."""
     match engine:
         case "jointree":
             return JoinTree(model)
         case "cpsat":
-            return _cpsat(model)
+            return _cpsat(model, timeout)
         case "backtrack":
             from spacegen.engines.backtrack import Backtrack
 
@@ -31,13 +32,13 @@ def compile_model(model: Model, engine: str = "auto") -> Engine:
                 return JoinTree(model)
             except TooWideError as error:
                 reason = "; ".join(fault.message for fault in error.faults)
-                return _cpsat(model, (f"{reason}: CP-SAT answers instead",))
+                return _cpsat(model, timeout, (f"{reason}: CP-SAT answers instead",))
         case _:
             hint = did_you_mean(engine, ENGINES) or f"choose one of {', '.join(ENGINES)}"
             raise UsageError(Fault(f"unknown engine `{engine}`", hint=hint))
 
 
-def _cpsat(model: Model, notes: tuple[str, ...] = ()) -> Engine:
+def _cpsat(model: Model, timeout: float | None, notes: tuple[str, ...] = ()) -> Engine:
     from spacegen.engines.cpsat import CpSat  # OR-Tools takes half a second to import
 
-    return CpSat(model, notes=notes)
+    return CpSat(model, notes=notes, timeout=timeout)

@@ -37,13 +37,15 @@ _NOTHING: Final[Mapping[str, Scalar]] = MappingProxyType({})
 class Definition:
     """A model and what was chosen of it.
 
-    `base` is the model without the pins; `settled` has the values of the parameters that were removed.
+    `base` is the model without the pins; `settled` has the values of the parameters that were removed;
+    `timeout` is how many seconds CP-SAT may look for an answer (a minute unless said).
     """
 
     base: Model
     engine_name: EngineName = "auto"
     pins: Mapping[str, Scalar] = field(default_factory=lambda: _NOTHING)
     settled: Mapping[str, Scalar] = field(default_factory=lambda: _NOTHING)
+    timeout: float | None = None
 
     @classmethod
     def build(
@@ -70,7 +72,7 @@ class Definition:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What was compiled stays behind: it is large, and made again when it is asked for.
-        return type(self), (self.base, self.engine_name, dict(self.pins), dict(self.settled))
+        return type(self), (self.base, self.engine_name, dict(self.pins), dict(self.settled), self.timeout)
 
     @cached_property
     def model(self) -> Model:
@@ -228,6 +230,12 @@ class Definition:
     def with_engine(self, engine: EngineName) -> Self:
         """The same space, answered by another engine."""
         return replace(self, engine_name=engine)
+
+    def with_timeout(self, seconds: float | None) -> Self:
+        """The same space, for whose answers CP-SAT has that long; None is a minute. Raises UsageError."""
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise UsageError(f"a time to wait is a positive number of seconds: {seconds}")
+        return replace(self, timeout=seconds)
 
     def _changed(self, base: Model) -> Self:
         return replace(self, base=base)

@@ -6,7 +6,7 @@ tabulated, and its distinct values, sorted, are numbered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
@@ -30,8 +30,10 @@ __all__ = [
     "Key",
     "Plan",
     "bound",
+    "columns_of",
     "evaluated",
     "goals_of",
+    "measures",
     "plan",
     "required_goals",
     "width",
@@ -39,7 +41,7 @@ __all__ = [
 
 BROKEN: Final = "broken_weight"
 """The name of what broken preferences cost."""
-MOST_CELLS: Final = 2**18
+MOST_CELLS: Final = 2**14
 """A table of more rows is split at values of its parameters."""
 _INT64: Final = 2**62
 
@@ -79,6 +81,19 @@ def required_goals(model: Model) -> tuple[Goal, ...]:
         hint = "`--maximize EXPR` and `--minimize EXPR` say it, or `objective:` in the space"
         raise UsageError(Fault(f"`{model.name}` does not say what is best", hint=hint))
     return goals
+
+
+def measures(model: Model) -> dict[str, Expr]:
+    """What can be told of each solution by name: derived values, objectives, what broken preferences cost."""
+    return {**{d.name: d.expr for d in model.derived}, **{goal.id: goal.expr for goal in goals_of(model)}}
+
+
+def columns_of(model: Model, names: Iterable[str]) -> list[str]:
+    """Names of more columns, with those of all goals for `objective`; no name of a parameter, which has a
+    column anyway."""
+    goals = [goal.id for goal in goals_of(model)]
+    found = [each for name in names for each in (goals if name == "objective" else [name])]
+    return [name for name in dict.fromkeys(found) if name not in goals or name not in model.index]
 
 
 def _price(preference: Preference) -> Expr:

@@ -42,12 +42,13 @@ class CpSat:
 
     name = "cpsat"
 
-    def __init__(self, model: Model, *, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, model: Model, *, notes: tuple[str, ...] = (), timeout: float | None = None) -> None:
         self.model = model
         self.notes = notes
         self._clauses = clauses_of(model)
         self._known: dict[tuple[object, ...], Rows] = {}
-        self._patience = Patience()
+        self._patience = Patience(timeout)
+        self._patience.restart()
         self._descent = Descent(model, self.rows, self._patience)
 
     @cached_property
