@@ -13,7 +13,6 @@ from spacegen.compiled import Compiled
 from spacegen.errors import EngineError
 from spacegen.questions.check import check, check_all
 from spacegen.questions.conflict import Conflict
-from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.given import plain_config, several, whole
 from spacegen.questions.verdict import Verdict
 
@@ -181,4 +180,6 @@ class Reasons(Compiled):
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""
+        from spacegen.questions.conflicts import find_conflict
+
         return find_conflict(self.model, self._compile)

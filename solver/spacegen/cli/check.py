@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from spacegen.cli.check_many import Many
+from spacegen.cli.check_many import Many, check_many
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
 from spacegen.cli.output import print_json, say
 from spacegen.cli.sources import source
@@ -43,6 +43,10 @@ FormatName: TypeAlias = Annotated[
         "json, jsonl, yaml, csv, parquet, argv, shell or config; else the suffix or the text decides.",
     ),
 ]
+Brief: TypeAlias = Annotated[
+    bool,
+    typer.Option("--brief", help="A line for each config, without reasons.", rich_help_panel="The output"),
+]
 
 
 @spread
@@ -53,12 +57,7 @@ def check(
     format: FormatName = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
-    brief: Annotated[
-        bool,
-        typer.Option(
-            "--brief", help="A line for each config, without reasons.", rich_help_panel="The output"
-        ),
-    ] = False,
+    brief: Brief = False,
     *,
     many: Many,
     selection: Selection,
@@ -81,8 +80,6 @@ def check(
     form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), known, "--format")
     chosen = selection.load(space, engine=engine)
     if many.asked(config or (), form):
-        from spacegen.cli.check_many import check_many
-
         if argv:
             raise UsageError("files are judged together, and command lines (`--argv`) one by one")
         return check_many(chosen, config or (), form, many, json=json, quiet=selection.quiet)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import prod
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ from spacegen.engines.packed import Group, grouped
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import NormalForm, normalise
 from spacegen.engines.tree import LiveMasks, Tree, plant
-from spacegen.engines.tropical.costing import Pricing
 from spacegen.errors import EmptySpaceError, TooWideError
 from spacegen.language.model import Model
+
+if TYPE_CHECKING:
+    from spacegen.engines.tropical.costing import Pricing
 
 __all__ = ["MAX_CLUSTER", "JoinTree"]
 
@@ -209,6 +211,8 @@ class JoinTree:
 
     @cached_property
     def _pricing(self) -> Pricing:
+        from spacegen.engines.tropical.costing import Pricing  # which counting does without
+
         return Pricing(self.form, self.order, MAX_CLUSTER)
 
     def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:

@@ -15,7 +15,6 @@ from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, identity
-from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.encode import encode_all
 from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
@@ -106,8 +105,11 @@ def _completed(
     compiled = engine() if engine else compile_model(model)
     given = {name: (model[name].domain.code(value) or 0,) for name, value in values.items()}
     completions = compiled.count(given)
-    conflict = None if completions else find_conflict(model, compile_model, values)
-    return replace(verdict, completions=completions, conflict=conflict)
+    if completions:
+        return replace(verdict, completions=completions)
+    from spacegen.questions.conflicts import find_conflict  # what has a completion needs no reasons
+
+    return replace(verdict, completions=0, conflict=find_conflict(model, compile_model, values))
 
 
 def readable(model: Model, verdict: Verdict) -> dict[str, Scalar]:
