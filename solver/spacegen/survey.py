@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from spacegen.compiled import Compiled
 from spacegen.language.expr import Scalar
 from spacegen.questions.dead import dead_values, held
-from spacegen.questions.finding import Finding
 from spacegen.questions.info import Info, info
 from spacegen.questions.summary import Summary, of_space
 
 if TYPE_CHECKING:
     from spacegen.questions.definition import Definition
     from spacegen.questions.diff import Comparison
+    from spacegen.questions.finding import Finding
+    from spacegen.questions.tally import RuleTally
 
 __all__ = ["Survey"]
 
@@ -40,6 +41,13 @@ class Survey(Compiled):
         counts = zip(self.parameters, self.engine.marginals(), strict=True)
         return {p.name: dict(zip(p.domain, found, strict=True)) for p, found in counts}
 
+    def by_rule(self) -> tuple[RuleTally, ...]:
+        """What each rule removes of the combinations, and what only it removes, in order. Raises EngineError
+        where the engine cannot count."""
+        from spacegen.questions.tally import by_rule
+
+        return tuple(by_rule(self, self._compile))
+
     def summary(self) -> Summary:
         """How often each value occurs over all solutions; made to be printed."""
         return of_space(self.engine)
@@ -58,6 +66,12 @@ class Survey(Compiled):
     def info(self) -> Info:
         """Parameters, rules and everything else that the space declares."""
         return info(self.base, self.combinations, self.pins)
+
+    def graph(self) -> str:
+        """The parameters, and the rules that tie them together, as a Mermaid flowchart."""
+        from spacegen.questions.graph import mermaid
+
+        return mermaid(self.model)
 
     def lint(self, progress: Callable[[int, int], None] | None = None) -> tuple[Finding, ...]:
         """What is weak about the space, by file and place; `progress` is told how many rules are done, and of

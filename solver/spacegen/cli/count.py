@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
-from spacegen.cli.output import print_json
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
+from spacegen.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
 
 __all__ = ["count"]
+
+_WIDTH = 20
 
 
 @spread
 def count(
     space: SpaceName,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="WHAT", help="rule or parameter: what each removes, or has."),
+    ] = None,
     engine: EngineChoice = "auto",
     effective: Annotated[
         bool, typer.Option("--effective", help="Count configs that come to the same launch once.")
@@ -26,19 +35,77 @@ def count(
     """Count the solutions of a space, exactly.
 
     Prints the number of solutions, the number of combinations of values, and the share that the rules keep.
+    `--by rule` adds what each rule removes of the combinations, and what only it removes: of those that keep
+    all other rules. `--by parameter` adds how many solutions have each value.
     """
     from spacegen.errors import how_many
     from spacegen.questions.summary import percent
 
+    if by is not None:
+        one_of(by, ("rule", "parameter"), "--by")
     chosen = selection.load(space, engine=engine, effective=effective)
     # Counting may take long, or fail: people know first who does it.
     selection.say_engine(chosen)
     found = chosen.counted()
-    if json:
-        print_json({"count": found.solutions, "combinations": found.combinations, "share": found.share})
-    else:
+    data: dict[str, Any] = {
+        "count": found.solutions,
+        "combinations": found.combinations,
+        "share": found.share,
+    }
+    if not json:
         print(how_many(found.solutions, "solution"))
-        print(
-            f"{how_many(found.combinations, 'combination')}, of which the rules keep {percent(found.share)}"
-        )
+        combinations = how_many(found.combinations, "combination")
+        print(f"{combinations}, of which the rules keep {percent(found.share)}")
+    match by:
+        case "rule":
+            data |= {"rules": _rules(chosen, show=not json)}
+        case "parameter":
+            data |= {"parameters": _parameters(chosen, show=not json)}
+    if json:
+        print_json(data, indent=None if by is None else 2)
     return 0
+
+
+def _rules(space: Space, *, show: bool) -> list[dict[str, Any]]:
+    """What each rule removes, as data; printed, too, those first without which there were most solutions."""
+    from spacegen.questions.summary import percent
+
+    found = space.by_rule()
+    if show and found:
+        ranked = sorted(found, key=lambda tally: (-tally.only_it, -tally.removes))
+        rows = [
+            (t.rule.id, f"{t.removes:,}", percent(t.share), f"{t.only_it:,}", percent(t.only_share))
+            for t in ranked
+        ]
+        headers = ("rule", "removes", "of all", "only it removes", "of what the others keep")
+        print()
+        print_table(headers, rows, numbers=(1, 2, 3, 4))
+    return [tally.as_dict() for tally in found]
+
+
+def _parameters(space: Space, *, show: bool) -> dict[str, list[dict[str, Any]]]:
+    """How many solutions have each value, as data; printed, too."""
+    from spacegen.questions.edits import words
+    from spacegen.questions.summary import percent
+
+    summary = space.summary()
+    by_name = {name: summary.frequencies(name) for name in summary.values}
+    if show and by_name:
+        rows = [
+            (name if i == 0 else "", words(f.value), f"{f.count:,}", percent(f.share), _bar(f.share))
+            for name, found in by_name.items()
+            for i, f in enumerate(found)
+        ]
+        print()
+        print_table(("parameter", "value", "solutions", "share", ""), rows, numbers=(2, 3))
+    return {
+        name: [{"value": f.value, "count": f.count, "share": f.share} for f in found]
+        for name, found in by_name.items()
+    }
+
+
+def _bar(share: float) -> str:
+    """A bar as long as the share, in eighths of a character; something for all that is not nothing."""
+    eighths = max(round(share * _WIDTH * 8), 1 if share else 0)
+    full, part = divmod(eighths, 8)
+    return "█" * full + " ▏▎▍▌▋▊▉"[part].strip()

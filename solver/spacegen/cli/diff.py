@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -58,10 +59,16 @@ def diff(
     from spacegen.questions.align import align
     from spacegen.questions.diff import compare
 
-    aligned = align(
-        _load(old, selection, old_target, old_set, engine), _load(new, selection, new_target, new_set, engine)
-    )
-    aligned = aligned.narrowed(_narrow(selection))
+    with _of("old"):
+        before = _load(old, selection, old_target, old_set, engine)
+    with _of("new"):
+        after = _load(new, selection, new_target, new_set, engine)
+    aligned = align(before, after)
+    narrow = replace(selection, quiet=True).narrow
+    with _of("old"):
+        aligned = replace(aligned, old=narrow(aligned.old))
+    with _of("new"):
+        aligned = replace(aligned, new=narrow(aligned.new))
     _say_notes(aligned, selection)
     found = compare(aligned)
     if json:
@@ -81,8 +88,15 @@ def _load(name: str, selection: Selection, target: str | None, sets: list[str] |
     )
 
 
-def _narrow(selection: Selection) -> Callable[[Space], Space]:
-    return replace(selection, quiet=True).narrow
+@contextmanager
+def _of(side: str) -> Iterator[None]:
+    """Says of which side an option makes no sense."""
+    from spacegen.errors import UsageError
+
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(*(replace(f, message=f"{side}: {f.message}") for f in error.faults)) from None
 
 
 def _say_notes(aligned: Aligned[Space], selection: Selection) -> None:
@@ -133,6 +147,6 @@ def _print_only(only: Only, space: Space, side: str, other: str) -> None:
         return
     print(f"\nwhat keeps solutions of {side} out of {other}:")
     headers = ("solutions", "share", "only this", "cause", "says")
-    print_table(headers, cause_rows(only), numbers=(0, 1, 2))
+    print_table(headers, cause_rows(only, side, other), numbers=(0, 1, 2))
     for line in example_lines(only, space.parameters, other):
         print(line)

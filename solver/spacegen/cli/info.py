@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from spacegen.cli.options import AsJson, Selection, SpaceName, spread
 from spacegen.cli.output import print_json, print_table
@@ -14,13 +16,33 @@ __all__ = ["info"]
 
 
 @spread
-def info(space: SpaceName, json: AsJson = False, *, selection: Selection) -> int:
+def info(
+    space: SpaceName,
+    graph: Annotated[
+        bool,
+        typer.Option(
+            "--graph",
+            help="Print the constraint graph as a Mermaid flowchart instead.",
+            rich_help_panel="The output",
+        ),
+    ] = False,
+    json: AsJson = False,
+    *,
+    selection: Selection,
+) -> int:
     """List the parameters and rules of a space.
 
     Parameters come with their values, defaults, groups and impact; rules with their kinds and scopes. With
     `--target`, also the values that no solution has.
     """
+    if graph and json:
+        from spacegen.errors import UsageError
+
+        raise UsageError("`--graph` and `--json` are two outputs: leave out one of them")
     chosen = selection.load(space)
+    if graph:
+        print(chosen.graph(), end="")
+        return 0
     found = chosen.info()
     if json:
         dead = {} if selection.target is None else {"dead": chosen.dead_values()}

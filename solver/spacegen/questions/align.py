@@ -7,7 +7,7 @@ without a parameter of the other holds it at one value: the one that its launche
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -37,10 +37,6 @@ class Aligned(Generic[S]):
     renamed: Mapping[str, str]
     only_old: Mapping[str, Scalar]
     only_new: Mapping[str, Scalar]
-
-    def narrowed(self, narrow: Callable[[S], S]) -> Aligned[S]:
-        """Both sides narrowed in the same way."""
-        return replace(self, old=narrow(self.old), new=narrow(self.new))
 
 
 def align(old: S, new: S) -> Aligned[S]:

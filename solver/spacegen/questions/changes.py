@@ -95,7 +95,9 @@ def changes(aligned: Aligned[Any]) -> Changes:
 
 
 def _forms(model: Model) -> dict[str, str]:
-    return {rule.id: form(rule) for rule in model.conditions}
+    # Defaults are told by themselves.
+    activity = {f"{p.name}.active_when": repr(p.active_when) for p in model.parameters if p.active_when}
+    return {rule.id: form(rule) for rule in model.rules} | activity
 
 
 def _defaults(aligned: Aligned[Any], side: Definition) -> dict[str, Scalar | NoDefault]:

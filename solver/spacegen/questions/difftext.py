@@ -16,6 +16,7 @@ from spacegen.questions.summary import percent
 __all__ = ["cause_rows", "change_lines", "count_rows", "example_lines", "few_values"]
 
 _WIDTH = 90
+_HALF = 60
 
 
 def count_rows(found: Comparison) -> list[tuple[str, str, str, str]]:
@@ -32,21 +33,24 @@ def _share(part: int, whole: int) -> str:
     return percent(part / whole) if whole else ""
 
 
-def cause_rows(only: Only) -> list[tuple[str, str, str, str, str]]:
-    """What keeps solutions out of the other side: how many, which share, how many alone, what, and how."""
-    return [(f"{c.excludes:,}", _share(c.excludes, only.of), f"{c.alone:,}", *_named(c)) for c in only.causes]
+def cause_rows(only: Only, side: str, other: str) -> list[tuple[str, str, str, str, str]]:
+    """What keeps solutions of a side out of the other: how many, their share, how many alone, what, and how."""
+    return [
+        (f"{c.excludes:,}", _share(c.excludes, only.of), f"{c.alone:,}", *_named(c, side, other))
+        for c in only.causes
+    ]
 
 
-def _named(cause: Cause) -> tuple[str, str]:
+def _named(cause: Cause, side: str, other: str) -> tuple[str, str]:
     match cause:
         case RuleCause(rule, instead):
-            known = instead is None or instead.text == rule.text
-            text = rule.text if known or instead is None else f"{rule.text}; here {instead.text}"
-            return f"rule {rule.id}", shorten(text, _WIDTH)
+            if instead is None or instead.text == rule.text:
+                return f"rule {rule.id}", shorten(rule.text, _WIDTH)
+            text = f"{shorten(rule.text, _HALF)}; in {side} {shorten(instead.text, _HALF)}"
+            return f"rule {rule.id}", text
         case ValueCause(parameter, values, _, others):
-            several = ", ".join(map(words, values))
-            there = ", ".join(map(words, others))
-            return f"values of {parameter}", shorten(f"{several}; there {there}", _WIDTH)
+            several, there = (shorten(", ".join(map(words, v)), _HALF) for v in (values, others))
+            return f"values of {parameter}", f"{several}; {other} has {there}"
         case _:
             assert_never(cause)
 
@@ -57,7 +61,7 @@ def change_lines(found: Changes) -> Iterator[str]:
         yield f"renamed: {', '.join(f'{old} → {new}' for old, new in found.renamed.items())}"
     for word, names, side in (("new", found.added, "old"), ("gone", found.removed, "new")):
         if names:
-            listed = ", ".join(f"{name} ({side}: {words(value)})" for name, value in names.items())
+            listed = ", ".join(f"{name} ({words(value)} in {side})" for name, value in names.items())
             yield f"{word} parameters: {listed}"
     for word, moved in (
         ("defaults", found.defaults),
