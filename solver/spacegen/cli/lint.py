@@ -64,7 +64,7 @@ def lint(
     *,
     selection: Selection,
 ) -> int:
-    """Find what is weak about spaces: dead values, idle rules, defaults that break a rule, and more.
+    """Find what is weak about spaces: dead values, idle rules, bad defaults.
 
     Every finding has a place, a severity, a code and mostly a hint. Exits with 1 where one is an error: a
     space without solutions, or a file that is no sound space.

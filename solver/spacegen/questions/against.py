@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from spacegen.language.expr import Compare, Const, Expr, IsNull, IsTrue, Not, Ref, Scalar
 from spacegen.language.model import Model, Rule
-from spacegen.language.walk import scope
+from spacegen.language.walk import children, scope
 from spacegen.questions.conflict import place
-from spacegen.questions.edits import shorten
+from spacegen.questions.edits import shorten, words
 from spacegen.questions.quickxplain import minimal
 from spacegen.questions.together import Compile, only_rules, possible
 
@@ -79,10 +79,20 @@ class Against:
             near = wider
 
 
-def because(rules: Sequence[Rule]) -> str | None:
-    """The rules behind a finding, in words."""
+def because(rules: Sequence[Rule], model: Model) -> str | None:
+    """The rules behind a finding, and the constants that they compare with, in words."""
     if not rules:
         return None
     listed = [f"`{rule.id}`" + (f" ({place(rule)})" if rule.span else "") for rule in rules]
     reason = f": {rules[0].because}" if len(rules) == 1 and rules[0].because else ""
-    return f"because of {' and '.join(listed)}{shorten(reason)}"
+    known = {constant.name for constant in model.constants}
+    values = {c.name: c.value for rule in rules for c in _constants(rule.condition) if c.name in known}
+    given = ", ".join(f"`{name}` = {words(value)}" for name, value in values.items())
+    return f"because of {' and '.join(listed)}{shorten(reason)}" + (f"; given {given}" if given else "")
+
+
+def _constants(expr: Expr) -> Iterator[Const]:
+    if isinstance(expr, Const):
+        yield expr
+    for part in children(expr):
+        yield from _constants(part)

@@ -61,14 +61,12 @@ def lint(
         values = Values(engine, against, written, held)
         for group in (values.dead, values.frozen, values.never_both, values.lopsided, values.defaults):
             found += group()
-        told = {finding.rules[0] for finding in found if finding.code == "duplicate-rule"}
-        left = list(_told(leave_each_out(model, compile_model), len(model.conditions), progress))
-        found += [f for f in rules.idle(left) if f.rules[0] not in told]
+        found += rules.idle(_told(leave_each_out(model, compile_model), len(model.conditions), progress))
     return tuple(sorted(found, key=_order(model)))
 
 
 def _order(model: Model) -> Callable[[Finding], tuple[int, int, int]]:
-    """Findings go by file, in the order in which a model reads them, and by place; those of none come first."""
+    """Findings go by file, in the order in which they were read, and by place; those of none come first."""
     files = {source: i for i, source in enumerate(model.sources)}
 
     def key(finding: Finding) -> tuple[int, int, int]:
@@ -107,4 +105,4 @@ def _unsatisfiable(model: Model, compile_model: Compile) -> Iterator[Finding]:
     span = next((rule.span for rule in rules if rule.span), None)
     ids = tuple(rule.id for rule in rules)
     message = "no combination of values keeps all rules"
-    yield Finding("unsatisfiable", Severity.ERROR, message, span, because(rules), rules=ids)
+    yield Finding("unsatisfiable", Severity.ERROR, message, span, because(rules, model), rules=ids)

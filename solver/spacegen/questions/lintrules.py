@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from spacegen.language.expr import Expr, IsTrue, Not, Or
+from spacegen.language.expr import Expr, Not, Or
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import scope
 from spacegen.questions.against import Against, because, is_false
@@ -29,12 +29,10 @@ def premise(rule: Rule) -> Expr | None:
 
 @dataclass(frozen=True)
 class Rules:
-    """Asks about the rules of a space; `left` is each of them left out in turn, where the space has solutions
-    to count."""
+    """Asks about the rules of a space."""
 
     against: Against
     written: Written
-    implied: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     @property
     def model(self) -> Model:
@@ -44,39 +42,45 @@ class Rules:
         """The rules that are no wish of the moment: neither pins nor restrictions nor `--where`."""
         return tuple(rule for rule in self.model.conditions if not is_own(rule))
 
-    def duplicates(self) -> Iterator[Finding]:
-        """The rules with the condition of an earlier one."""
-        first: dict[str, Rule] = {}
+    def _twins(self) -> dict[str, list[Rule]]:
+        """The rules by what they say."""
+        found: dict[str, list[Rule]] = {}
         for rule in self.declared():
             # As values, `Const(1)` and `Const(True)` are equal.
-            known = first.setdefault(repr(rule.condition), rule)
-            if known is not rule:
-                where = f" ({place(known)})" if known.span else ""
+            found.setdefault(repr(rule.condition), []).append(rule)
+        return found
+
+    def duplicates(self) -> Iterator[Finding]:
+        """The rules with the condition of an earlier one."""
+        for first, *others in self._twins().values():
+            for rule in others:
+                where = f" ({place(first)})" if first.span else ""
                 yield Finding(
                     "duplicate-rule",
                     Severity.INFO if rule.pack else Severity.WARNING,
-                    f"rule `{rule.id}` says what `{known.id}` says",
+                    f"rule `{rule.id}` says what `{first.id}` says",
                     rule.span,
-                    f"leave out one of them; the other is `{known.id}`{where}",
+                    f"leave out one of them; the other is `{first.id}`{where}",
+                    scope(rule.condition),
                     (),
-                    (),
-                    (rule.id, known.id),
+                    (rule.id, first.id),
                     rule.pack,
                 )
 
-    def idle(self, left: Sequence[Left]) -> Iterator[Finding]:
-        """The rules without which the space would be the same."""
+    def idle(self, left: Iterable[Left]) -> Iterator[Finding]:
+        """The rules without which the space would be the same; of those that say the same, the first,
+        where the others go as well."""
         everything = combinations(self.model)
-        redundant = {one.rule.id for one in left if one.is_redundant and one.alone < everything}
-        for one in left:
-            if is_own(one.rule) or not one.is_redundant:
+        idle = {one.rule.id: one for one in left if one.is_redundant}
+        for rule, *others in self._twins().values():
+            if rule.id not in idle:
                 continue
-            if not scope(one.rule.condition):
-                yield from self._about_nothing(one.rule)
-            elif one.alone == everything:
-                yield self._cannot_fail(one.rule)
+            if not scope(rule.condition):
+                yield from self._about_nothing(rule)
+            elif idle[rule.id].alone == everything:
+                yield self._cannot_fail(rule)
             else:
-                yield self._redundant(one.rule, redundant)
+                yield from self._redundant(rule, {rule.id, *(other.id for other in others)}, idle)
 
     def _about_nothing(self, rule: Rule) -> Iterator[Finding]:
         # A pack may be about what a space lacks: then constants and defaults stand for it.
@@ -95,19 +99,22 @@ class Rules:
         message = f"rule `{rule.id}` cannot fail: no combination of values breaks it"
         return _finding("cannot-fail", severity, message, rule)
 
-    def _redundant(self, rule: Rule, redundant: set[str]) -> Finding:
+    def _redundant(self, rule: Rule, twins: Collection[str], idle: Collection[str]) -> Iterator[Finding]:
         condition = premise(rule)
-        never = None if condition is None else self.against.reasons([condition], but={rule.id})
+        never = None if condition is None else self.against.reasons([condition], but=twins)
         if never is not None:
             message = f"rule `{rule.id}` never applies: no solution makes its condition true"
             severity = Severity.INFO if rule.pack or any(map(is_own, never)) else Severity.WARNING
-            return _finding("never-applies", severity, message, rule, because(never), never)
-        rules = self.against.reasons([is_false(rule)], but={rule.id}) or ()
-        hint = because(rules)
-        if mutual := [f"`{other.id}`" for other in rules if other.id in redundant]:
-            hint = f"{hint}; {' and '.join(mutual)} can go as well, but not together with it for certain"
-        message = f"rule `{rule.id}` is redundant: the other rules imply it"
-        return _finding("redundant-rule", Severity.INFO, message, rule, hint, rules)
+            yield _finding("never-applies", severity, message, rule, because(never, self.model), never)
+            return
+        rules = self.against.reasons([is_false(rule)], but=twins)
+        if rules is not None:
+            hint = because(rules, self.model)
+            if mutual := [f"`{other.id}`" for other in rules if other.id in idle]:
+                verb = "is" if len(mutual) == 1 else "are"
+                hint = f"{hint}; {' and '.join(mutual)} {verb} redundant, too: leave out one, and look again"
+            message = f"rule `{rule.id}` is redundant: the other rules imply it"
+            yield _finding("redundant-rule", Severity.INFO, message, rule, hint, rules)
 
 
 def _waits(rule: Rule) -> str | None:
