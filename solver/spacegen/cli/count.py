@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -17,17 +17,21 @@ __all__ = ["count"]
 _WIDTH = 20
 
 
+_By: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--by", metavar="WHAT", help="rule or parameter: what each removes, or has."),
+]
+_Effective: TypeAlias = Annotated[
+    bool, typer.Option("--effective", help="Count configs that come to the same launch once.")
+]
+
+
 @spread
 def count(
     space: SpaceName,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", metavar="WHAT", help="rule or parameter: what each removes, or has."),
-    ] = None,
+    by: _By = None,
     engine: EngineChoice = "auto",
-    effective: Annotated[
-        bool, typer.Option("--effective", help="Count configs that come to the same launch once.")
-    ] = False,
+    effective: _Effective = False,
     json: AsJson = False,
     *,
     selection: Selection,
@@ -56,11 +60,10 @@ def count(
         print(how_many(found.solutions, "solution"))
         combinations = how_many(found.combinations, "combination")
         print(f"{combinations}, of which the rules keep {percent(found.share)}")
-    match by:
-        case "rule":
-            data |= {"rules": _rules(chosen, show=not json)}
-        case "parameter":
-            data |= {"parameters": _parameters(chosen, show=not json)}
+    if by == "rule":
+        data |= {"rules": _rules(chosen, show=not json)}
+    if by == "parameter":
+        data |= {"parameters": _parameters(chosen, show=not json)}
     if json:
         print_json(data, indent=None if by is None else 2)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -30,25 +30,32 @@ def _option(flag: str, metavar: str, help: str) -> Any:
     return typer.Option(flag, metavar=metavar, help=help, rich_help_panel=_SIDES, show_default=False)
 
 
+@dataclass(frozen=True, slots=True)
+class OfOne:
+    """What is said of one side only."""
+
+    old_target: Annotated[
+        str | None, _option("--old-target", "SERVER==VERSION", "Load OLD for another version of its server.")
+    ] = None
+    new_target: Annotated[
+        str | None, _option("--new-target", "SERVER==VERSION", "Load NEW for another version of its server.")
+    ] = None
+    old_set: Annotated[
+        list[str] | None, _option("--old-set", "NAME=VALUE", "Give a constant of OLD another value.")
+    ] = None
+    new_set: Annotated[
+        list[str] | None, _option("--new-set", "NAME=VALUE", "Give a constant of NEW another value.")
+    ] = None
+
+
 @spread
 def diff(
     old: Annotated[str, _argument("OLD", "A YAML file, or a bundled space.")],
     new: Annotated[str, _argument("NEW", "Another one, or the same under other options.")],
-    old_target: Annotated[
-        str | None, _option("--old-target", "SERVER==VERSION", "Load OLD for another version of its server.")
-    ] = None,
-    new_target: Annotated[
-        str | None, _option("--new-target", "SERVER==VERSION", "Load NEW for another version of its server.")
-    ] = None,
-    old_set: Annotated[
-        list[str] | None, _option("--old-set", "NAME=VALUE", "Give a constant of OLD another value.")
-    ] = None,
-    new_set: Annotated[
-        list[str] | None, _option("--new-set", "NAME=VALUE", "Give a constant of NEW another value.")
-    ] = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
     *,
+    own: OfOne,
     selection: Selection,
 ) -> int:
     """Compare two spaces: the solutions that only one of them has, in exact numbers, and why.
@@ -60,17 +67,15 @@ def diff(
     from spacegen.questions.diff import compare
 
     with _of("old"):
-        before = _load(old, selection, old_target, old_set, engine)
+        before = _load(old, selection, own.old_target, own.old_set, engine)
     with _of("new"):
-        after = _load(new, selection, new_target, new_set, engine)
-    aligned = align(before, after)
-    narrow = replace(selection, quiet=True).narrow
-    with _of("old"):
-        aligned = replace(aligned, old=narrow(aligned.old))
-    with _of("new"):
-        aligned = replace(aligned, new=narrow(aligned.new))
+        after = _load(new, selection, own.new_target, own.new_set, engine)
+    aligned = align(before, after).without_rules(selection.without_rule or ())
+    aligned = _narrowed(aligned, selection)
     _say_notes(aligned, selection)
     found = compare(aligned)
+    for note in found.notes:
+        selection.say(f"note: {note}")
     if json:
         print_json(_as_dict(found, aligned), indent=2)
     else:
@@ -82,10 +87,22 @@ def _load(name: str, selection: Selection, target: str | None, sets: list[str] |
     """One side, as wide as it is: what both are narrowed to can be said once they have the same names."""
     own = assignments(sets, "--set")
     others = [text for text in selection.set or () if text.partition("=")[0].strip() not in own]
-    whole = replace(selection, quiet=True, pin=None, drop=None, only=None, where=None)
+    whole = replace(selection, quiet=True, pin=None, drop=None, only=None, where=None, without_rule=None)
     return replace(whole, set=[*others, *(sets or ())], target=target or selection.target).load(
         name, engine=engine
     )
+
+
+def _narrowed(aligned: Aligned[Space], selection: Selection) -> Aligned[Space]:
+    """Both sides under `--where`, `--pin`, `--drop` and `--only`."""
+    narrow = replace(selection, quiet=True, drop=None, only=None).narrow
+    with _of("old"):
+        aligned = replace(aligned, old=narrow(aligned.old))
+    with _of("new"):
+        aligned = replace(aligned, new=narrow(aligned.new))
+    if not selection.only and not selection.drop:
+        return aligned
+    return aligned.narrowed(only=selection.only, drop=selection.drop or ())
 
 
 @contextmanager

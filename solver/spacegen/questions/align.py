@@ -7,18 +7,19 @@ without a parameter of the other holds it at one value: the one that its launche
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from spacegen.errors import SpaceError
+from spacegen.errors import Fault, SpaceError, UsageError, did_you_mean
 from spacegen.language.expr import Expr, Ref, Scalar
 from spacegen.language.model import Domain, Model, NoDefault, Parameter, Rule, Target, same_value
 from spacegen.language.naming import reworded
 from spacegen.language.retarget import target_default
 from spacegen.language.walk import substitute
 from spacegen.questions.definition import Definition
+from spacegen.questions.edits import choose
 from spacegen.servers import renames
 from spacegen.servers.schema import load
 
@@ -37,6 +38,40 @@ class Aligned(Generic[S]):
     renamed: Mapping[str, str]
     only_old: Mapping[str, Scalar]
     only_new: Mapping[str, Scalar]
+
+    def without_rules(self, ids: Iterable[str]) -> Aligned[S]:
+        """Without these rules on the sides that have them. Raises UsageError for an id that none has."""
+        chosen = list(ids)
+        known = [{rule.id for rule in side.base.conditions} for side in (self.old, self.new)]
+        for id in chosen:
+            if not any(id in ids for ids in known):
+                hint = did_you_mean(id, sorted(set.union(*known)))
+                raise UsageError(Fault(f"no rule is called `{id}`", hint=hint))
+        old, new = ([id for id in chosen if id in ids] for ids in known)
+        return replace(self, old=self.old.without_rules(old), new=self.new.without_rules(new))
+
+    def narrowed(self, *, only: Iterable[str] | None = None, drop: Iterable[str] = ()) -> Aligned[S]:
+        """Without the parameters that `drop` names and those that `only`, where it is given, does not: names,
+        groups and impacts on either side. Raises UsageError for a word that means none."""
+        kept = None if only is None else self._chosen(only)
+        gone = self._chosen(drop)
+        old, new = (side.narrowed(only=kept, drop=gone) for side in (self.old, self.new))
+        return replace(self, old=old, new=new)
+
+    def _chosen(self, words: Iterable[str]) -> list[str]:
+        found: dict[str, None] = {}
+        for word in words:
+            named: list[str] = []
+            faults: list[UsageError] = []
+            for side in (self.new, self.old):
+                try:
+                    named += choose(side.base, [word])
+                except UsageError as error:
+                    faults.append(error)
+            if len(faults) == 2:
+                raise faults[0]
+            found |= dict.fromkeys(named)
+        return list(found)
 
 
 def align(old: S, new: S) -> Aligned[S]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
 from spacegen.engines.plan import compile_model
+from spacegen.engines.protocol import Engine
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Rule
+from spacegen.language.model import Model, Rule
 from spacegen.questions.align import Aligned
 from spacegen.questions.changes import Changes, changes
 from spacegen.questions.sides import Side, Sides
@@ -106,13 +106,14 @@ class Only:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two spaces beside each other. `both` solutions are in both; `shared` is one of them. The examples stay
-    as near to the defaults as they can."""
+    as near to the defaults as they can. `notes` says what the user should know of the engines."""
 
     both: int
     shared: Mapping[str, Scalar] | None
     only_old: Only
     only_new: Only
     changes: Changes
+    notes: tuple[str, ...]
 
     @property
     def same(self) -> bool:
@@ -134,13 +135,19 @@ class Comparison:
 def compare(aligned: Aligned[Any]) -> Comparison:
     """The solutions of both sides, and those of each alone, by the engine of the new one. Raises EngineError
     where it cannot count them."""
-    counting = partial(compile_model, engine=aligned.new.engine_name)
+    notes: dict[str, None] = {}
+
+    def counting(model: Model) -> Engine:
+        engine = compile_model(model, aligned.new.engine_name, aligned.new.timeout)
+        notes.update(dict.fromkeys(engine.notes))
+        return engine
+
     sides = Sides.of(aligned.old.model, aligned.new.model, counting)
     both = sides.count(sides.shared, sides.rules)
     shared = sides.example(sides.shared, sides.rules, sides.new.defaults) if both else None
     only_old = _only(sides, sides.old, sides.new, both)
     only_new = _only(sides, sides.new, sides.old, both)
-    return Comparison(both, shared, only_old, only_new, changes(aligned))
+    return Comparison(both, shared, only_old, only_new, changes(aligned), tuple(notes))
 
 
 def _only(sides: Sides, this: Side, other: Side, both: int) -> Only:

@@ -34,7 +34,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def cause_rows(only: Only, side: str, other: str) -> list[tuple[str, str, str, str, str]]:
-    """What keeps solutions of a side out of the other: how many, their share, how many alone, what, and how."""
+    """What keeps solutions of a side out of the other: how many, their share, how many alone, what, how."""
     return [
         (f"{c.excludes:,}", _share(c.excludes, only.of), f"{c.alone:,}", *_named(c, side, other))
         for c in only.causes
