@@ -182,7 +182,10 @@ class Space(Reasons, Survey):
         from spacegen.questions.best import best
         from spacegen.questions.objective import required_goals
 
-        return Optimum(self.engine, best(self.engine, required_goals(self.model), _size(n, MAX_DRAW)))
+        goals, size = required_goals(self.model), _size(n, MAX_DRAW)
+        # The exact engine needs no limit, others always have one.
+        timeout = self.timeout if self.timeout is not None or self.ranked else 60.0
+        return Optimum(self.engine, best(self.engine, goals, size, timeout))
 
     def shard(self, part: int, parts: int) -> AllSolutions:
         """Slice `part` (from 0) of the solutions cut into `parts` equal slices of ranks."""

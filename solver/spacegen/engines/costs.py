@@ -29,10 +29,12 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """Solutions by cost, then in canonical order; `costs` has shape (length,)."""
+    """Solutions by cost, then in canonical order; `costs` has shape (length,). Where time ended the search
+    there may be cheaper ones that are not listed: none costs less than `bound`."""
 
     block: Block
     costs: NDArray[Any]
+    bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

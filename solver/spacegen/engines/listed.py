@@ -14,8 +14,9 @@ from spacegen.engines.blocks import Block, Given
 from spacegen.engines.costs import Choices, Cost, Ranking
 from spacegen.engines.protocol import Engine
 from spacegen.errors import EngineError, Fault
+from spacegen.language.model import Model
 
-__all__ = ["Listed"]
+__all__ = ["Listed", "choices_of"]
 
 _MOST: Final = 10**6
 """The most solutions that are listed."""
@@ -77,10 +78,15 @@ class Listed:
         return tuple(found)
 
     def cheapest(self, names: Iterable[str], most: int) -> tuple[Choices, ...] | None:
-        asked = tuple(names)
-        if not asked:
-            return () if len(self._totals) else (Choices((), np.empty((0, 0), np.intp)),)
-        cheap = self._block.rows(self._totals == self.least())
-        columns = [cheap.columns[self.engine.model.index[name]].astype(np.intp) for name in asked]
-        rows = np.unique(np.array(columns, np.intp).reshape(len(asked), len(cheap)).T, axis=0)
-        return (Choices(asked, rows),) if len(rows) <= most else None
+        cheap = self._block.rows(self._totals == self.least()) if len(self._totals) else self._block
+        return choices_of(self.engine.model, cheap, names, most)
+
+
+def choices_of(model: Model, cheap: Block, names: Iterable[str], most: int) -> tuple[Choices, ...] | None:
+    """What rows have for these parameters, as one part; None where that has more than `most` rows."""
+    asked = tuple(names)
+    if not asked:
+        return () if len(cheap) else (Choices((), np.empty((0, 0), np.intp)),)
+    columns = [cheap.columns[model.index[name]].astype(np.intp) for name in asked]
+    rows = np.unique(np.array(columns, np.intp).reshape(len(asked), len(cheap)).T, axis=0)
+    return (Choices(asked, rows),) if len(rows) <= most else None

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
+from itertools import accumulate, count, repeat
+from time import monotonic
 from typing import TypeAlias
+
+import numpy as np
 
 from spacegen.engines.canonical import canonical_order
 from spacegen.engines.protocol import Block, Engine, Given
 from spacegen.engines.relation import normalise
-from spacegen.errors import EngineError, TooWideError
+from spacegen.errors import EngineError, Fault, TooWideError
 from spacegen.language.expr import Scalar
 from spacegen.questions import objective
 from spacegen.questions.draw import is_ranked
@@ -41,29 +44,34 @@ class Best:
     limit: Scalar = None
 
 
-def best(engine: Engine, goals: tuple[Goal, ...], n: int) -> Best:
-    """The `n` best solutions; fewer where the space has fewer."""
-    search = _Search(engine, goals, n)
+def best(engine: Engine, goals: tuple[Goal, ...], n: int, timeout: float | None = None) -> Best:
+    """The `n` best solutions; fewer where the space has fewer. After `timeout` seconds the best so far, or
+    EngineError where there is none."""
+    search = _Search(engine, goals, n, float("inf") if timeout is None else monotonic() + timeout)
     if n > 0:
         search.run()
-    found = [row for _, _, row in search.found]
-    block = Block.concatenate(engine.model, found)
+    block = search.block()
     values = tuple(tuple(evaluated(engine.model, block, goal.expr).values()) for goal in goals)
-    return Best(goals, block, values, search.is_proven, search.limit)
+    limit = None if search.limit is None else goals[0].value(search.limit)
+    return Best(goals, block, values, search.limit is None, limit)
 
 
 @dataclass(slots=True)
 class _Search:
+    """`found` has the best solutions so far: how good each is, where it stands, and its row of a block of
+    `blocks`. `limit` is set where time ended the search: nothing is better than that by the first goal."""
+
     engine: Engine
     goals: tuple[Goal, ...]
     n: int
-    found: list[tuple[_Keys, _Place, Block]] = field(default_factory=list)
-    is_proven: bool = True
-    limit: Scalar = None
+    deadline: float
+    found: list[tuple[_Keys, _Place, int, int]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    limit: Key | None = None
     ranges: Ranges = field(init=False)
     preorder: tuple[int, ...] = field(init=False)
     number: Iterator[int] = field(default_factory=count)
-    waiting: list[tuple[_Keys, int, Box]] = field(default_factory=list)
+    waiting: list[tuple[_Keys, int, Box, bool]] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,18 +81,37 @@ class _Search:
     def run(self) -> None:
         """Looks into boxes, the most promising first, until none can hold anything better."""
         self.push({p.name: tuple(range(len(p.domain))) for p in self.engine.model.parameters})
-        while self.waiting:
-            bounds, _, given = heappop(self.waiting)
+        while self.waiting and self.limit is None:
+            bounds, _, box, is_live = heappop(self.waiting)
             if self.is_full and bounds > self.worst[0]:
                 return
-            box = self.live(given)
-            if box is None:
-                continue
-            closer = self.bounds(box)
-            if self.waiting and closer > self.waiting[0][0]:
-                heappush(self.waiting, (closer, next(self.number), box))
-            elif not self.is_beaten(closer, box) and not self.solve(box):
-                self.branch(box)
+            try:
+                self.look(box, is_live=is_live)
+            except EngineError:
+                if not self.found:
+                    raise
+                self.limit = bounds[0]
+            if monotonic() > self.deadline and self.waiting:
+                self.give_up()
+
+    def give_up(self) -> None:
+        """Ends the search before its time. Raises EngineError where nothing was found."""
+        if not self.found:
+            hint = "`--timeout SECONDS` gives it more"
+            raise EngineError(Fault("no solution was found in time", hint=hint))
+        if not self.is_full or self.waiting[0][0] <= self.worst[0]:
+            self.limit = min(self.waiting[0][0], self.found[0][0])[0]
+
+    def look(self, box: Box, *, is_live: bool) -> None:
+        """Asks for the best solutions in a box, or splits it."""
+        live = box if is_live else self.live(box)
+        if live is None:
+            return
+        bounds = self.bounds(live)
+        if self.waiting and bounds > self.waiting[0][0]:
+            heappush(self.waiting, (bounds, next(self.number), live, True))
+        elif not self.is_beaten(bounds, live) and not self.solve(live):
+            self.branch(live)
 
     def is_beaten(self, bounds: _Keys, box: Box) -> bool:
         """Whether no solution in a box comes before the last of those found."""
@@ -99,11 +126,12 @@ class _Search:
     @property
     def worst(self) -> tuple[_Keys, _Place]:
         """How good the last of the solutions found is, and where it stands."""
-        return self.found[-1][:2]
+        keys, place, *_ = self.found[-1]
+        return keys, place
 
     def push(self, box: Box) -> None:
         """Puts a box in its place in the queue."""
-        heappush(self.waiting, (self.bounds(box), next(self.number), box))
+        heappush(self.waiting, (self.bounds(box), next(self.number), box, False))
 
     def bounds(self, box: Box) -> _Keys:
         """No solution in a box is better than this."""
@@ -126,11 +154,19 @@ class _Search:
     def comes_before(self, box: Box, place: _Place) -> bool:
         """Whether the first solution in a box stands before a place in the canonical order."""
         first = next(self.engine.enumerate(self.given(box), rows=1), None)
-        return first is not None and self.place(first) < place
+        return first is not None and next(self.places(first)) < place
 
-    def place(self, row: Block) -> _Place:
-        """What the canonical order compares."""
-        return tuple(int(row.columns[i][0]) for i in self.preorder)
+    def places(self, block: Block) -> Iterator[_Place]:
+        """What the canonical order compares, row by row."""
+        if not self.preorder:
+            return repeat((), len(block))
+        return zip(*(block.columns[i].tolist() for i in self.preorder), strict=True)
+
+    def block(self) -> Block:
+        """The solutions found."""
+        starts = list(accumulate(map(len, self.blocks), initial=0))
+        rows = [starts[source] + row for _, _, source, row in self.found]
+        return Block.concatenate(self.engine.model, self.blocks).rows(np.array(rows, np.intp))
 
     def solve(self, box: Box) -> bool:
         """Asks the engine for the best solutions in a box; False where its tables are too large for that."""
@@ -143,14 +179,22 @@ class _Search:
             if not is_ranked(self.engine) or not self.undecided(box):
                 raise
             return False
-        values = [evaluated(self.engine.model, ranking.block, goal.expr).values() for goal in self.goals]
-        for i, row in enumerate(zip(*values, strict=True)):
-            keys = tuple(goal.key(value) for goal, value in zip(self.goals, row, strict=True))
-            one = ranking.block.rows(slice(i, i + 1))
-            self.found.append((keys, self.place(one), one))
-        self.found.sort(key=lambda entry: entry[:2])
-        del self.found[self.n :]
+        if ranking.bound is not None:
+            self.limit = min(
+                self.goals[0].key(found.value(ranking.bound)), *(w[0][0] for w in self.waiting[:1])
+            )
+        self.add(ranking.block)
         return True
+
+    def add(self, block: Block) -> None:
+        """Keeps the best of the solutions found before and of those in a block."""
+        values = [evaluated(self.engine.model, block, goal.expr).values() for goal in self.goals]
+        for i, (row, place) in enumerate(zip(zip(*values, strict=True), self.places(block), strict=True)):
+            keys = tuple(goal.key(value) for goal, value in zip(self.goals, row, strict=True))
+            self.found.append((keys, place, len(self.blocks), i))
+        self.blocks.append(block)
+        self.found.sort()
+        del self.found[self.n :]
 
     def undecided(self, box: Box) -> list[str]:
         """The parameters whose values goals still depend on."""

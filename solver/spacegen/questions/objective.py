@@ -20,8 +20,9 @@ from spacegen.errors import Fault, UsageError
 from spacegen.language.columns import NULL, Column, column
 from spacegen.language.expr import Const, Expr, IsTrue, Negate, Not, Product, Scalar, Sum
 from spacegen.language.model import Direction, Model, Preference
+from spacegen.language.sharing import evaluate_shared
 from spacegen.language.walk import scope
-from spacegen.questions.ranges import Box, Ranges, shared
+from spacegen.questions.ranges import Box, Ranges
 
 __all__ = [
     "BROKEN",
@@ -65,6 +66,13 @@ class Goal:
             return UNKNOWN
         return 0, -value if self.direction == "maximize" else value + 0
 
+    def value(self, key: Key) -> Scalar:
+        """The number of a key; None where it is unknown, or where anything is possible."""
+        place, number = key
+        if place != 0:
+            return None
+        return -number if self.direction == "maximize" else number  # type: ignore[no-any-return]
+
 
 def goals_of(model: Model) -> tuple[Goal, ...]:
     """The objectives of a model, then what its broken preferences cost."""
@@ -105,7 +113,7 @@ def evaluated(model: Model, block: Block, expr: Expr) -> Column:
     env = {
         name: column(model[name].domain.values).take(block.columns[model.index[name]]) for name in scope(expr)
     }
-    found = shared(expr, env)
+    found = evaluate_shared(expr, env)
     if found.data.shape == (len(block),):
         return found
     return found.reshape((1,)).take(np.zeros(len(block), np.intp))

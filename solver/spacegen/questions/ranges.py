@@ -32,9 +32,10 @@ from spacegen.language.expr import (
     Unset,
 )
 from spacegen.language.model import Model
+from spacegen.language.sharing import evaluate_shared
 from spacegen.language.walk import children, rebuild, scope
 
-__all__ = ["Box", "Range", "Ranges", "shared"]
+__all__ = ["Box", "Range", "Ranges"]
 
 Box: TypeAlias = Mapping[str, tuple[int, ...]]
 """Each parameter's codes, ascending."""
@@ -147,25 +148,6 @@ def _magnitude(item: Range) -> Range:
     return replace(found, low=0) if straddles and not found.is_open else found
 
 
-def shared(expr: Expr, env: Mapping[str, Column]) -> Column:
-    """The value of an expression whose parts stand in it many times, as derived values do: each part is
-    evaluated once."""
-    values = dict(env)
-    known: dict[int, Ref] = {}
-
-    def visit(part: Expr) -> Expr:
-        below = children(part)
-        if not below:
-            return part
-        if id(part) not in known:
-            value = evaluate(rebuild(part, tuple(map(visit, below))), values)
-            known[id(part)] = Ref(f"~{len(known)}")  # no parameter can have this name
-            values[known[id(part)].name] = value
-        return known[id(part)]
-
-    return evaluate(visit(expr), values)
-
-
 class Ranges:
     """The ranges of expressions over the parameters of a model; what was asked once is remembered."""
 
@@ -190,7 +172,7 @@ class Ranges:
         """The values over the grid of the scope, one axis a parameter."""
         names = self.scope(expr)
         live = {name: self._columns[name].take(np.array(box[name], np.intp)) for name in names}
-        value = shared(expr, grid(names, live))
+        value = evaluate_shared(expr, grid(names, live))
         shape = tuple(len(box[name]) for name in names)
         kind = value.kind if isinstance(value.kind, int) else np.broadcast_to(value.kind, shape)
         unknown = None if value.unknown is None else np.broadcast_to(value.unknown, shape)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from spacegen.engines.canonical import canonical_order
 from spacegen.engines.costs import Cost, Costed
 from spacegen.engines.cpsat.descent import Descent
+from spacegen.engines.cpsat.optimum import Priced
 from spacegen.engines.cpsat.parts import Live, Part, clauses_of, live_values, parts, prune
 from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.pools import pick
 from spacegen.engines.cpsat.sampling import Balance, note_of, uniform_pool
 from spacegen.engines.cpsat.solving import MOST_SOLUTIONS, Rows
-from spacegen.engines.listed import Listed
 from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code_dtype
 from spacegen.engines.relation import normalise
 from spacegen.errors import EmptySpaceError, EngineError, Fault, TooWideError
@@ -47,9 +47,9 @@ class CpSat:
         self.notes = notes
         self._clauses = clauses_of(model)
         self._known: dict[tuple[object, ...], Rows] = {}
-        self._patience = Patience(timeout)
-        self._patience.restart()
-        self._descent = Descent(model, self.rows, self._patience)
+        self.patience = Patience(timeout)
+        self.patience.restart()
+        self._descent = Descent(model, self.rows, self.patience)
 
     @cached_property
     def _order(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class CpSat:
             return names
         return tuple(names[v] for v in preorder if v < len(names))
 
-    def _pruned(
+    def pruned(
         self, given: Given, together: Iterable[Iterable[str]] = ()
     ) -> tuple[Live, tuple[Part, ...]] | None:
         """The live values and the parts that are left; None: no solution."""
@@ -73,11 +73,11 @@ class CpSat:
 
     def rows(self, part: Part) -> Rows:
         """The solutions of a part, shared by all who ask for the same ones."""
-        return self._known.setdefault(part.key, Rows(part, self._patience))
+        return self._known.setdefault(part.key, Rows(part, self.patience))
 
     def count(self, given: Given = ANYTHING) -> int:
-        self._patience.restart()
-        pruned = self._pruned(given)
+        self.patience.restart()
+        pruned = self.pruned(given)
         if pruned is None or not all(map(self.rows, pruned[1])):
             return 0
         return prod(map(self._size, pruned[1]))
@@ -100,18 +100,20 @@ class CpSat:
         return len(self.rows(part).all())
 
     def enumerate(self, given: Given = ANYTHING, *, rows: int = 65536) -> Iterator[Block]:
-        pruned = self._pruned(given)
-        if pruned is None:
-            return
-        live, found = pruned[0], self._contiguous(*pruned)
-        sources = [self.rows(part) for part in found]
+        pruned = self.pruned(given)
+        if pruned is not None:
+            found = self.contiguous(*pruned)
+            yield from self.blocks(pruned[0], [self.rows(part) for part in found], rows)
+
+    def blocks(self, live: Live, sources: Sequence[Rows], rows: int) -> Iterator[Block]:
+        """The product of the solutions of parts, the last part the fastest, in blocks of at most `rows`."""
         if not all(sources):
             return
-        names = [name for part in found for name in part.names]
-        for chunk in _product(sources, rows):
+        names = [name for source in sources for name in source.part.names]
+        for chunk in _product(list(sources), rows):
             yield self._block(live, dict(zip(names, chunk.T, strict=True)), len(chunk))
 
-    def _contiguous(self, live: Live, found: tuple[Part, ...]) -> tuple[Part, ...]:
+    def contiguous(self, live: Live, found: tuple[Part, ...]) -> tuple[Part, ...]:
         """Parts none of which has a parameter between two of another: their product is in order."""
         place = {name: i for i, name in enumerate(live)}
         runs: list[list[Part]] = []
@@ -136,7 +138,7 @@ class CpSat:
 
     def marginals(self, given: Given = ANYTHING) -> tuple[tuple[int, ...], ...]:
         counts = {p.name: [0] * len(p.domain) for p in self.model.parameters}
-        total, pruned = self.count(given), self._pruned(given)
+        total, pruned = self.count(given), self.pruned(given)
         if not total or pruned is None:
             return tuple(map(tuple, counts.values()))
         live, found = pruned
@@ -168,9 +170,9 @@ class CpSat:
         replace: bool = False,
         given: Given = ANYTHING,
     ) -> Draw:
-        self._patience.restart(size * _A_DRAW)
+        self.patience.restart(size * _A_DRAW)
         balance = Balance(self.model) if method == "balanced" else None
-        pruned = self._pruned(given, balance.scopes if balance else ())
+        pruned = self.pruned(given, balance.scopes if balance else ())
         if pruned is None or not all(map(self.rows, pruned[1])):
             if size and replace:
                 raise EmptySpaceError("there is nothing to draw from")
@@ -190,7 +192,7 @@ class CpSat:
         return Draw(block, note_of(pools, length, size))
 
     def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:
-        return Listed(self, costs, given)
+        return Priced(self, costs, given)
 
 
 def _product(sources: list[Rows], most: int) -> Iterator[NDArray[np.intp]]:

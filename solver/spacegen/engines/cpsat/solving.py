@@ -16,7 +16,7 @@ from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.posting import Posting
 from spacegen.errors import EngineError
 
-__all__ = ["MOST_SOLUTIONS", "Rows", "first_solutions"]
+__all__ = ["MOST_SOLUTIONS", "Rows", "first_solutions", "minimise"]
 
 MOST_SOLUTIONS: Final = 5_000_000
 """Enumeration gives up past so many solutions of one part."""
@@ -67,8 +67,50 @@ def first_solutions(
     return np.array(collector.found, np.int64).reshape(-1, len(variables)), collector.stopped
 
 
+class _Improver(cp_model.CpSolverSolutionCallback):
+    """Keeps the last solution, which is the best so far."""
+
+    def __init__(self, variables: list[cp_model.IntVar]) -> None:
+        super().__init__()
+        self._variables = variables
+        self.best: list[int] | None = None
+        self.stopped = False
+
+    def on_solution_callback(self) -> None:
+        self.best = [self.value(variable) for variable in self._variables]
+        if self.stopped:
+            self.stop_search()
+
+
+def minimise(
+    model: cp_model.CpModel, variables: list[cp_model.IntVar], workers: int, patience: Patience
+) -> tuple[list[int] | None, float | None]:
+    """The values of the variables in a solution with the least objective (None: no solution), and None; where
+    `patience` ends before that is proven, those of the best solution found, and a bound on the objective.
+    Raises EngineError where time ends without a solution."""
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = workers
+    solver.parameters.catch_sigint_signal = False
+    # The presolve may lose solutions of products (see above), among them the best.
+    products = any(constraint.has_int_prod() for constraint in model.proto.constraints)
+    solver.parameters.cp_model_presolve = not products
+    improver = _Improver(variables)
+    try:
+        status = _outcome(solver, model, improver, patience)
+    except EngineError:
+        if improver.best is None:
+            raise
+        return improver.best, solver.best_objective_bound
+    if status == cp_model.MODEL_INVALID:
+        raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
+    return improver.best, None
+
+
 def _outcome(
-    solver: cp_model.CpSolver, model: cp_model.CpModel, collector: _Collector, patience: Patience
+    solver: cp_model.CpSolver,
+    model: cp_model.CpModel,
+    collector: _Collector | _Improver,
+    patience: Patience,
 ) -> cp_model.CpSolverStatus:
     """Runs the solver in a thread of its own, as Python sees no signal while it runs."""
     outcome: list[cp_model.CpSolverStatus] = []
@@ -117,13 +159,21 @@ class Rows:
         self._rows: NDArray[np.intp] = np.empty((0, len(part.names)), np.intp)
         self._complete = False
         self._posting: Posting | None = None
-        if not part.clauses:
+        if self._is_product():
             self._rows, self._complete = _product(part), True
+
+    def _is_product(self) -> bool:
+        """Whether every assignment is a solution."""
+        return not self.part.clauses
+
+    def _post(self) -> Posting:
+        """The constraints."""
+        return Posting(self.part)
 
     def _read(self, most: int) -> None:
         """Enumerates up to `most` solutions."""
         if self._posting is None:
-            self._posting = Posting(self.part)
+            self._posting = self._post()
             strategy = cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE
             self._posting.model.add_decision_strategy(list(self._posting.vars.values()), *strategy)
         labels, more = first_solutions(

@@ -161,10 +161,10 @@ class Variables:
         if max(abs(low), abs(high)) > EXACT:
             return None
         boolean = bool(((kinds == BOOL) & ~unknown).any())
-        tied = self._tied(names, data)
+        tied = self.tied(names, data)
         return Term(tied, low, high, self.where(names, null), self.where(names, unknown), boolean)
 
-    def _tied(self, names: tuple[str, ...], data: NDArray[np.int64]) -> Any:
+    def tied(self, names: tuple[str, ...], data: NDArray[np.int64]) -> Any:
         """A linear expression that has these values over the grid."""
         if data.min() == data.max():
             return int(data.min())
