@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import sys
 from collections.abc import Iterator
 from compileall import compile_dir
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from benchmarks.measure import Outcome, pin_to_one_core, process_seconds, task
+from benchmarks.answers import ANSWERS, tuner_config
+from benchmarks.measure import Outcome, answer_seconds, pin_to_one_core, process_seconds, task
 from benchmarks.problems import PUBLISHED, ROOT
 from benchmarks.tasks import OURS, TASKS
 
@@ -22,8 +25,12 @@ LEAST_RATE = {
     "distinct draws as columns": 6_000_000,
     "draws as dicts": 300_000,
     "checks over columns": 10_000_000,
+    "verdicts with broken rules, all valid": 500_000,
+    "verdicts with broken rules, random": 500_000,
 }
 MOST_SECONDS = {"count": 0.025}
+EXPLAINED = 1.5
+"""Seconds that the whole process may take that explains a config of three conflicts."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,29 @@ def processes(runs: int) -> Iterator[Row]:
         f"count {SPACE_33}": ["count", space],
         f"solve {SPACE_33} --count 500": ["solve", space, "--count", "500"],
     }
-    base, *times = process_seconds([baseline, *([spacegen, *words] for words in commands.values())], runs)
+    with NamedTemporaryFile("w", suffix=".json") as config:
+        json.dump(tuner_config(), config)
+        config.flush()
+        commands["check sglang-tuner-18 CONFIG"] = ["check", "sglang-tuner-18", config.name]
+        base, *times = process_seconds(
+            [baseline, *([spacegen, *words] for words in commands.values())], runs, statuses=(0, 1)
+        )
     yield Row("python -c 'import numpy, pydantic, yaml, typer'", _seconds(base), "1.00 x")
-    for label, seconds, most in zip(commands, times, (2.5, 3.0), strict=True):
+    for label, seconds, most in zip(commands, times, (2.5, 3.0, 4.0), strict=True):
         ratio = seconds / base
-        yield Row(f"spacegen {label}", _seconds(seconds), f"{ratio:.2f} x", f"<= {most} x", ratio <= most)
+        met = ratio <= most and (not label.startswith("check") or seconds <= EXPLAINED)
+        yield Row(f"spacegen {label}", _seconds(seconds), f"{ratio:.2f} x", f"<= {most} x", met)
+
+
+def answers(runs: int) -> Iterator[Row]:
+    """The seconds of answers about configs and spaces, and how many times those their counterparts take."""
+    for name, answer in ANSWERS.items():
+        seconds, other = answer_seconds(name, runs)
+        limits = [] if answer.times is None else [f"<= {answer.times:g} x {answer.other}"]
+        limits += [] if answer.seconds is None else [f"<= {_seconds(answer.seconds)}"]
+        met = seconds <= (answer.seconds or seconds) and seconds <= other * (answer.times or float("inf"))
+        yield Row(name, _seconds(seconds), "1.00 x", ", ".join(limits), met)
+        yield Row(f"  {answer.other}", _seconds(other), f"{other / seconds:.2f} x")
 
 
 def durations(name: str, problem: str, limit: float, runs: int) -> Iterator[Row]:
@@ -103,6 +128,7 @@ def _seconds(seconds: float) -> str:
 def tables(args: argparse.Namespace) -> Iterator[tuple[str, Iterator[Row]]]:
     """Every table with its title; rows are measured as they are read."""
     yield "whole processes", processes(args.runs)
+    yield "answers in process", answers(args.runs)
     for name in ("count", "500 solutions"):
         for problem in args.problem or PROBLEMS:
             yield f"{name}, seconds in process", durations(name, problem, args.limit, args.runs)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["Outcome", "pin_to_one_core", "process_seconds", "task"]
+__all__ = ["Outcome", "answer_seconds", "pin_to_one_core", "process_seconds", "task"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,19 @@ def pin_to_one_core() -> str:
     return f"core {core}"
 
 
-def process_seconds(commands: Sequence[Sequence[str]], runs: int) -> list[float]:
-    """The median wall time of each command, run in turn so that a slow spell meets all of them."""
+def process_seconds(
+    commands: Sequence[Sequence[str]], runs: int, *, statuses: Sequence[int] = (0,)
+) -> list[float]:
+    """The median wall time of each command, run in turn so that a slow spell meets all of them. Raises
+    RuntimeError where one exits with another status."""
     times: list[list[float]] = [[] for _ in commands]
     for _ in range(runs):
         for command, seconds in zip(commands, times, strict=True):
             started = time.perf_counter()
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+            done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
             seconds.append(time.perf_counter() - started)
+            if done.returncode not in statuses:
+                raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode()}")
     return [median(seconds) for seconds in times]
 
 
@@ -58,6 +63,14 @@ def task(name: str, peer: str, problem: str, *, limit: float, runs: int) -> Outc
         if sum(o.seconds or 0 for o in outcomes) > limit / 2:
             break
     return sorted(outcomes, key=lambda o: o.seconds or 0)[len(outcomes) // 2]
+
+
+def answer_seconds(name: str, runs: int) -> tuple[float, float]:
+    """The median seconds of an answer of `benchmarks.answers`, and of its counterpart."""
+    command = [sys.executable, "-m", "benchmarks.answers", name, str(runs)]
+    done = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["seconds"], found["other"]
 
 
 def _run(name: str, peer: str, problem: str, limit: float) -> Outcome:

@@ -52,6 +52,11 @@ TASKS: dict[str, dict[str, Callable[[Problem], Measured]]] = {
         "NumPy tables": peers.numpy_check,
         "dict loops": peers.loops_check,
     },
+    "verdicts with broken rules, all valid": {OURS: ours.valid_verdicts},
+    "verdicts with broken rules, random": {
+        OURS: ours.random_verdicts,
+        "a config at a time": ours.checked_singly,
+    },
 }
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 import spacegen
+from benchmarks import ours
+from benchmarks.answers import ANSWERS, measured, tuner_config
 from benchmarks.problems import PUBLISHED, RULES, Problem, load
+
+_SMALL = [name for name, answer in ANSWERS.items() if answer.same and "h100" not in name]
 
 every_shipped = pytest.mark.parametrize("problem", [load(name) for name in RULES], ids=lambda p: p.name)
 
@@ -19,6 +24,25 @@ def test_a_public_space_has_as_many_solutions_as_published(name: str) -> None:
         PUBLISHED[name]["solutions"],
         PUBLISHED[name]["combinations"],
     )
+
+
+@pytest.mark.parametrize("name", _SMALL)
+def test_an_answer_is_that_of_its_counterpart(name: str) -> None:
+    assert measured(ANSWERS[name], 1)[2] != 0
+
+
+def test_the_config_of_three_conflicts_has_them() -> None:
+    space = spacegen.load("sglang-tuner-18")
+    assert len(space.explain(tuner_config()).causes) == 3
+    assert measured(ANSWERS["repair, 18 parameters"], 1)[2] == 36
+
+
+@pytest.mark.parametrize("task", [ours.valid_verdicts, ours.random_verdicts])
+def test_the_verdicts_are_on_columns_of_values(
+    task: Callable[[Problem], ours.Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, "JUDGED", 200)
+    assert task(load("sglang-throughput-33"))[0] == 200
 
 
 @every_shipped
