@@ -48,7 +48,7 @@ def test_an_impossible_value_has_its_conflict_and_the_least_change(tuner: Space)
         "    pp_size = 1 (was 2)",
     ]
     data = json.loads(json.dumps(found.as_dict()))
-    assert (data["possible"], data["solutions"], data["share"]) == (False, 0, 0.0)
+    assert (data["possible"], data["solutions"], data["share"]) == (False, 0, None)
     assert data["conflicts"][0]["values"] == {"tp_size": 8, "pp_size": 2}
     assert data["repair"]["changes"] == [{"parameter": "pp_size", "before": 2, "after": 1}]
 

@@ -110,6 +110,17 @@ def test_any_mapping_gets_a_verdict(config: dict[str, object]) -> None:
     assert verdict.valid == (not re.match("invalid", verdict.headline))
 
 
+@settings(max_examples=200, deadline=None)
+@given(config=st.dictionaries(names, values, max_size=6))
+@example(config={"tp_size": float("nan"), "dp_size": 4})
+@example(config={"memory": 10**400, "backend": "\ud800", "tp_size": 2.5})
+@example(config={"tp_size": 8, "dp_size": 8, "metrics": [], "rank": {}})
+def test_any_mapping_is_explained(config: dict[str, object]) -> None:
+    found = SPACE.explain(config)
+    assert found.valid == SPACE.check(config).valid == (not str(found).startswith("invalid"))
+    json.dumps(found.as_dict())
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("seed", range(15))
 def test_the_verb_says_so_without_a_traceback(

@@ -116,7 +116,8 @@ def _neighbours(domain: Domain, value: object) -> list[int]:
     numbers = {
         code: v for code, v in enumerate(domain) if isinstance(v, int | float) and not isinstance(v, bool)
     }
-    close = [code for code, v in numbers.items() if abs(v - value) < _NEAR]
+    # Only decimals are missed by rounding, and not every whole number fits into one.
+    close = [code for code, v in numbers.items() if isinstance(value, float) and abs(v - value) < _NEAR]
     below = [code for code, v in numbers.items() if v < value]
     above = [code for code, v in numbers.items() if v > value]
     if close:

@@ -70,13 +70,14 @@ def _offset(text: str, error: _RefusedError) -> int:
     last = _TOKEN.match("")
     for found in _TOKEN.finditer(text):
         part = found[0]
-        if part == error.word:
+        # What follows the refused part need not be JSON.
+        if error.word is not None and part.startswith(error.word):
             return found.start()
         if part == "{":
             objects.append(set())
-        elif part == "}":
+        elif part == "}" and objects:
             objects.pop()
-        elif part == ":" and last is not None:
+        elif part == ":" and objects and last is not None and last[0].startswith('"'):
             key = json.loads(last[0])
             if key == error.key and key in objects[-1]:
                 return last.start()

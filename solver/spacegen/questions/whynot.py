@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spacegen.engines.protocol import Engine
-from spacegen.errors import UsageError, how_many
+from spacegen.engines.protocol import Engine, Given
+from spacegen.errors import EngineError, UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.questions.check import values_outside
@@ -16,7 +16,7 @@ from spacegen.questions.edits import parameter
 from spacegen.questions.explain import causes
 from spacegen.questions.explanation import Cause, indented, repair_lines
 from spacegen.questions.summary import percent
-from spacegen.questions.together import Compile, codes_of
+from spacegen.questions.together import Compile, codes_of, possible
 from spacegen.questions.verdict import OutsideValue, assignments
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ __all__ = ["WhyNot", "why_not"]
 class WhyNot:
     """Whether values are possible beside `given` ones: `solutions` of `among` have them, or the causes say
     why none has. `repair` is the smallest change of the given values that makes them possible; `outside` has
-    what no domain offers, and then nothing else was asked."""
+    what no domain offers, and then nothing else was asked. A number that no engine can tell is None."""
 
     wanted: Mapping[str, Scalar]
     given: Mapping[str, Scalar]
-    solutions: int = 0
-    among: int = 0
+    solutions: int | None = 0
+    among: int | None = 0
     causes: tuple[Cause, ...] = ()
     repair: Repair | None = None
     outside: tuple[OutsideValue, ...] = ()
@@ -42,15 +42,15 @@ class WhyNot:
     @property
     def possible(self) -> bool:
         """Whether a solution has the values."""
-        return self.solutions > 0
+        return self.solutions is None or self.solutions > 0
 
     def __bool__(self) -> bool:
         return self.possible
 
     @property
-    def share(self) -> float:
-        """The part of the solutions with the given values that have the wanted ones too; 0 of none."""
-        return self.solutions / self.among if self.among else 0.0
+    def share(self) -> float | None:
+        """The part of the solutions with the given values that have the wanted ones too; None of none."""
+        return self.solutions / self.among if self.solutions is not None and self.among else None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as plain data."""
@@ -71,9 +71,14 @@ class WhyNot:
         asked = assignments(self.wanted)
         beside = f" given {assignments(self.given)}" if self.given else ""
         if self.possible:
-            of = f"{how_many(self.among, 'solution')}{' with these' if self.given else ''}"
-            return f"{asked} is possible{beside}: {self.solutions:,} of {of} ({percent(self.share)})"
+            return f"{asked} is possible{beside}: {self._number()}"
         return "\n\n".join([f"{asked} is impossible{beside}", *map(indented, self._blocks())])
+
+    def _number(self) -> str:
+        if self.solutions is None or self.among is None or self.share is None:
+            return "more solutions have it than the engine can count"
+        of = f"{how_many(self.among, 'solution')}{' with these' if self.given else ''}"
+        return f"{self.solutions:,} of {of} ({percent(self.share)})"
 
     def _blocks(self) -> Iterator[str]:
         if self.outside:
@@ -83,6 +88,14 @@ class WhyNot:
             yield "\n".join(repair_lines(self.repair, "smallest change of the given values"))
         elif self.given and not self.outside:
             yield "no change of the given values makes it possible"
+
+
+def _count(engine: Engine, given: Given) -> int | None:
+    """How many solutions there are; None where that is out of reach."""
+    try:
+        return engine.count(given)
+    except EngineError:
+        return None
 
 
 def why_not(
@@ -105,8 +118,9 @@ def why_not(
             raise UsageError(f"`{name}` is asked about and given")
     if outside := values_outside(model, together):
         return WhyNot(wanted, given, outside=tuple(outside))
-    if solutions := engine.count(codes_of(model, together)):
-        return WhyNot(wanted, given, solutions, engine.count(codes_of(model, given)))
+    if possible(engine, codes_of(model, together)):
+        solutions, among = (_count(engine, codes_of(model, values)) for values in (together, given))
+        return WhyNot(wanted, given, solutions, among)
     found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
     menus = () if mended is None else mended.menus
