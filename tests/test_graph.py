@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -108,3 +109,11 @@ def test_a_graph_is_of_what_is_left_of_a_space() -> None:
     narrowed = load("sglang-throughput-10").only("tp_size", "dp_size")
     assert re.findall(r'\["(\w+)"\]', narrowed.graph()) == ["parallelism", "tp_size", "dp_size"]
     assert isinstance(narrowed, Space)
+
+
+def test_the_documented_graph_is_that_of_its_space(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "counts.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^```(yaml|mermaid)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    path = tmp_path / "node.yaml"
+    path.write_text(shown["yaml"], encoding="utf-8")
+    assert load(path).graph() == shown["mermaid"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from spacegen.language.model import NO_DEFAULT, Domain, Kind, Parameter, Rule
     from spacegen.questions.conflict import Conflict
+    from spacegen.questions.diff import Comparison
     from spacegen.questions.info import Info
     from spacegen.questions.summary import Summary
     from spacegen.questions.verdict import Verdict
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_DEFAULT",
     "AllSolutions",
+    "Comparison",
     "ConfigError",
     "Conflict",
     "Domain",
@@ -64,6 +66,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "language.model": ("NO_DEFAULT", "Domain", "Kind", "Parameter", "Rule"),
     "questions.verdict": ("Verdict",),
     "questions.conflict": ("Conflict",),
+    "questions.diff": ("Comparison",),
     "questions.info": ("Info",),
     "questions.summary": ("Summary",),
     "solutions": ("AllSolutions", "Solutions"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -79,7 +79,7 @@ def diff(
     if json:
         print_json(_as_dict(found, aligned), indent=2)
     else:
-        _print(found, aligned)
+        _print(found, aligned, {"old": old, "new": new})
     return 0 if found.same else 1
 
 
@@ -141,12 +141,12 @@ def _as_dict(found: Comparison, aligned: Aligned[Space]) -> dict[str, Any]:
     return data
 
 
-def _print(found: Comparison, aligned: Aligned[Space]) -> None:
+def _print(found: Comparison, aligned: Aligned[Space], names: Mapping[str, str]) -> None:
     from spacegen.questions.difftext import change_lines, count_rows, few_values
 
     for side, space in (("old", aligned.old), ("new", aligned.new)):
         target = f" for {space.base.target}" if space.base.target else ""
-        print(f"{side}: {space.name}{target}")
+        print(f"{side}: {names[side]}{target}")
     for line in change_lines(found.changes):
         print(line)
     print()
