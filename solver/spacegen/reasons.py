@@ -153,7 +153,7 @@ class Reasons(Compiled):
 
     def around(self, base: Mapping[str, object] | None = None) -> Around:
         """One parameter at a time: for each value of each parameter the solution nearest to `base` that has
-        it, and why more had to change. The base is the config of all defaults unless given.
+        it, and why more had to change. What the base does not name is at its default.
 
         Raises EmptySpaceError where there is no solution, ConfigError for names that nobody knows.
         """
@@ -162,8 +162,8 @@ class Reasons(Compiled):
         return around(self.model, self.engine, self._start(base))
 
     def within(self, radius: int, base: Mapping[str, object] | None = None) -> Within:
-        """The solutions that differ from `base`, all defaults unless given, in at most `radius` of the
-        parameters that it names. Raises ConfigError for names that nobody knows."""
+        """The solutions that differ from `base` in at most `radius` parameters. What the base does not name
+        is at its default; without one, it is free. Raises ConfigError for names that nobody knows."""
         from spacegen.questions.around import within
 
         return within(self.model, self.engine, self._start(base), whole(radius, "a radius"))
@@ -172,11 +172,10 @@ class Reasons(Compiled):
         from spacegen.launch.mending import named
         from spacegen.questions.around import defaults
 
-        if base is None:
-            return defaults(self.model)
-        config = plain_config(base)
+        config = plain_config(base or {})
         own = named(self.base, self.not_searched, config).own
-        return {name: config[key] for key, name in own.items() if name in self.model.index}
+        given = {name: config[key] for key, name in own.items() if name in self.model.index}
+        return {**defaults(self.model), **given}
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""
