@@ -4,7 +4,7 @@ target knows."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spacegen.errors import ConfigError, Fault, did_you_mean
@@ -13,7 +13,39 @@ from spacegen.language.model import Model
 from spacegen.launch.sorting import Sorter
 from spacegen.questions.repair import NoRepair, Repair
 
-__all__ = ["mended"]
+__all__ = ["Named", "mended", "named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The keys of a config: the space's own name of each that it is asked about, and those that only the
+    target knows."""
+
+    own: Mapping[str, str]
+    passed: frozenset[str]
+
+
+def named(model: Model, settled: Mapping[str, Scalar], config: Mapping[str, Any]) -> Named:
+    """The keys of a config by what they name; derived values and ranks are neither.
+
+    Raises ConfigError for names and arguments that neither the space nor its target takes.
+    """
+    sort = Sorter(model, settled)
+    found = sort(config)
+    searched = {name for name in found.config if name in model.index or name in settled}
+    silent = {"rank", *(d.name for d in model.derived)}
+    own: dict[str, str] = {}
+    faults = list(found.wrong)
+    for key in config:
+        name = key if key in searched else next(iter(sort({key: config[key]}).config), key)
+        if name in searched:
+            own[key] = name
+        elif key not in found.passed and key not in silent and key in found.config:
+            hint = did_you_mean(key, [*model.index, *settled])
+            faults.append(Fault(f"`{key}` is no parameter of this space", hint=hint))
+    if faults:
+        raise ConfigError(*faults)
+    return Named(own, frozenset(found.passed))
 
 
 def mended(
@@ -23,28 +55,14 @@ def mended(
     repair: Callable[[Mapping[str, Any]], Repair | NoRepair],
 ) -> Repair | NoRepair:
     """The repair of a config, spelled and ordered as the config is: its own part is asked of `repair`, what
-    only the target knows passes, and what is no argument (derived values, ranks) is left out.
-
-    Raises ConfigError for names and arguments that neither the space nor its target takes.
-    """
-    sort = Sorter(model, settled)
-    sorted_ = sort(config)
-    searched = {name for name in sorted_.config if name in model.index or name in settled}
-    silent = {"rank", *(d.name for d in model.derived)}
-    names: dict[str, str] = {}
-    faults = list(sorted_.wrong)
-    for key in config:
-        own = key if key in searched else next(iter(sort({key: config[key]}).config), key)
-        if own in searched:
-            names[key] = own
-        elif key not in sorted_.passed and key not in silent and key in sorted_.config:
-            hint = did_you_mean(key, [*model.index, *settled])
-            faults.append(Fault(f"`{key}` is no parameter of this space", hint=hint))
-    if faults:
-        raise ConfigError(*faults)
-    found = repair({own: config[key] for key, own in names.items()})
+    only the target knows passes, and what is no argument is left out. Raises ConfigError as `named` does."""
+    keys = named(model, settled, config)
+    found = repair({own: config[key] for key, own in keys.own.items()})
     if isinstance(found, NoRepair):
         return found
-    kept = {key: value for key, value in config.items() if key in names or key in sorted_.passed}
-    spelled = {key: found.config[names[key]] if key in names else value for key, value in kept.items()}
+    spelled = {
+        key: found.config[keys.own[key]] if key in keys.own else value
+        for key, value in config.items()
+        if key in keys.own or key in keys.passed
+    }
     return replace(found, config={**spelled, **found.added})

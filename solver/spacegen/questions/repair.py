@@ -33,6 +33,10 @@ class Change:
     before: object
     after: Scalar
 
+    def as_dict(self) -> dict[str, Any]:
+        """The change as plain data."""
+        return {"parameter": self.parameter, "before": self.before, "after": self.after}
+
     def __str__(self) -> str:
         return f"{self.parameter}: {shown(self.before)} -> {shown(self.after)}"
 
@@ -69,9 +73,7 @@ class Repair:
         return {
             "valid": self.valid,
             "config": dict(self.config),
-            "changes": [
-                {"parameter": c.parameter, "before": c.before, "after": c.after} for c in self.changes
-            ],
+            "changes": [change.as_dict() for change in self.changes],
             "added": dict(self.added),
             "changed": self.changed,
             "moved": self.moved,
