@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from spacegen.cli.around import Near
 from spacegen.cli.options import EngineChoice, Selection, SpaceName, one_of, spread
 from spacegen.cli.output import say, say_empty, watched
 from spacegen.cli.rows import Rows
@@ -31,9 +33,19 @@ class Search:
     count: Annotated[int | None, _option("--count", "-n", metavar="N", help="How many; 10 unless given.")] = (
         None
     )
-    method: Annotated[str, _option("--method", metavar="NAME", help="uniform, balanced, first or all.")] = (
-        "uniform"
-    )
+    method: Annotated[
+        str, _option("--method", metavar="NAME", help="uniform, balanced, first, all, best or around.")
+    ] = "uniform"
+    maximize: Annotated[
+        list[str] | None,
+        _option(
+            "--maximize", metavar="EXPR", help="With best: have most of this, not of what the space says."
+        ),
+    ] = None
+    minimize: Annotated[
+        list[str] | None,
+        _option("--minimize", metavar="EXPR", help="With best: have least of this; after any --maximize."),
+    ] = None
     seed: Annotated[int, _option("--seed", metavar="N", help="Of the random draws.")] = 0
     shard: Annotated[str | None, _option("--shard", metavar="I/N", help="Only slice I of N, from 0.")] = None
     replace: Annotated[bool, _option("--replace", help="Independent draws: repeats may occur.")] = False
@@ -59,11 +71,36 @@ class Search:
 
         return space.solve(
             self.count,
-            method=one_of(self.method, METHODS, "--method"),
+            method=one_of(self.method, (*METHODS, "around"), "--method"),
             seed=self.seed,
             shard=None if self.shard is None else _slice(self.shard),
             replace=self.replace,
         )
+
+    def aimed(self, space: Space) -> Space:
+        """The space with the objectives that were asked for, if any. Raises UsageError."""
+        if not self.maximize and not self.minimize:
+            return space
+        if self.method != "best":
+            from spacegen.errors import Fault, UsageError
+
+            flag = "--maximize" if self.maximize else "--minimize"
+            raise UsageError(Fault(f"`{flag}` is for the best solutions", hint="add `--method best`"))
+        space = space.without_objectives()
+        for expression in self.maximize or ():
+            space = space.maximizing(expression)
+        for expression in self.minimize or ():
+            space = space.minimizing(expression)
+        return space
+
+    @property
+    def around(self) -> bool:
+        """Whether the solutions around a base are wanted. Raises UsageError for what does not go with it."""
+        from spacegen.errors import UsageError
+
+        if self.method == "around" and (self.shard is not None or self.replace):
+            raise UsageError("`--method around` draws nothing: it has neither shards nor repeats")
+        return self.method == "around"
 
     @property
     def asked(self) -> int | None:
@@ -73,19 +110,32 @@ class Search:
 
 @spread
 def solve(
-    space: SpaceName, engine: EngineChoice = "auto", *, search: Search, rows: Rows, selection: Selection
+    space: SpaceName,
+    engine: EngineChoice = "auto",
+    *,
+    search: Search,
+    near: Near,
+    rows: Rows,
+    selection: Selection,
 ) -> int:
     """Draw solutions of a space: launch configs that keep every rule.
 
     Draws are uniform and distinct. `balanced` weighs the off side of a switch like all its children together;
-    `first` and `all` take solutions in canonical order.
+    `first` and `all` take solutions in canonical order; `best` those that are best by the objective.
+    `around` changes one parameter at a time: for each value the solution nearest to a base that has it.
     """
     from spacegen.errors import EmptySpaceError
 
+    if not search.around:
+        near.refuse()
     destination = rows.destination()
     chosen = rows.load(selection, space, engine=engine, rules=not search.no_rules, effective=search.effective)
+    chosen = search.aimed(chosen)
     selection.say_engine(chosen)
     try:
+        if search.around:
+            write = partial(rows.write, space=chosen, destination=destination)
+            return near.solve(chosen, search.count, selection, write)
         found = search.run(chosen)
     except EmptySpaceError:
         return _no_solution(chosen)
@@ -95,7 +145,7 @@ def solve(
         selection.say(f"note: writing {found.size:,} solutions; `-n` takes fewer")
     rows.write(watched(found.parts(), found.size, quiet=selection.quiet), chosen, destination)
     if not selection.quiet:
-        _report(chosen, found, search.asked)
+        _report(chosen, found, search.asked, search.method)
         if search.method == "uniform":
             _report_skew(chosen)
     return 0
@@ -115,13 +165,15 @@ def _slice(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _report(space: Space, found: Solutions | AllSolutions, asked: int | None) -> None:
+def _report(space: Space, found: Solutions | AllSolutions, asked: int | None, method: str) -> None:
     total = space.count() if space.ranked else None
     of = f" of {total:,}" if total is not None else ""
     noun = "solution" if (total or found.size) == 1 else "solutions"
     say(f"{found.size:,}{of} {noun} of `{space.name}` ({space.fingerprint}), engine {space.engine.name}")
     if found.note:
         say(f"note: {found.note}")
+    if method == "best":
+        say(str(found))
     if asked is not None and found.size < asked:
         say(f"note: {asked:,} were asked for, and there are no more")
 
