@@ -180,7 +180,7 @@ class Space(Reasons, Survey):
         preferences cost, then in canonical order. Raises UsageError where nothing says what is best."""
         from spacegen.optimum import Optimum
         from spacegen.questions.best import best
-        from spacegen.questions.objective import required_goals
+        from spacegen.questions.goals import required_goals
 
         goals, size = required_goals(self.model), _size(n, MAX_DRAW)
         # The exact engine needs no limit, others always have one.

@@ -45,4 +45,4 @@ def _shown(value: Scalar) -> str:
     """A value in words, numbers with commas."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return words(value)
-    return f"{value:,}"
+    return f"{int(value) if value == int(value) else value:,}"

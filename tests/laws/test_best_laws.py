@@ -18,6 +18,7 @@ from spacegen.language.evaluate import evaluate, truth
 from spacegen.language.model import Model, Objective, Preference, Rule
 from spacegen.questions import objective, ranges
 from spacegen.questions.best import best
+from spacegen.questions.goals import goals_of
 from strategies import Words, models, numbers, truths
 
 ENGINES = ("jointree", "cpsat", "backtrack")
@@ -90,7 +91,7 @@ def expected(model: Model) -> list[tuple[e.Scalar, ...]]:
 
 
 def check(model: Model, engine: str, n: int) -> None:
-    goals = objective.goals_of(model)
+    goals = goals_of(model)
     found = best(compile_model(model, engine), goals, n)
     assert rows(model, found.block) == expected(model)[:n]
     assert found.is_proven

@@ -14,8 +14,8 @@ from spacegen.language.constants import read_constants
 from spacegen.language.derive import read_derived
 from spacegen.language.expr import Const, Scalar
 from spacegen.language.files import read_source, shown
-from spacegen.language.inputs import Inputs, applicable, measurable, read_inputs
-from spacegen.language.model import Constant, Kind, Model, Objective, Parameter, Preference, Rule, Target
+from spacegen.language.inputs import Inputs, applicable, read_inputs
+from spacegen.language.model import Constant, Kind, Model, Parameter, Preference, Rule, Target
 from spacegen.language.naming import PackNames, Symbols
 from spacegen.language.narrow import narrowed
 from spacegen.language.objectives import read_objectives
@@ -99,7 +99,7 @@ class _Elaboration:
             if parameter.active_when is not None and parameter.span is not None:
                 reader.take_id(_activity_id(parameter), parameter.span)
         rules, preferences = self.taken(reader, constants.values)
-        objectives = self.objectives(constants.values)
+        objectives = read_objectives(self.stack, self.symbols)
         usage = [*constants.usage, *self.unknown_ids({*reader.ids, *reader.unused})]
         if usage and not self.symbols.faults:
             raise UsageError(*usage)
@@ -149,10 +149,6 @@ class _Elaboration:
         for overlay in self.stack.overlays:
             yield from narrowed(overlay, self.symbols, reader)
             yield from reader.read(overlay, self.symbols.names())
-
-    def objectives(self, constants: tuple[Constant, ...]) -> tuple[Objective, ...]:
-        found = read_objectives(self.stack, self.symbols)
-        return measurable(found, constants, self.settings, self.notes)
 
     def taken(
         self, reader: RuleReader, constants: tuple[Constant, ...]

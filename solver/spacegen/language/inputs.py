@@ -13,14 +13,14 @@ from spacegen.language import catalog
 from spacegen.language.document import Pack, Quantity
 from spacegen.language.expr import Scalar
 from spacegen.language.files import read_source, shown
-from spacegen.language.model import NO_DEFAULT, Constant, Objective, Rule
+from spacegen.language.model import NO_DEFAULT, Constant, Rule
 from spacegen.language.nodes import read_tree
 from spacegen.language.settings import Settings
-from spacegen.language.unknowns import can_fail, is_open, unset_names
+from spacegen.language.unknowns import can_fail, unset_names
 from spacegen.language.validate import validate
 from spacegen.servers.checkpoint import MODEL_CONSTANTS, read_checkpoint
 
-__all__ = ["HARDWARE_CONSTANTS", "Inputs", "applicable", "hardware_names", "measurable", "read_inputs"]
+__all__ = ["HARDWARE_CONSTANTS", "Inputs", "applicable", "hardware_names", "read_inputs", "source_of"]
 
 HARDWARE_CONSTANTS: Final = ("device_num", "gpu_memory_mib", "compute_capability", "host_memory_gib")
 """The names of constants that hardware gives to a space."""
@@ -85,7 +85,7 @@ def applicable(
     kept: list[Rule] = []
     idle: dict[str, list[str]] = {}
     for rule in rules:
-        source = _source(lacking & unset_names(rule.condition))
+        source = source_of(lacking & unset_names(rule.condition))
         if source is None or can_fail(rule.condition):
             kept.append(rule)
         else:
@@ -94,36 +94,16 @@ def applicable(
     return tuple(kept)
 
 
-def measurable(
-    objectives: Iterable[Objective], constants: Iterable[Constant], settings: Settings, notes: list[str]
-) -> tuple[Objective, ...]:
-    """The objectives without those that have no value until some constant has one; `notes` tells which."""
-    lacking = {c.name for c in constants if c.value is NO_DEFAULT}
-    kept: list[Objective] = []
-    for objective in objectives:
-        unset = lacking & unset_names(objective.expr)
-        if not unset or not is_open(objective.expr):
-            kept.append(objective)
-            continue
-        source = _source(unset)
-        why = _reason(source, settings) if source else f"`{min(unset)}` has no value"
-        notes.append(f"{why}: objective `{objective.id}` left out")
-    return tuple(kept)
-
-
-def _source(names: frozenset[str] | set[str]) -> str | None:
-    """The option that would give a value to one of these constants."""
+def source_of(names: frozenset[str] | set[str]) -> str | None:
+    """The option that would give a value to one of these constants: `model`, `hardware`, or none."""
     if names & set(MODEL_CONSTANTS):
         return "model"
     return "hardware" if names & set(HARDWARE_CONSTANTS) else None
 
 
-def _reason(source: str, settings: Settings) -> str:
-    given = settings.model if source == "model" else settings.hardware
-    return f"no `--{source}` given" if given is None else f"the {source} does not say all"
-
-
 def _note(source: str, ids: list[str], settings: Settings) -> str:
+    given = settings.model if source == "model" else settings.hardware
+    why = f"no `--{source}` given" if given is None else f"the {source} does not say all"
     listed = ", ".join(f"`{id}`" for id in ids[:_MOST_IDS])
     more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
-    return f"{_reason(source, settings)}: {'rule' if len(ids) == 1 else 'rules'} {listed}{more} left out"
+    return f"{why}: {'rule' if len(ids) == 1 else 'rules'} {listed}{more} left out"

@@ -23,7 +23,8 @@ from spacegen.errors import EngineError, Fault, TooWideError
 from spacegen.language.expr import Scalar
 from spacegen.questions import objective
 from spacegen.questions.draw import is_ranked
-from spacegen.questions.objective import Goal, Key, bound, evaluated, plan, width
+from spacegen.questions.goals import Goal, Key, evaluated
+from spacegen.questions.objective import bound, plan, width
 from spacegen.questions.ranges import Box, Ranges
 
 __all__ = ["Best", "best"]

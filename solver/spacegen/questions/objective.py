@@ -6,7 +6,7 @@ tabulated, and its distinct values, sorted, are numbered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
@@ -15,109 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.costs import Cost
-from spacegen.engines.protocol import Block
-from spacegen.errors import Fault, UsageError
-from spacegen.language.columns import NULL, Column, column
-from spacegen.language.expr import Const, Expr, IsTrue, Negate, Not, Product, Scalar, Sum
-from spacegen.language.model import Direction, Model, Preference
-from spacegen.language.sharing import evaluate_shared
-from spacegen.language.walk import scope
+from spacegen.language.columns import NULL, Column
+from spacegen.language.expr import Const, Expr, Negate, Product, Scalar, Sum
+from spacegen.language.model import Model
+from spacegen.questions.goals import UNKNOWN, Goal, Key
 from spacegen.questions.ranges import Box, Ranges
 
-__all__ = [
-    "BROKEN",
-    "MOST_CELLS",
-    "Goal",
-    "Key",
-    "Plan",
-    "bound",
-    "columns_of",
-    "evaluated",
-    "goals_of",
-    "measures",
-    "plan",
-    "required_goals",
-    "width",
-]
+__all__ = ["MOST_CELLS", "Plan", "bound", "plan", "width"]
 
-BROKEN: Final = "broken_weight"
-"""The name of what broken preferences cost."""
 MOST_CELLS: Final = 2**14
 """A table of more rows is split at values of its parameters."""
 _INT64: Final = 2**62
-
-Key: TypeAlias = tuple[int, Any]
-"""How good a value is, smaller is better: (0, the number or its opposite), (1, 0) where it is unknown."""
-UNKNOWN: Final[Key] = (1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One thing to have most or least of."""
-
-    id: str
-    direction: Direction
-    expr: Expr
-    unit: str | None = None
-
-    def key(self, value: Scalar) -> Key:
-        """How good a value is."""
-        if value is None or isinstance(value, str) or value != value:
-            return UNKNOWN
-        return 0, -value if self.direction == "maximize" else value + 0
-
-    def value(self, key: Key) -> Scalar:
-        """The number of a key; None where it is unknown, or where anything is possible."""
-        place, number = key
-        if place != 0:
-            return None
-        return -number if self.direction == "maximize" else number  # type: ignore[no-any-return]
-
-
-def goals_of(model: Model) -> tuple[Goal, ...]:
-    """The objectives of a model, then what its broken preferences cost."""
-    goals = tuple(Goal(o.id, o.direction, o.expr, o.unit) for o in model.objectives)
-    if not model.preferences:
-        return goals
-    return (*goals, Goal(BROKEN, "minimize", Sum(tuple(map(_price, model.preferences)))))
-
-
-def required_goals(model: Model) -> tuple[Goal, ...]:
-    """The goals of a model. Raises UsageError where it has none."""
-    goals = goals_of(model)
-    if not goals:
-        hint = "`--maximize EXPR` and `--minimize EXPR` say it, or `objective:` in the space"
-        raise UsageError(Fault(f"`{model.name}` does not say what is best", hint=hint))
-    return goals
-
-
-def measures(model: Model) -> dict[str, Expr]:
-    """What can be told of each solution by name: derived values, objectives, what broken preferences cost."""
-    return {**{d.name: d.expr for d in model.derived}, **{goal.id: goal.expr for goal in goals_of(model)}}
-
-
-def columns_of(model: Model, names: Iterable[str]) -> list[str]:
-    """Names of more columns, with those of all goals for `objective`; no name of a parameter, which has a
-    column anyway."""
-    goals = [goal.id for goal in goals_of(model)]
-    found = [each for name in names for each in (goals if name == "objective" else [name])]
-    return [name for name in dict.fromkeys(found) if name not in goals or name not in model.index]
-
-
-def _price(preference: Preference) -> Expr:
-    return Product((Const(preference.weight), IsTrue(Not(preference.rule.condition))))
-
-
-def evaluated(model: Model, block: Block, expr: Expr) -> Column:
-    """The values of an expression for each row of a block."""
-    env = {
-        name: column(model[name].domain.values).take(block.columns[model.index[name]]) for name in scope(expr)
-    }
-    found = evaluate_shared(expr, env)
-    if found.data.shape == (len(block),):
-        return found
-    return found.reshape((1,)).take(np.zeros(len(block), np.intp))
-
 
 _Part: TypeAlias = tuple[tuple[str, ...], NDArray[Any]]
 """Parameters, and a table of whole numbers over their codes in the box."""

@@ -16,7 +16,7 @@ from spacegen.engines.cpsat.patience import Patience
 from spacegen.engines.cpsat.posting import Posting
 from spacegen.errors import EngineError
 
-__all__ = ["MOST_SOLUTIONS", "Rows", "first_solutions", "minimise"]
+__all__ = ["MOST_SOLUTIONS", "Rows", "first_solutions", "minimise", "refuted"]
 
 MOST_SOLUTIONS: Final = 5_000_000
 """Enumeration gives up past so many solutions of one part."""
@@ -104,6 +104,23 @@ def minimise(
     if status == cp_model.MODEL_INVALID:
         raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
     return improver.best, None
+
+
+def refuted(
+    model: cp_model.CpModel, assumptions: list[cp_model.IntVar], patience: Patience
+) -> frozenset[int] | None:
+    """The indices of assumptions that cannot hold together, enough of them; None where all can hold."""
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.catch_sigint_signal = False
+    solver.parameters.cp_model_presolve = False
+    model.add_assumptions(assumptions)
+    status = _outcome(solver, model, _Improver([]), patience)
+    if status == cp_model.MODEL_INVALID:
+        raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
+    if status != cp_model.INFEASIBLE:
+        return None
+    return frozenset(solver.sufficient_assumptions_for_infeasibility())
 
 
 def _outcome(
