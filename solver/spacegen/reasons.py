@@ -19,9 +19,10 @@ from spacegen.questions.verdict import Verdict
 if TYPE_CHECKING:
     from spacegen.language.expr import Scalar
     from spacegen.questions.around import Around, Within
-    from spacegen.questions.batch import Judge, Verdicts
+    from spacegen.questions.batch import Judge
     from spacegen.questions.explanation import Cause, Explanation
     from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.verdicts import Verdicts
     from spacegen.questions.whynot import WhyNot
 
 __all__ = ["Reasons"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spacegen import Space
 from spacegen.language.model import Model
-from spacegen.questions.batch import Verdicts
+from spacegen.questions.verdicts import Verdicts
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -135,3 +135,14 @@ def test_partial_rows_of_a_wide_space_are_judged(chosen: int) -> None:
     columns = {name: rng.integers(0, 10, 500) for name in given_}
     total = np.sum(list(columns.values()), axis=0)
     assert (space.verdicts(columns).valid == (total <= 130)).all()
+
+
+def test_a_domain_of_numbers_and_texts_comes_back_from_arrow() -> None:
+    space = Space.build(
+        "mixed", {"a": ["auto", 1, 2.5, None, "1e"], "b": [True, False]}, ["a != 'auto' or b"]
+    )
+    drawn = space.without_rules().sample(20)
+    table = drawn.to_arrow()
+    assert pa.types.is_string(table.schema.field("a").type)
+    assert_agreement(space, drawn.dicts(), space.verdicts(table))
+    assert space.verdicts({"a": pa.array(["[1", "yes"]), "b": [True, True]}).count == 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Many", "check_many"]
 
 _SHOWN = 20
-"""Unreadable rows that are told one by one."""
+"""Unreadable rows, and kinds of mistakes, that are told one by one."""
 
 
 def _option(*flags: str, metavar: str | None = None, help: str) -> Any:
@@ -233,8 +233,9 @@ def _say_totals(totals: Totals, many: Many, *, json: bool, quiet: bool) -> None:
         rows = [(t.rule.id, f"{t.rows:,}", f"{t.alone:,}") for t in totals.broken]
         print_table(("broken rule", "configs", "only it"), rows, stream, numbers=(1, 2))
     if totals.flaws:
-        print_table(
-            ("what else is wrong", "configs"), [(m, f"{n:,}") for m, n in totals.wrong], stream, numbers=(1,)
-        )
+        wrong = [(message, f"{n:,}") for message, n in totals.wrong]
+        print_table(("what else is wrong", "configs"), wrong[:_SHOWN], stream, numbers=(1,))
+        if len(wrong) > _SHOWN:
+            print(f"... and {len(wrong) - _SHOWN:,} more", file=stream)
     if totals.unknown:
         say("hint: `--ignore-unknown` takes what neither the space nor its target knows for data")

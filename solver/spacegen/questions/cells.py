@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.protocol import code_dtype
+from spacegen.errors import SpaceError
 from spacegen.language.columns import Mask
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, identity
@@ -258,7 +259,23 @@ def _of_arrow(domain: Domain, column: Any) -> Cells:
         found = found.unify_dictionaries().combine_chunks()
     if isinstance(found, pa.ChunkedArray):
         return _of_values(domain, column.to_pylist())
-    return _gathered(domain, found.dictionary.to_pylist(), found.indices.to_numpy(zero_copy_only=False))
+    values = found.dictionary.to_pylist()
+    if _numeric(domain) and any(isinstance(value, str) for value in domain):
+        # Arrow has no column of both, so such a domain is written as texts.
+        values = [_spelled(value, domain) for value in values]
+    return _gathered(domain, values, found.indices.to_numpy(zero_copy_only=False))
+
+
+def _spelled(text: Any, domain: Domain) -> Any:
+    """The value that a text spells, where it is a text that spells one."""
+    from spacegen.questions.configs import read_cell
+
+    if not isinstance(text, str):
+        return text
+    try:
+        return read_cell(text, domain)
+    except SpaceError:
+        return text
 
 
 def _of_pandas(domain: Domain, column: Any) -> Cells:

@@ -17,8 +17,8 @@ Columns: TypeAlias = Mapping[str, Any]
 def columns_of(table: Any) -> tuple[Columns, int]:
     """The columns of a table by name and the number of its rows.
 
-    A table is a mapping of columns, an Arrow table, a pandas or polars data frame, or rows: mappings that need
-    not have all keys. Raises UsageError for anything else.
+    A table is a mapping of columns, an Arrow table, a pandas or polars data frame, or rows, which are mappings
+    and may lack keys. Raises UsageError for anything else.
     """
     match type(table).__module__.split(".")[0]:
         case "pyarrow":
