@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacegen.engines.cpsat.core import core
 from spacegen.engines.plan import ENGINES, compile_model
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
@@ -101,9 +102,21 @@ def test_conflicts_share_values_only_where_they_must(case: tuple[Model, dict[str
 @pytest.mark.parametrize("engine", ENGINES)
 @given(case=cases())
 def test_engines_agree_on_conflicts(engine: str, case: tuple[Model, dict[str, Scalar]]) -> None:
+    """They agree on whether there is one; which one may be another, and is as minimal."""
     model, values = case
-    expected = find_conflict(model, compile_model, values)
-    assert find_conflict(model, lambda some: compile_model(some, engine), values) == expected
+    found = find_conflict(model, lambda some: compile_model(some, engine), values)
+    assert (found is None) == can_hold(model, model.conditions, values)
+    assert found is None or is_minimal(model, found)
+
+
+@given(cases())
+def test_what_cp_sat_refutes_cannot_hold(case: tuple[Model, dict[str, Scalar]]) -> None:
+    model, values = case
+    found = core(model, {name: model[name].domain.code(value) or 0 for name, value in values.items()})
+    assert (found is None) == can_hold(model, model.conditions, values)
+    if found is not None:
+        rules = [rule for rule in model.conditions if rule.id in found.rules]
+        assert not can_hold(model, rules, {name: values[name] for name in found.fixed})
 
 
 @given(st.integers(0, 9), st.lists(st.frozensets(st.integers(0, 9), min_size=1), min_size=1, max_size=5))

@@ -99,8 +99,7 @@ class _Search:
     def through_several(self, engine: Engine, most: int) -> None:
         """The conflicts of several rules, over the values that are left."""
         model = self.together.model
-        while len(self.found) < most and not possible(engine, codes_of(model, self.spare)):
-            rules = self._knot()
+        while len(self.found) < most and (rules := self._stuck(engine)):
             fixed = [name for name in self.together.fixed(rules) if name in self.spare]
             needed = minimal(rules, partial(self.together.possible, fixed=fixed))
             fixed = [name for name in self.together.fixed(needed) if name in self.spare]
@@ -109,6 +108,28 @@ class _Search:
             self._add(tuple(rule for rule in model.conditions if rule.id in known), names)
             if not names:
                 return
+
+    def _stuck(self, engine: Engine) -> tuple[Rule, ...]:
+        """Rules that cannot hold under the spare values; none where all rules can."""
+        known = self._refuted() if engine.name == "cpsat" else None
+        if known is not None:
+            return known
+        return () if possible(engine, codes_of(self.together.model, self.spare)) else self._knot()
+
+    def _refuted(self) -> tuple[Rule, ...] | None:
+        """The same, in one run of CP-SAT; None where that does not settle it."""
+        from spacegen.engines.cpsat.core import core  # OR-Tools takes half a second to import
+
+        model = self.together.model
+        try:
+            found = core(model, {name: code for name, (code,) in codes_of(model, self.spare).items()})
+        except EngineError:
+            return None
+        if found is None:
+            return ()
+        rules = tuple(rule for rule in _preferred(model.conditions) if rule.id in found.rules)
+        fixed = [name for name in self.together.fixed(rules) if name in self.spare]
+        return None if self.together.possible(rules, fixed) else rules
 
     def _knot(self) -> tuple[Rule, ...]:
         """Rules that cannot hold under the spare values, and hang together through free parameters."""

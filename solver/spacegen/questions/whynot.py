@@ -119,7 +119,8 @@ def why_not(
     if outside := values_outside(model, together):
         return WhyNot(wanted, given, outside=tuple(outside))
     if possible(engine, codes_of(model, together)):
-        solutions, among = (_count(engine, codes_of(model, values)) for values in (together, given))
+        solutions = _count(engine, codes_of(model, together))
+        among = None if solutions is None else _count(engine, codes_of(model, given))
         return WhyNot(wanted, given, solutions, among)
     found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
