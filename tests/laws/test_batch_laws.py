@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacegen import Space
+from spacegen.errors import UsageError
 from spacegen.language.model import Model
 from spacegen.questions.verdicts import Verdicts
 from strategies import models
@@ -146,3 +147,34 @@ def test_a_domain_of_numbers_and_texts_comes_back_from_arrow() -> None:
     assert pa.types.is_string(table.schema.field("a").type)
     assert_agreement(space, drawn.dicts(), space.verdicts(table))
     assert space.verdicts({"a": pa.array(["[1", "yes"]), "b": [True, True]}).count == 0
+
+
+def test_decimals_of_few_bits_are_compared_exactly() -> None:
+    space = Space.build("s", {"a": [0.7, 0.5, 2**40, 1e300], "b": [1]})
+    for values in ([0.7, 0.5, 2.0**40], [1e300, 0.1]):
+        for dtype in (np.float32, np.float64):
+            column = np.array(values, np.float64)
+            with np.errstate(over="ignore"):
+                column = column.astype(dtype)
+            expected = [space.check({"a": v, "b": 1}).valid for v in column.tolist()]
+            for kind in (column, pa.array(column), pd.Series(column), pl.Series(column)):
+                assert space.verdicts({"a": kind, "b": [1] * len(column)}).valid.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("a table", "no table of configs"),
+        (5, "no table of configs"),
+        ({"a": [1, 2], "b": [1]}, "`b` has 1 rows, `a` 2"),
+        ({"a": 1}, "`a` is no column"),
+        ({"a": "text"}, "`a` is no column"),
+        ({1: [1]}, "`1` is none"),
+        ([1], "no config"),
+        (pa.table([[1], [1]], names=["a", "a"]), "occurs twice"),
+        (pd.DataFrame([[1, 1]], columns=["a", "a"]), "occurs twice"),
+    ],
+)
+def test_what_is_no_table_is_refused(table: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Space.build("s", {"a": [1, 2], "b": [1]}).verdicts(table)

@@ -143,7 +143,7 @@ def _file(work: _Work, path: str | None, keep: Keep) -> bool:
                 form = _output_form(form, path)
                 with _written(path, binary=form == "parquet") as stream:
                     WRITERS[form](judged, keep, stream)
-    except (ConfigError, EngineError, OSError) as error:
+    except (ConfigError, EngineError) as error:
         say(f"error: {error}")
         return False
     return True

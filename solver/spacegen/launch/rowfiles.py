@@ -249,6 +249,8 @@ def _parquet(stream: BinaryIO, name: str) -> Generator[Chunk, None, None]:
         raise ConfigError(Fault(f"{name} is read in any order, and a pipe has but one", hint="name a file"))
     file, arrow = _parquet_file(stream, name), import_module("pyarrow")
     schema, empty = file.schema_arrow, True
+    if repeated := [column for column in schema.names if schema.names.count(column) > 1]:
+        raise ConfigError(f"{name}: the column `{repeated[0]}` occurs twice")
     try:
         for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
             table = arrow.Table.from_batches([batch], schema)

@@ -230,7 +230,7 @@ def _searched(known: list[tuple[Any, int]], column: NDArray[Any], dtype: np.dtyp
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     """Whether an array of this type can hold a number exactly."""
     if dtype.kind == "f":
-        return bool(abs(value) < 2**1023 and dtype.type(value) == value)
+        return bool(abs(value) <= float(np.finfo(dtype).max) and float(dtype.type(value)) == value)
     limits = np.iinfo(dtype)
     return bool(value == int(value) and limits.min <= value <= limits.max)
 

@@ -17,13 +17,15 @@ Columns: TypeAlias = Mapping[str, Any]
 def columns_of(table: Any) -> tuple[Columns, int]:
     """The columns of a table by name and the number of its rows.
 
-    A table is a mapping of columns, an Arrow table, a pandas or polars data frame, or rows, which are mappings
-    and may lack keys. Raises UsageError for anything else.
+    A table is a mapping of columns, an Arrow table, a pandas or polars data frame, or rows, which are
+    mappings and may lack keys. Raises UsageError for anything else.
     """
     match type(table).__module__.split(".")[0]:
         case "pyarrow":
+            _check_names(table.schema.names)
             return _checked({name: table.column(name) for name in table.schema.names})
         case "pandas" | "polars":
+            _check_names(list(table.columns))
             return _checked({name: table[name] for name in table.columns})
     if isinstance(table, Mapping):
         return _checked(table)
@@ -37,6 +39,11 @@ def columns_of_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Columns, int]:
     """The columns of rows; a key that some rows lack is `MISSING` there."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name, MISSING) for row in rows] for name in names}, len(rows)
+
+
+def _check_names(names: Sequence[Any]) -> None:
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"the column `{repeated}` occurs twice")
 
 
 def _checked(columns: Columns) -> tuple[Columns, int]:
