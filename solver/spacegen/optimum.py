@@ -30,19 +30,17 @@ class Optimum(Solutions):
     def __str__(self) -> str:
         if not self.size:
             return "no solution" if self.is_proven else "no solution found in time"
-        firsts = (
-            f"{goal.id} = {_shown(values[0])}{f' {goal.unit}' if goal.unit else ''}"
-            for goal, values in zip(self._found.goals, self._found.values, strict=True)
-        )
-        listed = ", ".join(firsts)
+        firsts = zip(self._found.goals, self._found.values, strict=True)
+        listed = ", ".join(f"{goal.id} = {_shown(values[0], goal.unit)}" for goal, values in firsts)
         if self.is_proven:
             return f"best: {listed} (proven optimal)"
         side = "at most" if self._found.goals[0].direction == "maximize" else "at least"
-        return f"best found in time: {listed} (not proven: {side} {_shown(self.limit)} is possible)"
+        return f"best found in time: {listed} (not proven: {side} {_shown(self.limit, None)} is possible)"
 
 
-def _shown(value: Scalar) -> str:
-    """A value in words, numbers with commas."""
+def _shown(value: Scalar, unit: str | None) -> str:
+    """A value in words, numbers with commas and their unit."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return words(value)
-    return f"{int(value) if value == int(value) else value:,}"
+    number = f"{int(value) if value == int(value) else value:,}"
+    return f"{number} {unit}" if unit else number

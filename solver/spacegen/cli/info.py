@@ -72,6 +72,12 @@ def _print(found: Info) -> None:
     if found.derived:
         print()
         print_table(("derived value", "meaning"), [(d.name, d.text) for d in found.derived])
+    if found.objectives:
+        print()
+        print_table(("objective", "direction", "what", "because"), found.objective_rows())
+    if found.preferences:
+        print()
+        print_table(("preference", "weight", "what", "because"), found.preference_rows())
     if found.rules:
         print()
         print_table(("rule", "kind", "scope", "because"), found.rule_rows())

@@ -132,6 +132,8 @@ def solve(
     chosen = rows.load(selection, space, engine=engine, rules=not search.no_rules, effective=search.effective)
     chosen = search.aimed(chosen)
     selection.say_engine(chosen)
+    if search.method == "best":
+        _say_idle(chosen, selection)
     try:
         if search.around:
             write = partial(rows.write, space=chosen, destination=destination)
@@ -163,6 +165,19 @@ def _slice(text: str) -> tuple[int, int]:
     if not (part.isdecimal() and parts.isdecimal() and len(text) < 100):
         raise UsageError(Fault(f"`--shard {text}` is no slice", hint="the first of four is `--shard 0/4`"))
     return int(part), int(parts)
+
+
+def _say_idle(space: Space, selection: Selection) -> None:
+    """Tells people which objectives do not count, as a constant has no value."""
+    from spacegen.language.inputs import source_of
+    from spacegen.language.unknowns import unset_names
+    from spacegen.questions.goals import idle_objectives
+
+    for objective in idle_objectives(space.model):
+        names = unset_names(objective.expr)
+        source = source_of(names)
+        why = f"no `--{source}` given" if source else f"`{min(names)}` has no value"
+        selection.say(f"note: {why}: objective `{objective.id}` does not count")
 
 
 def _report(space: Space, found: Solutions | AllSolutions, asked: int | None, method: str) -> None:

@@ -234,7 +234,7 @@ class Definition:
     def with_timeout(self, seconds: float | None) -> Self:
         """The same space, for whose answers CP-SAT has that long; None is a minute. Raises UsageError."""
         if seconds is not None and not 0 < seconds < float("inf"):
-            raise UsageError(f"a time to wait is a positive number of seconds: {seconds}")
+            raise UsageError(f"a time to wait is a positive number of seconds: {seconds:g}")
         return replace(self, timeout=seconds)
 
     def _changed(self, base: Model) -> Self:

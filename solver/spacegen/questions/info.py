@@ -8,8 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Constant, Derived, Domain, Model, NoDefault, Parameter, Rule
+from spacegen.language.model import (
+    Constant,
+    Derived,
+    Domain,
+    Model,
+    NoDefault,
+    Objective,
+    Parameter,
+    Preference,
+    Rule,
+)
 from spacegen.language.unparse import unparse
+from spacegen.language.walk import scope
 from spacegen.questions.edits import words
 
 __all__ = ["Info", "RuleInfo", "info"]
@@ -36,6 +47,8 @@ class Info:
     derived: tuple[Derived, ...]
     constants: tuple[Constant, ...]
     fixed: Mapping[str, Scalar]
+    objectives: tuple[Objective, ...]
+    preferences: tuple[Preference, ...]
     pinned: Mapping[str, Scalar]
     notes: tuple[str, ...]
 
@@ -60,6 +73,22 @@ class Info:
             for r in self.rules
         ]
 
+    def objective_rows(self) -> list[tuple[str, str, str, str]]:
+        """Id, direction, expression and reason of each objective, as words."""
+        return [(o.id, o.direction, o.text, o.because or "") for o in self.objectives]
+
+    def preference_rows(self) -> list[tuple[str, str, str, str]]:
+        """Id, weight, expression and reason of each preference, as words."""
+        return [(p.id, f"{p.weight:,}", p.rule.text, p.rule.because or "") for p in self.preferences]
+
+    def _preferences(self) -> list[tuple[RuleInfo, Preference]]:
+        order = {p.name: i for i, p in enumerate(self.parameters)}
+        found = []
+        for p in self.preferences:
+            names = sorted(scope(p.rule.condition), key=lambda name: order[name])
+            found.append((RuleInfo(p.rule, tuple(names)), p))
+        return found
+
     def as_dict(self) -> dict[str, Any]:
         """The same as plain data."""
         return {
@@ -72,6 +101,8 @@ class Info:
             "derived": {d.name: d.text for d in self.derived},
             "constants": {c.name: _known(c.value) for c in self.constants},
             "fixed": dict(self.fixed),
+            "objectives": [_objective(o) for o in self.objectives],
+            "preferences": [_rule(r) | {"weight": p.weight} for r, p in self._preferences()],
             "pinned": dict(self.pinned),
             "notes": list(self.notes),
         }
@@ -96,6 +127,12 @@ def _parameter(p: Parameter) -> dict[str, Any]:
     if p.active_when is not None:
         found["active_when"] = unparse(p.active_when)
     optional = {"group": p.group, "description": p.description, "impact": p.impact, "unit": p.unit}
+    return found | {key: value for key, value in optional.items() if value is not None}
+
+
+def _objective(o: Objective) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": o.id, o.direction: o.text}
+    optional = {"unit": o.unit, "because": o.because}
     return found | {key: value for key, value in optional.items() if value is not None}
 
 
@@ -125,6 +162,8 @@ def info(model: Model, combinations: int, pinned: Mapping[str, Scalar] = Mapping
         derived=model.derived,
         constants=model.constants,
         fixed=model.fixed,
+        objectives=model.objectives,
+        preferences=model.preferences,
         pinned=pinned,
         notes=model.notes,
     )
