@@ -166,11 +166,8 @@ def test_around_has_the_nearest_solution_of_each_value(data: st.DataObject, mode
         assert len(set(shown)) == len(shown) == 1 + len(found.variants)
         base = dict(found.base)
         assert shown[0] == min(rows, key=lambda row: key(model, base, row, {}))
-        told = {
-            (v.parameter, identity(v.value)): row
-            for row, vs in zip(shown[1:], found.variants, strict=True)
-            for v in vs
-        }
+        variants = [(v, row) for row, vs in zip(shown[1:], found.variants, strict=True) for v in vs]
+        told = {(v.parameter, identity(v.value)): row for v, row in variants}
         for i, p in enumerate(model.parameters):
             for code, value in enumerate(p.domain):
                 having = [row for row in rows if row[i] == code]

@@ -62,7 +62,7 @@ class Pricing:
         constant = 0
         factors = []
         for cost in costs:
-            scope, table = _live_table(self.form, cost)
+            scope, table = self._live_table(cost)
             low = int(table.min())
             exact = table if int(table.max()) - low < 2**62 else table.astype(np.object_)
             constant += low
@@ -71,6 +71,19 @@ class Pricing:
         layout = self._layout(factors)
         return TreeCosts(self.form, tuple(factors), constant, priced(layout, factors))
 
+    def _live_table(self, cost: Cost) -> tuple[tuple[int, ...], NDArray[Any]]:
+        """The undecided variables of a cost and its table over their live values."""
+        variables = tuple(self.form.model.index[name] for name in cost.scope)
+        self._check(prod(self.form.sizes[v] for v in variables), len(variables))
+        table = cost.table[np.ix_(*(self.form.live[v] for v in variables))]
+        free = tuple(v for v in variables if self.form.sizes[v] > 1)
+        return free, table.reshape(tuple(self.form.sizes[v] for v in free))
+
+    def _check(self, rows: int, parameters: int) -> None:
+        if rows > self.most:
+            message = f"costs over {parameters} parameters take too wide a table: {rows:,} rows"
+            raise EngineError(Fault(message, hint="`--engine cpsat` may take them"))
+
     def _layout(self, factors: Sequence[Factor]) -> Layout:
         place = {variable: i for i, variable in enumerate(self.order.eliminated)}
         homes = ((min(f.scope, key=place.__getitem__), f.scope) for f in factors)
@@ -78,23 +91,13 @@ class Pricing:
         if foreign not in self._layouts:
             walk = self.order.preorder
             order = order_along(self.form, walk, sorted(foreign)) if foreign else self.order
-            if order.largest > self.most:
-                message = f"costs over {max(map(len, foreign), default=0)} parameters take too wide a cluster"
-                raise EngineError(Fault(f"{message}: {order.largest:,} rows", hint="try `--engine cpsat`"))
+            self._check(order.largest, max(map(len, foreign), default=1))
             self._layouts[foreign] = lay_out(self.form, order, walk)
         return self._layouts[foreign]
 
 
 def _differ(a: Cost, b: Cost) -> bool:
     return a is not b
-
-
-def _live_table(form: NormalForm, cost: Cost) -> tuple[tuple[int, ...], NDArray[Any]]:
-    """The undecided variables of a cost and its table over their live values."""
-    variables = tuple(form.model.index[name] for name in cost.scope)
-    table = cost.table[np.ix_(*(form.live[v] for v in variables))]
-    free = tuple(v for v in variables if form.sizes[v] > 1)
-    return free, table.reshape(tuple(form.sizes[v] for v in free))
 
 
 @dataclass(frozen=True, eq=False)
