@@ -79,9 +79,13 @@ def required_goals(model: Model) -> tuple[Goal, ...]:
     """The goals of a model. Raises UsageError where it has none."""
     goals = goals_of(model)
     if not goals and model.objectives:
-        unset = min(unset_names(model.objectives[0].expr))
-        hint = f"`{unset}` is a constant without one: `--set {unset}=…` gives it, and maybe `--model`"
-        raise UsageError(Fault(f"what is best in `{model.name}` has no value", hint=hint))
+        from spacegen.language.inputs import source_of  # reads YAML
+
+        names = unset_names(model.objectives[0].expr)
+        source = source_of(names)
+        how = f"`--{source}` gives constants" if source else f"`--set {min(names)}=…` gives a constant"
+        message = f"what is best in `{model.name}` has no value yet"
+        raise UsageError(Fault(message, hint=f"{how} their values" if source else f"{how} its value"))
     if not goals:
         hint = "`--maximize EXPR` and `--minimize EXPR` say it, or `objective:` in the space"
         raise UsageError(Fault(f"`{model.name}` does not say what is best", hint=hint))
