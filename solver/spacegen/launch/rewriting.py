@@ -73,7 +73,7 @@ def _edited(text: str, form: str, edits: Mapping[int, Mapping[str, Any]]) -> str
 
 def _pieces(text: str, form: str, node: Any, values: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
     """What replaces which characters."""
-    spell = json.dumps if form == "json" else write_scalar
+    spell = _as_json if form == "json" else write_scalar
     there = {key.value: value for key, value in node.value}
     for name, value in values.items():
         if name in there:
@@ -82,7 +82,7 @@ def _pieces(text: str, form: str, node: Any, values: Mapping[str, Any]) -> Itera
     new = {name: spell(value) for name, value in values.items() if name not in there}
     if new and node.value:
         place, joint = _end(text, node)
-        quoted = json.dumps if form == "json" else str
+        quoted = _as_json if form == "json" else str
         yield place, place, "".join(f"{joint}{quoted(name)}: {value}" for name, value in new.items())
 
 
@@ -98,3 +98,7 @@ def _end(text: str, node: Any) -> tuple[int, str]:
     # (The end of a block is the start of what follows it.)
     ending = text.find("\n", len(text[:last].rstrip()))
     return (ending if ending >= 0 else len(text)), line
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
