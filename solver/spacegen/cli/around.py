@@ -90,10 +90,12 @@ def _within(
     write: Callable[[Iterable[Solutions]], None],
 ) -> int:
     from spacegen.engines.protocol import Block
-    from spacegen.errors import how_many
+    from spacegen.errors import EmptySpaceError, how_many
 
     found = space.within(radius, start)
     total = found.count()
+    if not total and found.costed.least() is None:
+        raise EmptySpaceError("there is no solution at all")
     selection.say(f"{how_many(total, 'solution')} within {how_many(radius, 'change')} of the base")
     wanted = total if count is None else min(count, total)
     blocks = _first(found.blocks(), wanted) if wanted else [Block.concatenate(space.model, [])]
