@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from spacegen.language.expr import Compare, Const, Expr, IsNull, IsTrue, Not, Ref, Scalar
 from spacegen.language.model import Model, Rule
@@ -50,14 +50,45 @@ class Against:
     def reasons(self, conditions: Sequence[Expr], but: Collection[str] = ()) -> tuple[Rule, ...] | None:
         """The rules, none of them dispensable, under which the conditions are never true together; none are
         needed where no values make them so. None where they can be. Rules of the ids `but` do not count."""
-        rules = [rule for rule in self.model.conditions if rule.id not in but]
         names = frozenset(name for condition in conditions for name in scope(condition))
         if not self.possible(conditions, ()):
             return ()
-        for near in self._growing(names, rules):
-            if not self.possible(conditions, near):
-                return self._fewest(conditions, near)
-        return None
+        wider = self._growing(names, [rule for rule in self.model.conditions if rule.id not in but])
+        near = next(wider)
+        if self.possible(conditions, near):
+            # Mostly the nearest rules suffice, or all together do not.
+            steps = list(wider)
+            if not steps or self.possible(conditions, steps[-1]):
+                return None
+            near = next(rules for rules in steps if not self.possible(conditions, rules))
+        return self._fewest(conditions, near)
+
+    def killers(self, name: str, codes: Sequence[int]) -> Iterator[tuple[list[int], tuple[Rule, ...]]]:
+        """Dead values of a parameter together with the rules that leave them no solution: values share a
+        group where the rules, and no fewer of them, suffice for each."""
+        left = list(codes)
+        for rule in self.model.conditions:
+            if name in self._scopes[rule.id] and left:
+                dead = self._dead(name, [rule])
+                if killed := [code for code in left if code in dead]:
+                    yield killed, (rule,)
+                left = [code for code in left if code not in dead]
+        while left:
+            rules = self.reasons([equals(name, self.model[name].domain[left[0]])]) or ()
+            dead = self._dead(name, rules)
+            for i in range(len(rules)):
+                dead -= self._dead(name, [*rules[:i], *rules[i + 1 :]])
+            killed = [code for code in left if code in dead]
+            yield killed, rules
+            left = [code for code in left if code not in killed]
+
+    def _dead(self, name: str, rules: Sequence[Rule]) -> set[int]:
+        """The codes that no solution of these rules has."""
+        names = {name, *(other for rule in rules for other in self._scopes[rule.id])}
+        kept = tuple(p for p in self.model.parameters if p.name in names)
+        engine = self._compile(only_rules(Model(self.model.name, kept), rules))
+        counts = engine.marginals()[engine.model.index[name]]
+        return {code for code, count in enumerate(counts) if not count}
 
     def _fewest(self, conditions: Sequence[Expr], rules: Sequence[Rule]) -> tuple[Rule, ...]:
         # One rule is the most that people like to read: it is looked for first.
@@ -66,17 +97,19 @@ class Against:
                 return (rule,)
         return minimal(rules, lambda some: self.possible(conditions, some))
 
-    def _growing(self, names: frozenset[str], rules: Iterable[Rule]) -> Iterable[list[Rule]]:
-        """The rules that mention the names, then those that share a parameter with these, and so on."""
-        rules = list(rules)
-        near = [rule for rule in rules if not self._scopes[rule.id] or self._scopes[rule.id] & names]
+    def _growing(self, names: frozenset[str], rules: Sequence[Rule]) -> Iterator[list[Rule]]:
+        """The rules that mention the names, then also those that share a parameter with these, and so on; the
+        nearest come first."""
+        near: list[Rule] = []
+        far = list(rules)
         while True:
-            yield near
-            names = names.union(*(self._scopes[rule.id] for rule in near))
-            wider = [rule for rule in rules if not self._scopes[rule.id] or self._scopes[rule.id] & names]
-            if len(wider) == len(near):
+            reached = [rule for rule in far if not self._scopes[rule.id] or self._scopes[rule.id] & names]
+            if near and not reached:
                 return
-            near = wider
+            near = [*near, *reached]
+            yield near
+            far = [rule for rule in far if rule not in reached]
+            names = names.union(*(self._scopes[rule.id] for rule in reached))
 
 
 def because(rules: Sequence[Rule], model: Model) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from spacegen.engines.protocol import Engine
 from spacegen.errors import SpaceError
@@ -12,11 +12,11 @@ from spacegen.language.model import Model, Rule
 from spacegen.questions.against import Against, because
 from spacegen.questions.conflicts import find_conflict
 from spacegen.questions.finding import Finding, Severity
-from spacegen.questions.leaving import Left, leave_each_out
-from spacegen.questions.lintrules import Rules
+from spacegen.questions.lintrules import Progress, Rules
 from spacegen.questions.linttext import Text
 from spacegen.questions.lintvalues import Values
 from spacegen.questions.together import Compile, possible
+from spacegen.questions.witness import some_solutions
 from spacegen.questions.written import Written
 
 __all__ = ["grouped", "lint", "unreadable"]
@@ -27,8 +27,6 @@ _PLURAL: Final = {
     "cannot-fail": "cannot fail",
     "never-applies": "never apply",
 }
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told after each rule: how many are done, and of how many."""
 
 
 def _quiet(done: int, total: int) -> None:
@@ -58,10 +56,11 @@ def lint(
     if not possible(engine):
         found += _unsatisfiable(model, compile_model)
     else:
-        values = Values(engine, against, written, held)
+        solutions = some_solutions(engine)
+        values = Values(engine, against, written, held, solutions)
         for group in (values.dead, values.frozen, values.never_both, values.lopsided, values.defaults):
             found += group()
-        found += rules.idle(_told(leave_each_out(model, compile_model), len(model.conditions), progress))
+        found += rules.idle(solutions, progress)
     return tuple(sorted(found, key=_order(model)))
 
 
@@ -91,12 +90,6 @@ def grouped(findings: Sequence[Finding]) -> Iterator[Finding]:
             message = f"{len(group)} rules of the pack `{finding.pack}` {_PLURAL[finding.code]}: {listed}"
             hint = "other spaces may need them; `--json` has the reason for each"
             yield replace(finding, message=message, hint=hint, rules=tuple(one.rules[0] for one in group))
-
-
-def _told(left: Iterator[Left], total: int, progress: Progress) -> Iterator[Left]:
-    for done, one in enumerate(left, 1):
-        yield one
-        progress(done, total)
 
 
 def _unsatisfiable(model: Model, compile_model: Compile) -> Iterator[Finding]:

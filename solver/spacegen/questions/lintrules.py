@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from spacegen.engines.protocol import Block
 from spacegen.language.expr import Expr, Not, Or
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import scope
 from spacegen.questions.against import Against, because, is_false
 from spacegen.questions.conflict import is_own, place
-from spacegen.questions.edits import combinations
 from spacegen.questions.finding import Finding, Severity
-from spacegen.questions.leaving import Left
+from spacegen.questions.witness import breaks_nothing_else, is_true_somewhere
 from spacegen.questions.written import Written
 
-__all__ = ["Rules", "premise"]
+__all__ = ["Progress", "Rules", "premise"]
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told after each rule: how many are done, and of how many."""
 
 
 def premise(rule: Rule) -> Expr | None:
@@ -67,20 +71,26 @@ class Rules:
                     rule.pack,
                 )
 
-    def idle(self, left: Iterable[Left]) -> Iterator[Finding]:
-        """The rules without which the space would be the same; of those that say the same, the first,
-        where the others go as well."""
-        everything = combinations(self.model)
-        idle = {one.rule.id: one for one in left if one.is_redundant}
-        for rule, *others in self._twins().values():
-            if rule.id not in idle:
-                continue
+    def idle(self, solutions: Block, progress: Progress) -> Iterator[Finding]:
+        """The rules without which the space, which has solutions, would be the same; of those that say the
+        same, the first, where the others go as well. Some `solutions` make it faster."""
+        groups = list(self._twins().values())
+        found: list[tuple[Rule, tuple[Rule, ...]]] = []
+        for done, (rule, *others) in enumerate(groups, 1):
+            twins = {rule.id, *(other.id for other in others)}
             if not scope(rule.condition):
                 yield from self._about_nothing(rule)
-            elif idle[rule.id].alone == everything:
+            elif not self.against.possible([is_false(rule)], ()):
                 yield self._cannot_fail(rule)
-            else:
-                yield from self._redundant(rule, {rule.id, *(other.id for other in others)}, idle)
+            elif not breaks_nothing_else(self.model, rule, twins, solutions):
+                reasons = self.against.reasons([is_false(rule)], but=twins)
+                if reasons is not None:
+                    found.append((rule, reasons))
+            progress(done, len(groups))
+        idle = {rule.id for rule, _ in found}
+        for rule, reasons in found:
+            never = self._never_applies(rule, solutions)
+            yield never or _redundant(rule, reasons, idle, self.model)
 
     def _about_nothing(self, rule: Rule) -> Iterator[Finding]:
         # A pack may be about what a space lacks: then constants and defaults stand for it.
@@ -99,22 +109,25 @@ class Rules:
         message = f"rule `{rule.id}` cannot fail: no combination of values breaks it"
         return _finding("cannot-fail", severity, message, rule)
 
-    def _redundant(self, rule: Rule, twins: Collection[str], idle: Collection[str]) -> Iterator[Finding]:
+    def _never_applies(self, rule: Rule, solutions: Block) -> Finding | None:
         condition = premise(rule)
-        never = None if condition is None else self.against.reasons([condition], but=twins)
-        if never is not None:
-            message = f"rule `{rule.id}` never applies: no solution makes its condition true"
-            severity = Severity.INFO if rule.pack or any(map(is_own, never)) else Severity.WARNING
-            yield _finding("never-applies", severity, message, rule, because(never, self.model), never)
-            return
-        rules = self.against.reasons([is_false(rule)], but=twins)
-        if rules is not None:
-            hint = because(rules, self.model)
-            if mutual := [f"`{other.id}`" for other in rules if other.id in idle]:
-                verb = "is" if len(mutual) == 1 else "are"
-                hint = f"{hint}; {' and '.join(mutual)} {verb} redundant, too: leave out one, and look again"
-            message = f"rule `{rule.id}` is redundant: the other rules imply it"
-            yield _finding("redundant-rule", Severity.INFO, message, rule, hint, rules)
+        if condition is None or is_true_somewhere(self.model, condition, solutions):
+            return None
+        never = self.against.reasons([condition], but={rule.id})
+        if never is None:
+            return None
+        message = f"rule `{rule.id}` never applies: no solution makes its condition true"
+        severity = Severity.INFO if rule.pack or any(map(is_own, never)) else Severity.WARNING
+        return _finding("never-applies", severity, message, rule, because(never, self.model), never)
+
+
+def _redundant(rule: Rule, reasons: Sequence[Rule], idle: Collection[str], model: Model) -> Finding:
+    hint = because(reasons, model)
+    if mutual := [f"`{other.id}`" for other in reasons if other.id in idle]:
+        verb = "is" if len(mutual) == 1 else "are"
+        hint = f"{hint}; {' and '.join(mutual)} {verb} redundant, too: leave out one, and look again"
+    message = f"rule `{rule.id}` is redundant: the other rules imply it"
+    return _finding("redundant-rule", Severity.INFO, message, rule, hint, reasons)
 
 
 def _waits(rule: Rule) -> str | None:

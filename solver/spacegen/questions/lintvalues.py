@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-
-import numpy as np
 
 from spacegen.engines.protocol import Block, Engine
 from spacegen.language.expr import Const, Expr, In, Scalar
@@ -16,26 +14,25 @@ from spacegen.language.walk import scope
 from spacegen.questions.against import Against, because, equals, is_set
 from spacegen.questions.conflict import is_own
 from spacegen.questions.dead import narrows
-from spacegen.questions.draw import is_ranked
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.finding import Finding, Severity
 from spacegen.questions.summary import of_space, percent
 from spacegen.questions.written import Written
+from spacegen.source import Span
 
 __all__ = ["Values"]
-
-_WITNESSES = 4096
 
 
 @dataclass(frozen=True)
 class Values:
     """Asks about the values of a space that has solutions; `held` are the parameters that somebody narrowed
-    on purpose."""
+    on purpose, and some `solutions` make it faster."""
 
     engine: Engine
     against: Against
     written: Written
     held: frozenset[str]
+    solutions: Block
 
     @property
     def model(self) -> Model:
@@ -50,39 +47,36 @@ class Values:
 
     def live(self, parameter: Parameter) -> list[Scalar]:
         """The values that some solution has."""
-        return self._with(parameter, live=True)
-
-    def _with(self, parameter: Parameter, *, live: bool) -> list[Scalar]:
         counts = zip(parameter.domain, self.counts[parameter.name], strict=True)
-        return [value for value, count in counts if (count > 0) is live]
+        return [value for value, count in counts if count]
 
     def dead(self) -> Iterator[Finding]:
         """A finding for each dead value; those that stand at one place for the same reason share it."""
         for parameter in self.model.parameters:
             if parameter.name not in self.held:
-                yield from self._dead(parameter, self._with(parameter, live=False))
+                yield from self._dead(parameter)
         for rule in self.model.rules:
             yield from self._dead_restriction(rule)
 
-    def _dead(self, parameter: Parameter, dead: Sequence[Scalar]) -> Iterator[Finding]:
-        groups: dict[tuple[object, tuple[str, ...]], tuple[list[Scalar], tuple[Rule, ...]]] = {}
-        for value in dead:
-            rules = self.against.reasons([equals(parameter.name, value)]) or ()
-            key = (self.written.value(parameter, value), tuple(rule.id for rule in rules))
-            groups.setdefault(key, ([], rules))[0].append(value)
-        for (_, ids), (values, rules) in groups.items():
-            own = any(map(is_own, rules))
-            listed = shorten(", ".join(f"`{words(value)}`" for value in values))
-            yield Finding(
-                "dead-value",
-                Severity.INFO if own else Severity.WARNING,
-                f"no solution has `{parameter.name}` = {listed}",
-                self.written.value(parameter, values[0]),
-                because(rules, self.model),
-                (parameter.name,),
-                tuple(values),
-                ids,
-            )
+    def _dead(self, parameter: Parameter) -> Iterator[Finding]:
+        dead = [code for code, count in enumerate(self.counts[parameter.name]) if not count]
+        for codes, rules in self.against.killers(parameter.name, dead):
+            places: dict[Span | None, list[Scalar]] = {}
+            for code in codes:
+                value = parameter.domain[code]
+                places.setdefault(self.written.value(parameter, value), []).append(value)
+            for span, values in places.items():
+                listed = shorten(", ".join(f"`{words(value)}`" for value in values))
+                yield Finding(
+                    "dead-value",
+                    Severity.INFO if any(map(is_own, rules)) else Severity.WARNING,
+                    f"no solution has `{parameter.name}` = {listed}",
+                    span,
+                    because(rules, self.model),
+                    (parameter.name,),
+                    tuple(values),
+                    tuple(rule.id for rule in rules),
+                )
 
     def _dead_restriction(self, rule: Rule) -> Iterator[Finding]:
         """The values that the restriction of an overlay names, and that no solution has all the same."""
@@ -142,14 +136,8 @@ class Values:
                     tuple(rule.id for rule in rules),
                 )
 
-    @cached_property
-    def _witnesses(self) -> Block:
-        if not is_ranked(self.engine):
-            return Block.concatenate(self.model, [])
-        return self.engine.sample(_WITNESSES, np.random.default_rng(0)).block
-
     def _both(self, a: Parameter, b: Parameter) -> bool:
-        block = self._witnesses
+        block = self.solutions
         first, second = (block.columns[self.model.index[p.name]] != p.domain.code(None) for p in (a, b))
         return bool((first & second).any()) or bool(self.engine.count(_set(a) | _set(b)))
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Model, Parameter, Rule, same_value
+from spacegen.language.model import Model, Parameter, Rule, identity
 from spacegen.language.nodes import Path, Tree, read_tree
 from spacegen.source import Source, Span
 
@@ -107,11 +107,21 @@ class Written:
         return None
 
     def _item(self, tree: Tree, path: Path, value: Scalar) -> Span | None:
-        items: Any = tree.data
-        for step in path:
-            items = items[step]
-        found = (i for i, item in enumerate(items) if same_value(item, value))
-        return next((tree.at((*path, i)) for i in found), None)
+        i = self._items(tree, path).get(identity(value))
+        return None if i is None else tree.at((*path, i))
+
+    def _items(self, tree: Tree, path: Path) -> dict[tuple[str, Scalar], int]:
+        """The positions of the values in a list."""
+        if (tree.source, path) not in self._known:
+            items: Any = tree.data
+            for step in path:
+                items = items[step]
+            self._known[tree.source, path] = {identity(item): i for i, item in enumerate(items)}
+        return self._known[tree.source, path]
+
+    @cached_property
+    def _known(self) -> dict[tuple[Source, Path], dict[tuple[str, Scalar], int]]:
+        return {}
 
 
 def _used(data: Any) -> Iterator[str]:

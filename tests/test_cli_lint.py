@@ -1,0 +1,143 @@
+"""`spacegen lint --fix`: what becomes of the file; annotations that nothing in a message can break."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from spacegen import load
+from spacegen.cli.lint import annotation
+from spacegen.cli.main import main
+from spacegen.questions.finding import Finding, Severity
+from spacegen.source import Source, Span
+
+BEFORE = "spacegen: 1\nparameters:\n  a: [1, 2, 9] # é\nrules:\n  - {id: r, require: a < 5, because: x}\n"
+AFTER = BEFORE.replace(", 9]", "]")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "space.yaml"
+    path.write_text(BEFORE, encoding="utf-8")
+    return path
+
+
+def test_the_file_loses_the_value_and_what_is_left_is_linted(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.chmod(0o640)
+    assert main(["lint", str(file), "--fix"]) == 0
+    assert file.read_text(encoding="utf-8") == AFTER
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    said = capsys.readouterr()
+    assert "`a` loses the value `9`" in said.err
+    assert "dead-value" not in said.out
+    assert [path.name for path in file.parent.iterdir()] == ["space.yaml"]
+    assert load(file).count() == 2
+
+
+def test_a_second_time_changes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["lint", str(file), "--fix"])
+    before = file.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(["lint", str(file), "--fix"]) == 0
+    assert file.stat().st_mtime_ns == before
+    assert "there is nothing to fix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["unix", "dos"])
+def test_bytes_stay_as_they_are(tmp_path: Path, mark: bytes, end: bytes) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_bytes(mark + BEFORE.encode().replace(b"\n", end))
+    assert main(["lint", str(path), "--fix"]) == 0
+    assert path.read_bytes() == mark + AFTER.encode().replace(b"\n", end)
+
+
+def test_a_link_stays_a_link(file: Path) -> None:
+    link = file.with_name("link.yaml")
+    link.symlink_to(file)
+    assert main(["lint", str(link), "--fix"]) == 0
+    assert link.is_symlink()
+    assert file.read_text(encoding="utf-8") == AFTER
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_so(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.chmod(0o440)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root everything can be written
+    assert main(["lint", str(file), "--fix"]) == 2
+    assert capsys.readouterr().err == f"error: {file} is read-only\nhint: `--dry-run` prints the changes\n"
+    assert file.read_text(encoding="utf-8") == BEFORE
+
+
+def test_a_dry_run_is_a_patch(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    assert main(["lint", "./space.yaml", "--fix", "--dry-run", "-q"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[:2] == ["--- space.yaml", "+++ space.yaml"]
+    assert "-  a: [1, 2, 9] # é\n+  a: [1, 2] # é\n" in said.out
+    assert said.err == ""
+    assert file.read_text(encoding="utf-8") == BEFORE
+
+
+def test_a_patch_says_where_a_file_has_no_last_line_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text("spacegen: 1\nrules: [{id: r, require: a < 5, because: x}]\nparameters: {a: [1, 9]}")
+    assert main(["lint", str(path), "--fix", "--dry-run"]) == 0
+    assert "-parameters: {a: [1, 9]}\n\\ No newline at end of file\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (BEFORE.replace("a < 5", "a > 9"), 1),
+        (BEFORE.replace("a < 5", "b < 5"), 1),
+        (BEFORE.replace("a: [", "a: [["), 1),
+    ],
+    ids=["empty", "unsound", "no-yaml"],
+)
+def test_a_file_with_errors_stays_as_it_is(file: Path, text: str, status: int) -> None:
+    file.write_text(text, encoding="utf-8")
+    assert main(["lint", str(file), "--fix"]) == status
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_one_file_that_must_not_change_keeps_the_others_from_changing(file: Path) -> None:
+    assert main(["lint", str(file), "h100", "--fix"]) == 2
+    assert file.read_text(encoding="utf-8") == BEFORE
+
+
+@pytest.mark.parametrize("option", [["--set", "x=1"], ["--where", "a == 1"], ["--target", "sglang==0.5.6"]])
+def test_no_part_of_a_space_can_be_fixed(
+    file: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lint", str(file), "--fix", *option]) == 2
+    assert option[0] in capsys.readouterr().err
+
+
+def test_an_annotation_escapes_what_would_end_it() -> None:
+    span = Span(Source("a,b:c%.yaml", ""), 3, 4)
+    finding = Finding("dead-value", Severity.WARNING, "50 %\r\n::error::x", span, "a: b, c")
+    assert annotation(finding) == (
+        "::warning file=a%2Cb%3Ac%25.yaml,line=3,col=4,title=spacegen lint%3A dead-value"
+        "::50 %25%0D%0A::error::x%0Ahint: a: b, c"
+    )
+    assert annotation(Finding("lopsided", Severity.INFO, "m")) == (
+        "::notice title=spacegen lint%3A lopsided::m"
+    )
+
+
+def test_severities_decide_the_exit_status(file: Path) -> None:
+    assert main(["lint", str(file)]) == 0
+    assert main(["lint", str(file), "--strict"]) == 1
+    assert main(["lint", str(file), "--strict", "--ignore", "dead-value"]) == 0
+    assert main(["lint", str(file), "--strict", "--select", "no-reason"]) == 0
