@@ -162,6 +162,7 @@ def _explain(
     entry: Entry, outcome: Repair | NoRepair | SpacegenError, selection: Selection, *, brief: bool
 ) -> None:
     """Tells people what changed, or why nothing could."""
+    from spacegen.errors import Fault
     from spacegen.questions.repair import NoRepair, Repair
 
     match outcome:
@@ -172,7 +173,9 @@ def _explain(
         case NoRepair():
             say(f"{entry.label}: {outcome}" if brief else str(outcome))
         case _:
-            say(f"error: {entry.label}: {outcome}")
+            # What made a config unreadable says itself where it is.
+            unreadable = isinstance(entry.config, Fault)
+            say(f"error: {outcome}" if unreadable else f"error: {entry.label}: {outcome}")
 
 
 def _lines(batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, json: bool) -> Iterator[str]:

@@ -173,7 +173,7 @@ def repair(
     `keep` names what must stay, `weights` say how much a change counts. Raises UsageError for names that the
     config lacks, and for weights that are no whole numbers from 0.
     """
-    _check_names(config, keep, weights)
+    _check_names(model, config, keep, weights)
     forced = {n: v for n, v in settled.items() if n in config and config[n] not in Domain((v,))}
     distance = Distance(model, {n: v for n, v in config.items() if n in model.index}, weights)
     kept = {name: config[name] for name in distance.named if name in keep}
@@ -242,11 +242,13 @@ def _held(
             yield OutsideValue(name, config[name], (value,), type_fits=True)
 
 
-def _check_names(config: Mapping[str, Any], keep: Collection[str], weights: Mapping[str, int]) -> None:
+def _check_names(
+    model: Model, config: Mapping[str, Any], keep: Collection[str], weights: Mapping[str, int]
+) -> None:
     for what, names in (("keep", keep), ("weigh", weights)):
         for name in names:
             if name not in config:
-                hint = did_you_mean(name, config)
+                hint = did_you_mean(name, {*model.index, *config} - {name})
                 raise UsageError(
                     Fault(f"there is no `{name}` to {what}: the config does not name it", hint=hint)
                 )
