@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacegen.engines.cpsat.core import core
@@ -20,6 +20,8 @@ from spacegen.questions.conflict import Conflict
 from spacegen.questions.conflicts import find_conflict, find_conflicts
 from spacegen.questions.quickxplain import minimal
 from strategies import models
+
+laws = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
 def can_hold(model: Model, rules: Sequence[Rule], values: Mapping[str, Scalar]) -> bool:
@@ -58,6 +60,7 @@ def is_minimal(model: Model, conflict: Conflict) -> bool:
     )
 
 
+@laws
 @given(cases())
 def test_a_conflict_is_minimal(case: tuple[Model, dict[str, Scalar]]) -> None:
     model, values = case
@@ -67,6 +70,7 @@ def test_a_conflict_is_minimal(case: tuple[Model, dict[str, Scalar]]) -> None:
     assert all(conflict.values.items() <= values.items() for conflict in found)
 
 
+@laws
 @given(cases())
 def test_every_broken_rule_has_a_conflict(case: tuple[Model, dict[str, Scalar]]) -> None:
     model, values = case
@@ -75,6 +79,7 @@ def test_every_broken_rule_has_a_conflict(case: tuple[Model, dict[str, Scalar]])
     assert broken <= set(alone)
 
 
+@laws
 @given(cases())
 def test_what_no_conflict_has_can_hold(case: tuple[Model, dict[str, Scalar]]) -> None:
     model, values = case
@@ -84,6 +89,7 @@ def test_what_no_conflict_has_can_hold(case: tuple[Model, dict[str, Scalar]]) ->
         assert can_hold(model, model.conditions, spare)
 
 
+@laws
 @given(cases())
 def test_conflicts_share_values_only_where_they_must(case: tuple[Model, dict[str, Scalar]]) -> None:
     """A rule whose conflict shares a value with another cannot be broken by what no disjoint one has."""
@@ -100,6 +106,7 @@ def test_conflicts_share_values_only_where_they_must(case: tuple[Model, dict[str
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@laws
 @given(case=cases())
 def test_engines_agree_on_conflicts(engine: str, case: tuple[Model, dict[str, Scalar]]) -> None:
     """They agree on whether there is one; which one may be another, and is as minimal."""
@@ -109,6 +116,7 @@ def test_engines_agree_on_conflicts(engine: str, case: tuple[Model, dict[str, Sc
     assert found is None or is_minimal(model, found)
 
 
+@laws
 @given(cases())
 def test_what_cp_sat_refutes_cannot_hold(case: tuple[Model, dict[str, Scalar]]) -> None:
     model, values = case

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle import solutions
@@ -10,6 +10,8 @@ from spacegen import Space
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, identity
 from strategies import models
+
+laws = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 def matching(model: Model, values: dict[str, Scalar]) -> int:
@@ -29,6 +31,7 @@ def asked(draw: st.DrawFn) -> tuple[Model, dict[str, Scalar], dict[str, Scalar]]
     return model, {n: values[n] for n in names[:cut]}, {n: values[n] for n in names[cut:end]}
 
 
+@laws
 @given(asked())
 def test_why_not_counts_and_repairs(case: tuple[Model, dict[str, Scalar], dict[str, Scalar]]) -> None:
     model, wanted, beside = case
@@ -45,6 +48,7 @@ def test_why_not_counts_and_repairs(case: tuple[Model, dict[str, Scalar], dict[s
             assert matching(model, dict(found.repair.solution)) == 1
 
 
+@laws
 @given(asked())
 def test_an_explanation_has_a_line_for_every_rule(
     case: tuple[Model, dict[str, Scalar], dict[str, Scalar]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from spacegen.language import expr as e
 from spacegen.language.evaluate import truth
@@ -14,6 +14,8 @@ from spacegen.language.walk import children, rebuild
 from spacegen.questions.facts import At, Facts, Named
 from spacegen.questions.reasoning import reason
 from strategies import models
+
+laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 LOGICAL = (e.Not, e.And, e.Or, e.IsTrue, e.IfElse, e.AllDifferent, e.Element)
 
@@ -47,6 +49,7 @@ def broken(model: Model) -> list[tuple[e.Expr, dict[str, e.Scalar]]]:
     return found
 
 
+@laws
 @given(models())
 def test_the_facts_alone_make_the_rule_false(model: Model) -> None:
     for condition, values in broken(model):
@@ -59,6 +62,7 @@ def test_the_facts_alone_make_the_rule_false(model: Model) -> None:
             assert not maybe.any()
 
 
+@laws
 @given(models())
 def test_there_are_words_for_every_broken_rule(model: Model) -> None:
     for condition, values in broken(model):
@@ -68,6 +72,7 @@ def test_there_are_words_for_every_broken_rule(model: Model) -> None:
         assert "\n" not in text
 
 
+@laws
 @given(models())
 def test_derived_values_go_by_their_names(model: Model) -> None:
     """A condition that has a name of its own is false by that name, once it is not opened."""
