@@ -45,6 +45,14 @@ FormatName: TypeAlias = Annotated[
 ]
 
 
+Write: TypeAlias = Annotated[
+    bool, _option("--write", help="Change the file itself: JSON, JSON lines or YAML.", panel="The output")
+]
+Out: TypeAlias = Annotated[
+    str | None, _option("--out", "-o", metavar="FILE", help="Write to a file.", panel="The output")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What a repair must leave alone, and what it should."""
@@ -71,12 +79,8 @@ def repair(
     space: SpaceName,
     config: ConfigName,
     format: FormatName = None,
-    write: Annotated[
-        bool, _option("--write", help="Change the file itself: JSON, JSON lines or YAML.", panel="The output")
-    ] = False,
-    out: Annotated[
-        str | None, _option("--out", "-o", metavar="FILE", help="Write to a file.", panel="The output")
-    ] = None,
+    write: Write = False,
+    out: Out = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
     *,
@@ -110,10 +114,8 @@ def repair(
     if form_to_write is not None:
         _write(config, text, form_to_write, [*map(_edits, batch.entries, found)], selection)
     else:
-        with destination(out) as stream:
-            for line in _lines(batch, found, json=json):
-                print(line, file=stream)
-    return max(_status(outcome) for outcome in found)
+        _print(batch, found, out, json=json)
+    return max(map(_status, found))
 
 
 def _form_to_write(name: str, form: str | None) -> str:
@@ -193,6 +195,14 @@ def _lines(batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, 
                 yield writer.dumps(dict(outcome.config), ensure_ascii=False, indent=indent)
             case _:
                 pass
+
+
+def _print(
+    batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], out: str | None, *, json: bool
+) -> None:
+    with destination(out) as stream:
+        for line in _lines(batch, found, json=json):
+            print(line, file=stream)
 
 
 def _edits(entry: Entry, outcome: Repair | NoRepair | SpacegenError) -> Mapping[str, Any]:

@@ -148,8 +148,6 @@ def solve(
     rows.write(watched(found.parts(), found.size, quiet=selection.quiet), chosen, destination)
     if not selection.quiet:
         _report(chosen, found, search.asked, search.method)
-        if search.method == "uniform":
-            _report_skew(chosen)
     return 0
 
 
@@ -191,6 +189,8 @@ def _report(space: Space, found: Solutions | AllSolutions, asked: int | None, me
         say(str(found))
     if asked is not None and found.size < asked:
         say(f"note: {asked:,} were asked for, and there are no more")
+    if method == "uniform":
+        _report_skew(space)
 
 
 def _report_skew(space: Space) -> None:
