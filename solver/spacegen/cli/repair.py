@@ -104,8 +104,7 @@ def repair(
     form_to_write = _form_to_write(config, form) if write else None
     weights = wishes.weights()
     chosen = selection.load(space, engine=engine)
-    text = source(config)
-    batch = read_launches(text, chosen.model, form)
+    batch = read_launches(text := source(config), chosen.model, form)
     if not batch.entries:
         raise ConfigError(f"there is no config in {text.name}")
     found = [_outcome(chosen, entry, wishes.keep or (), weights) for entry in batch.entries]
