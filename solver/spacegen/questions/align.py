@@ -94,13 +94,24 @@ def _renamed(old: Definition, new: Definition) -> dict[str, str]:
     here, there = old.base.target, new.base.target
     if here is None or there is None or here.server != there.server:
         return {}
-    known = {*old.base.index, *old.not_searched}
+    names = [*old.base.index, *old.not_searched]
+    theirs = {_argument(there, name): name for name in (*new.base.index, *new.not_searched)}
     found: dict[str, str] = {}
-    for name in known:
-        now = renames.renamed(here.server, name, here.version, there.version)
-        if now is not None and now not in known:
+    for name in names:
+        moved = renames.renamed(here.server, name, here.version, there.version) or name
+        now = theirs.get(_argument(there, moved), moved)
+        if now != name and now not in names:
             found[name] = now
-    return {name: found[name] for name in (*old.base.index, *old.not_searched) if name in found}
+    return found
+
+
+def _argument(target: Target, name: str) -> str:
+    """What a target itself calls an argument that may have several names."""
+    try:
+        argument = load(target.server, target.version).arguments.get(name)
+    except SpaceError:
+        return name
+    return name if argument is None else argument.name
 
 
 def _with_names(space: S, names: Mapping[str, str]) -> S:

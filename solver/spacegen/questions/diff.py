@@ -164,7 +164,7 @@ def _only(sides: Sides, this: Side, other: Side, both: int) -> Only:
 
 def _values(sides: Sides, this: Side, other: Side) -> list[Cause]:
     lost = sides.lost(this)
-    counts = sides.marginals(this) if lost else {}
+    counts = sides.marginals(this, lost)
     found: list[Cause] = []
     for name, values in lost.items():
         numbers = tuple(

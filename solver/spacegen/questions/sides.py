@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-import numpy as np
-
 from spacegen.engines.clauses import split
-from spacegen.engines.costs import Cost
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import IsTrue, Not, Scalar
@@ -78,10 +75,9 @@ class Sides:
         """The number of solutions of these domains and rules. Raises EngineError."""
         return self.variants.count(domains, rules)
 
-    def marginals(self, side: Side) -> dict[str, tuple[int, ...]]:
-        """For each value of each parameter, how many solutions of a side have it. Raises EngineError."""
-        engine = self.variants.compile(self.variants.model(side.domains, side.rules))
-        return dict(zip(side.domains, engine.marginals(), strict=True))
+    def marginals(self, side: Side, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """For each value of these parameters, how many solutions of a side have it. Raises EngineError."""
+        return self.variants.marginals(side.domains, side.rules, names)
 
     def lost(self, side: Side) -> dict[str, Domain]:
         """The values of a side that the other lacks, of parameters that have such values."""
@@ -121,8 +117,7 @@ class Sides:
         self, domains: Domains, rules: Iterable[Rule], defaults: Mapping[str, Scalar]
     ) -> dict[str, Scalar]:
         """The solution nearest to the defaults; there must be one."""
-        model = self.variants.model(domains, rules)
-        return _nearest(self.variants.compile, model, defaults)
+        return self.variants.nearest(domains, rules, defaults)
 
     def example_against(
         self, rule: Rule, domains: Domains, rules: Iterable[Rule], defaults: Mapping[str, Scalar]
@@ -165,13 +160,3 @@ def _defaults(model: Model) -> dict[str, Scalar]:
 
 def _in_both(old: Domain, new: Domain) -> Domain:
     return Domain(tuple(value for value in new if value in old))
-
-
-def _nearest(compile_model: Compile, model: Model, defaults: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    costs = []
-    for p in model.parameters:
-        code = p.domain.code(defaults[p.name]) if p.name in defaults else None
-        if code is not None:
-            costs.append(Cost((p.name,), (np.arange(len(p.domain)) != code).astype(np.int64)))
-    block = compile_model(model).costed(costs).best(1).block
-    return {p.name: p.domain[int(c[0])] for p, c in zip(model.parameters, block.columns, strict=True)}
