@@ -30,6 +30,8 @@ def named(model: Model, settled: Mapping[str, Scalar], config: Mapping[str, Any]
 
     Raises ConfigError for names and arguments that neither the space nor its target takes.
     """
+    if config.keys() <= model.index.keys():
+        return Named({key: key for key in config}, frozenset())
     sort = Sorter(model, settled)
     found = sort(config)
     searched = {name for name in found.config if name in model.index or name in settled}

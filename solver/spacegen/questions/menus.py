@@ -35,6 +35,8 @@ class Menu:
 def factors(choices: Choices) -> tuple[Choices, ...]:
     """The one finest way to write a set of rows as a product, each factor over some of its columns."""
     width = len(choices.names)
+    if len(choices.rows) <= 1:
+        return tuple(Choices((name,), choices.rows[:, i : i + 1]) for i, name in enumerate(choices.names))
     groups = _independent(choices.rows, list(_linked(choices.rows, width)))
     return tuple(
         Choices(tuple(choices.names[i] for i in group), np.unique(choices.rows[:, group], axis=0))

@@ -38,13 +38,15 @@ def choices(
     narrow = _narrowed(form, kept)
     costs = [_cut(factor, kept) for factor in factors]
     asked = sorted(form.model.index[name] for name in names)
-    parts = _parts(narrow, [cost.scope for cost in costs])
+    found = _settled(form, [v for v in asked if len(kept[v]) == 1], kept)
+    parts = [part for part in _parts(narrow, [cost.scope for cost in costs]) if len(kept[part[0]]) > 1]
     orders = [[*(v for v in part if v in asked), *(v for v in part if v not in asked)] for part in parts]
-    order = order_along(narrow, tuple(v for part in orders for v in part), [cost.scope for cost in costs])
+    rest = (v for v in range(len(kept)) if len(kept[v]) == 1)
+    walk = (*(v for part in orders for v in part), *rest)
+    order = order_along(narrow, walk, [cost.scope for cost in costs])
     if order.largest > _LARGEST:
         return None
     small = priced(lay_out(narrow, order, order.preorder), [c for c in costs if c.scope])
-    found = []
     for part in orders:
         walk = tuple(v for v in part if v in asked)
         if not walk:
@@ -55,6 +57,14 @@ def choices(
         live = [form.live[v][kept[v]][column] for v, column in zip(walk, rows, strict=True)]
         found.append(_sorted(tuple(form.model.parameters[v].name for v in walk), live))
     return tuple(found)
+
+
+def _settled(form: NormalForm, variables: list[int], kept: Sequence[NDArray[np.intp]]) -> list[Choices]:
+    """The parameters that have the same value in all of them, as one part."""
+    if not variables:
+        return []
+    row = [int(form.live[v][kept[v][0]]) for v in variables]
+    return [Choices(tuple(form.model.parameters[v].name for v in variables), np.array([row], np.intp))]
 
 
 def _listed(tree: CostTree, walk: tuple[int, ...], most: int) -> NDArray[np.intp] | None:
