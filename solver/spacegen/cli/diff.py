@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["diff"]
 
 _SIDES: Final = "The two sides"
+_WIDE: Final = 120
 
 
 def _argument(metavar: str, help: str) -> Any:
@@ -164,6 +167,9 @@ def _print_only(only: Only, space: Space, side: str, other: str) -> None:
         return
     print(f"\nwhat keeps solutions of {side} out of {other}:")
     headers = ("solutions", "share", "only this", "cause", "says")
-    print_table(headers, cause_rows(only, side, other), numbers=(0, 1, 2))
+    # A narrow terminal has no room for what rules say.
+    most = 4 if sys.stdout.isatty() and get_terminal_size().columns < _WIDE else 5
+    rows = [row[:most] for row in cause_rows(only, side, other)]
+    print_table(headers[:most], rows, numbers=(0, 1, 2))
     for line in example_lines(only, space.parameters, other):
         print(line)

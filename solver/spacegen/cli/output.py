@@ -97,7 +97,9 @@ def print_table(
 
         table = Table()
         for i, header in enumerate(headers):
-            table.add_column(header, justify="right" if i in numbers else "left")
+            # Nothing is cut off: numbers stay whole, and long words go on in the next line.
+            side: Any = "right" if i in numbers else "left"
+            table.add_column(header, justify=side, no_wrap=i in numbers, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         Console(file=stream).print(table)
