@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
-from spacegen.cli.output import print_json, print_table
+from spacegen.cli.output import print_json, print_table, say_empty
 
 if TYPE_CHECKING:
     from spacegen.api import Space
+    from spacegen.questions.counting import Count
 
 __all__ = ["count"]
 
@@ -42,9 +43,6 @@ def count(
     `--by rule` adds what each rule removes of the combinations, and what only it removes: of those that keep
     all other rules. `--by parameter` adds how many solutions have each value.
     """
-    from spacegen.errors import how_many
-    from spacegen.questions.summary import percent
-
     if by is not None:
         one_of(by, ("rule", "parameter"), "--by")
     chosen = selection.load(space, engine=engine, effective=effective)
@@ -57,16 +55,24 @@ def count(
         "share": found.share,
     }
     if not json:
-        print(how_many(found.solutions, "solution"))
-        combinations = how_many(found.combinations, "combination")
-        print(f"{combinations}, of which the rules keep {percent(found.share)}")
+        _print_count(found)
     if by == "rule":
         data |= {"rules": _rules(chosen, show=not json)}
     if by == "parameter":
         data |= {"parameters": _parameters(chosen, show=not json)}
     if json:
         print_json(data, indent=None if by is None else 2)
+    if not found.solutions and not selection.quiet:
+        say_empty(chosen)
     return 0
+
+
+def _print_count(found: Count) -> None:
+    from spacegen.errors import how_many
+    from spacegen.questions.summary import percent
+
+    print(how_many(found.solutions, "solution"))
+    print(f"{how_many(found.combinations, 'combination')}, of which the rules keep {percent(found.share)}")
 
 
 def _rules(space: Space, *, show: bool) -> list[dict[str, Any]]:
