@@ -142,3 +142,16 @@ def test_a_shipped_space_is_sound(name: str) -> None:
 def test_the_pair_of_the_ten_parameters_that_is_never_set_together() -> None:
     pairs = [f.parameters for f in load("sglang-throughput-10").lint() if f.code == "never-both"]
     assert pairs == [("max_running_requests", "max_total_tokens")]
+
+
+def test_what_an_overlay_makes_dead_in_its_base_is_a_note(tmp_path: Path) -> None:
+    base = tmp_path / "base.yaml"
+    base.write_text(
+        "spacegen: 1\nconstants: {gpus: 8}\nparameters: {a: [1, 8, 9]}\n"
+        "rules: [{id: r, require: a <= gpus, because: x}]\n"
+    )
+    over = tmp_path / "over.yaml"
+    over.write_text("spacegen: 1\nextends: ./base.yaml\nconstants: {gpus: 4}\n")
+    dead = [(f.values, f.severity) for f in lint(over) if f.code == "dead-value"]
+    assert dead == [((8,), Severity.INFO), ((9,), Severity.INFO)]
+    assert [f.severity for f in lint(base) if f.code == "dead-value"] == [Severity.WARNING]

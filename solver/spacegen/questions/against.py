@@ -95,7 +95,8 @@ class Against:
         for rule in rules:
             if not self.possible(conditions, [rule]):
                 return (rule,)
-        return minimal(rules, lambda some: self.possible(conditions, some))
+        needed = minimal(rules, lambda some: self.possible(conditions, some))
+        return tuple(rule for rule in self.model.conditions if rule in needed)
 
     def _growing(self, names: frozenset[str], rules: Sequence[Rule]) -> Iterator[list[Rule]]:
         """The rules that mention the names, then also those that share a parameter with these, and so on; the
@@ -104,10 +105,10 @@ class Against:
         far = list(rules)
         while True:
             reached = [rule for rule in far if not self._scopes[rule.id] or self._scopes[rule.id] & names]
-            if near and not reached:
-                return
             near = [*near, *reached]
             yield near
+            if not reached:
+                return
             far = [rule for rule in far if rule not in reached]
             names = names.union(*(self._scopes[rule.id] for rule in reached))
 

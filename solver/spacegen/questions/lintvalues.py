@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -69,7 +69,7 @@ class Values:
                 listed = shorten(", ".join(f"`{words(value)}`" for value in values))
                 yield Finding(
                     "dead-value",
-                    Severity.INFO if any(map(is_own, rules)) else Severity.WARNING,
+                    self._severity(span, rules),
                     f"no solution has `{parameter.name}` = {listed}",
                     span,
                     because(rules, self.model),
@@ -77,6 +77,12 @@ class Values:
                     tuple(values),
                     tuple(rule.id for rule in rules),
                 )
+
+    def _severity(self, span: Span | None, rules: Sequence[Rule]) -> Severity:
+        """A note where the values are dead because somebody asked for it, or stand in another space: they may
+        live there."""
+        elsewhere = span is not None and span.source != self.written.top
+        return Severity.INFO if elsewhere or any(map(is_own, rules)) else Severity.WARNING
 
     def _dead_restriction(self, rule: Rule) -> Iterator[Finding]:
         """The values that the restriction of an overlay names, and that no solution has all the same."""
@@ -127,7 +133,7 @@ class Values:
                 rules = self.against.reasons([is_set(a.name), is_set(b.name)]) or ()
                 yield Finding(
                     "never-both",
-                    Severity.INFO if any(map(is_own, rules)) else Severity.WARNING,
+                    self._severity(b.span, rules),
                     f"`{a.name}` and `{b.name}` are never both set",
                     b.span,
                     because(rules, self.model),

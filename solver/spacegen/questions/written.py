@@ -37,6 +37,11 @@ class Written:
         """The files that are no packs."""
         return tuple(t for t in self.trees.values() if {"parameters", "extends"} & set(t.data))
 
+    @property
+    def top(self) -> Source | None:
+        """The file that was asked for: the last overlay, or the space."""
+        return self.own[-1].source if self.own else None
+
     def value(self, parameter: Parameter, value: Scalar) -> Span | None:
         """Where a value of a domain stands; for one of a range, the range; else the parameter."""
         found = self.declared(parameter.span, "parameters")
