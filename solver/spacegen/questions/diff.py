@@ -115,6 +115,10 @@ class Comparison:
     changes: Changes
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        old, new = self.only_old.count, self.only_new.count
+        return f"{old:,} only in old, {self.both:,} in both, {new:,} only in new"
+
     @property
     def same(self) -> bool:
         """Whether both have the same solutions."""
