@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,8 @@ from engines import codes_of
 from spacegen.engines.costs import Cost
 from spacegen.engines.jointree import JoinTree
 from spacegen.engines.plan import compile_model
+from spacegen.engines.tropical import costing
+from spacegen.engines.tropical.costing import Pricing
 from spacegen.errors import EngineError
 
 MODEL = space(parameter("a", 0, 1, 2), parameter("b", 0, 1, 2), rules=[le(sum_of("a", "b"), 2)])
@@ -70,6 +73,26 @@ def test_a_part_across_branches_keeps_the_canonical_order() -> None:
     tree, plain = JoinTree(model), compile_model(model, "backtrack")
     assert codes_of(tree.costed(parts).best(1000).block) == codes_of(plain.costed(parts).best(1000).block)
     assert tree.costed(parts).count_cheapest() == plain.costed(parts).count_cheapest()
+
+
+def test_solutions_are_sorted_where_the_canonical_walk_is_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"x{i}" for i in range(8)]
+    chain = [le(sum_of(left, right), 2) for left, right in pairwise(names)]
+    model = space(*(parameter(name, 0, 1, 2) for name in names), rules=chain)
+    rng = np.random.default_rng(4)
+    parts = [Cost(names, rng.integers(0, 2, (3, 3))) for names in (("x7", "x0"), ("x2", "x5"))]
+    tree, plain = JoinTree(model), compile_model(model, "backtrack")
+    monkeypatch.setattr(costing, "order_along", lambda *_: replace(tree.order, largest=2**30))
+    costed = Pricing(tree.form, tree.order, most=2**20).costed(parts, {})
+    assert costed.tree is not None
+    assert costed.tree.layout.walk != costed.tree.layout.wanted
+    assert codes_of(costed.best(30).block) == codes_of(plain.costed(parts).best(30).block)
+    found = [row for block in costed.within(0, rows=5) for row in codes_of(block)]
+    assert found == [row for block in plain.costed(parts).within(0) for row in codes_of(block)]
+    assert costed.count_within(1) == plain.costed(parts).count_within(1)
+    monkeypatch.setattr(costing, "_SORTED", 3)
+    with pytest.raises(EngineError, match="more than 3 solutions would have to be put in canonical order"):
+        costed.best(30)
 
 
 def test_a_part_over_too_many_parameters_is_refused() -> None:

@@ -77,5 +77,6 @@ class Costed(Protocol):
     def cheapest(self, names: Iterable[str], most: int) -> tuple[Choices, ...] | None:
         """What the cheapest solutions have for these parameters, in independent parts: each row of one part
         goes with every row of the others. Every name is in one part. No part at all may mean that nothing
-        is asked; no solution gives a part without rows. None where a part has more than `most` rows (at least 1)."""
+        is asked; no solution gives a part without rows. None where a part has more than `most` rows (at least
+        1)."""
         ...

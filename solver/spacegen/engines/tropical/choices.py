@@ -20,7 +20,7 @@ from spacegen.engines.orders import order_along
 from spacegen.engines.relation import AuxiliaryMap, NormalForm, Relation
 from spacegen.engines.tropical.layout import lay_out
 from spacegen.engines.tropical.sums import CostTree, priced
-from spacegen.engines.tropical.walk import within
+from spacegen.engines.tropical.walk import listed
 
 __all__ = ["choices"]
 
@@ -51,10 +51,10 @@ def choices(
         walk = tuple(v for v in part if v in asked)
         if not walk:
             continue
-        rows = _listed(small, walk, most)
+        rows = listed(small, 0, walk, most)
         if rows is None:
             return None
-        live = [form.live[v][kept[v]][column] for v, column in zip(walk, rows, strict=True)]
+        live = [form.live[v][kept[v]][column] for v, column in zip(walk, rows.codes, strict=True)]
         found.append(_sorted(tuple(form.model.parameters[v].name for v in walk), live))
     return tuple(found)
 
@@ -65,16 +65,6 @@ def _settled(form: NormalForm, variables: list[int], kept: Sequence[NDArray[np.i
         return []
     row = [int(form.live[v][kept[v][0]]) for v in variables]
     return [Choices(tuple(form.model.parameters[v].name for v in variables), np.array([row], np.intp))]
-
-
-def _listed(tree: CostTree, walk: tuple[int, ...], most: int) -> NDArray[np.intp] | None:
-    """The cheapest assignments of the first variables of a part, one row a variable."""
-    found: list[NDArray[np.intp]] = []
-    for prefixes in within(tree, 0, walk, most + 1):
-        found.append(prefixes.codes)
-        if sum(codes.shape[1] for codes in found) > most:
-            return None
-    return np.concatenate(found, axis=1)
 
 
 def _sorted(names: tuple[str, ...], columns: list[NDArray[np.intp]]) -> Choices:

@@ -15,20 +15,23 @@ from spacegen.engines.blocks import Block, code_dtype
 from spacegen.engines.bucket import Factor
 from spacegen.engines.canonical import Order
 from spacegen.engines.costs import Choices, Cost, Ranking
-from spacegen.engines.orders import order_along
+from spacegen.engines.orders import best_order, order_along
 from spacegen.engines.relation import NormalForm
 from spacegen.engines.tree import LiveMasks, Tree, grow
 from spacegen.engines.tropical.choices import choices
 from spacegen.engines.tropical.layout import Layout, lay_out
 from spacegen.engines.tropical.sums import CostTree, priced
 from spacegen.engines.tropical.tally import tally
-from spacegen.engines.tropical.walk import Prefixes, best, within
+from spacegen.engines.tropical.walk import Prefixes, best, listed, within
 from spacegen.errors import EngineError, Fault
 
 __all__ = ["Pricing", "TreeCosts"]
 
 _LISTED: Final = 10**7
 """Solutions that are counted one by one where there are too many different costs."""
+
+_SORTED: Final = 10**6
+"""Solutions that are put in order after they were found."""
 
 
 @dataclass(eq=False)
@@ -89,10 +92,15 @@ class Pricing:
         homes = ((min(f.scope, key=place.__getitem__), f.scope) for f in factors)
         foreign = frozenset(s for v, s in homes if not {v, *self.order.separator[v]}.issuperset(s))
         if foreign not in self._layouts:
-            walk = self.order.preorder
-            order = order_along(self.form, walk, sorted(foreign)) if foreign else self.order
+            wanted = self.order.preorder
+            order = order_along(self.form, wanted, sorted(foreign)) if foreign else self.order
+            walk = wanted
+            if order.largest > self.most:
+                # Another order may be narrower; solutions are then sorted.
+                order = best_order(self.form, sorted(foreign))
+                walk = order.preorder
             self._check(order.largest, max(map(len, foreign), default=1))
-            self._layouts[foreign] = lay_out(self.form, order, walk)
+            self._layouts[foreign] = lay_out(self.form, order, walk, wanted)
         return self._layouts[foreign]
 
 
@@ -122,15 +130,33 @@ class TreeCosts:
         if tree is None or n <= 0:
             return Ranking(Block.concatenate(self.form.model, []), np.empty(0, np.int64))
         found = best(tree, n, tree.layout.walk)
-        found = found.rows(np.argsort(found.extra, kind="stable"))
+        if tree.layout.walk != tree.layout.wanted:
+            found = self._sorted(tree, max(found.extra.tolist()))
+        found = found.rows(np.argsort(found.extra, kind="stable")[:n])
         costs = found.extra.astype(np.object_) + (tree.least + self.constant)
         return Ranking(self._block(found), costs)
 
     def within(self, limit: int, *, rows: int = 65536) -> Iterator[Block]:
         tree = self._possible
-        if tree is not None:
-            for found in within(tree, self._extra(tree, limit), tree.layout.walk, rows):
-                yield self._block(found)
+        if tree is None:
+            return
+        extra = self._extra(tree, limit)
+        if tree.layout.walk == tree.layout.wanted:
+            yield from map(self._block, within(tree, extra, tree.layout.walk, rows))
+        else:
+            found = self._sorted(tree, extra)
+            for start in range(0, len(found), rows):
+                yield self._block(found.rows(slice(start, start + rows)))
+
+    @staticmethod
+    def _sorted(tree: CostTree, extra: int) -> Prefixes:
+        """The solutions within `extra` in the order in which they are wanted, not in that of the walk."""
+        found = listed(tree, extra, tree.layout.walk, _SORTED)
+        if found is None:
+            message = f"more than {_SORTED:,} solutions would have to be put in canonical order"
+            raise EngineError(Fault(message, hint="a lower limit, or costs over fewer parameters"))
+        level = tree.layout.level
+        return found.rows(np.lexsort([found.codes[level[v]] for v in reversed(tree.layout.wanted)]))
 
     def _extra(self, tree: CostTree, limit: int) -> int:
         """How much more than the cheapest solution one may cost."""

@@ -36,10 +36,12 @@ class Steps:
 @dataclass(frozen=True, eq=False)
 class Layout:
     """A bucket for each variable. `walk` lists the variables so that each one's separator comes before it:
-    solutions are ordered lexicographically along it. `allowed[v]` is a mask of the grid of v's bucket."""
+    solutions come in lexicographic order along it, and are wanted in that along `wanted`, which is mostly the
+    same. `allowed[v]` is a mask of the grid of v's bucket."""
 
     order: Order
     walk: tuple[int, ...]
+    wanted: tuple[int, ...]
     buckets: Mapping[int, Bucket]
     allowed: Mapping[int, NDArray[np.bool_]]
 
@@ -78,10 +80,15 @@ def _steps(bucket: Bucket, allowed: NDArray[np.bool_]) -> Steps:
     return Steps(rows, key.searchsorted(np.arange(keys + 1)), code)
 
 
-def lay_out(form: NormalForm, order: Order, walk: tuple[int, ...]) -> Layout:
-    """The layout of a normal form that has solutions of its parts."""
+def lay_out(
+    form: NormalForm, order: Order, walk: tuple[int, ...], wanted: tuple[int, ...] | None = None
+) -> Layout:
+    """The layout of a normal form that is not empty; solutions are wanted in the order of the walk unless
+    said otherwise."""
     made = buckets(form, order)
-    return Layout(order, walk, made, {variable: _allowed(bucket) for variable, bucket in made.items()})
+    return Layout(
+        order, walk, wanted or walk, made, {variable: _allowed(bucket) for variable, bucket in made.items()}
+    )
 
 
 def _allowed(bucket: Bucket) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import numpy as np
 from spacegen.engines.bucket import Codes, Weights
 from spacegen.engines.tropical.sums import CostTree
 
-__all__ = ["Prefixes", "best", "within"]
+__all__ = ["Prefixes", "best", "listed", "within"]
 
 _ROOM: Final = 2**22
 """The most candidates that are looked at together."""
@@ -78,6 +78,16 @@ def within(tree: CostTree, extra: int, walk: tuple[int, ...], rows: int) -> Iter
         else:
             parts = _pieces(_grow(tree, found, walk[: found.level + 1], extra), rows)
         pending.extend(reversed(list(parts)))
+
+
+def listed(tree: CostTree, extra: int, walk: tuple[int, ...], most: int) -> Prefixes | None:
+    """All of them together; None where there are more than `most`."""
+    found = _root(tree, 0)
+    for part in within(tree, extra, walk, most + 1):
+        found = part if not len(found) else _join(found, part)
+        if len(found) > most:
+            return None
+    return found
 
 
 def _root(tree: CostTree, most: int) -> Prefixes:
