@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spacegen import load
-from spacegen.cli.lint import annotation
+from spacegen.cli.lint import annotation, steps
 from spacegen.cli.main import main
 from spacegen.questions.finding import Finding, Severity
 from spacegen.source import Source, Span
@@ -141,3 +141,30 @@ def test_severities_decide_the_exit_status(file: Path) -> None:
     assert main(["lint", str(file), "--strict"]) == 1
     assert main(["lint", str(file), "--strict", "--ignore", "dead-value"]) == 0
     assert main(["lint", str(file), "--strict", "--select", "no-reason"]) == 0
+
+
+def test_a_space_that_cannot_be_linted_does_not_stop_the_others(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = file.with_name("large.yaml")
+    domains = "".join(f"  p{i}: {{range: {{from: 1, to: 40}}}}\n" for i in range(8))
+    large.write_text(f"spacegen: 1\nparameters:\n{domains}")
+    names = ["./nowhere.yaml", str(large), str(file)]
+    assert main(["lint", *names, "--engine", "backtrack"]) == 2
+    said = capsys.readouterr()
+    assert "no such file: ./nowhere.yaml" in said.err
+    assert f"error: {large}: " in said.err
+    assert "no solution has `a` = `9`" in said.out
+
+
+def test_people_on_a_terminal_see_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("spacegen.cli.lint.monotonic", iter(range(0, 1000, 2)).__next__)
+    with steps("a space", quiet=False) as progress:
+        progress(1, 4)
+    assert "a space" in capsys.readouterr().err
+    with steps("a space", quiet=True) as progress:
+        progress(1, 4)
+    assert capsys.readouterr().err == ""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
-from spacegen.cli.output import print_json
+from spacegen.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from spacegen.questions.finding import Finding
 
-__all__ = ["annotation", "lint"]
+__all__ = ["annotation", "lint", "steps"]
 
 FORMATS = ("text", "json", "github")
 
@@ -78,26 +78,32 @@ def lint(
     fix_files(space, selection, engine=engine, fix=fix, dry_run=dry_run)
     if dry_run:
         return 0
-    found = [f for name in space for f in _findings(name, selection, engine) if f.code in chosen]
+    answers = [_findings(name, selection, engine) for name in space]
+    found = [f for answer in answers for f in answer or () if f.code in chosen]
     # Several spaces may take the same packs.
     _print(list(dict.fromkeys(found)), form)
-    return int(any(f.severity == "error" or (strict and f.severity == "warning") for f in found))
+    bad = any(f.severity == "error" or (strict and f.severity == "warning") for f in found)
+    return 2 if None in answers else int(bad)
 
 
-def _findings(name: str, selection: Selection, engine: str) -> tuple[Finding, ...]:
-    from spacegen.errors import SpaceError
+def _findings(name: str, selection: Selection, engine: str) -> tuple[Finding, ...] | None:
+    """What is weak about a space; None, after saying why, where that cannot be told."""
+    from spacegen.errors import EngineError, SpaceError
     from spacegen.questions.lint import unreadable
 
     try:
         chosen = selection.load(name, engine=engine)
+        selection.say_engine(chosen)
+        with steps(name, quiet=selection.quiet) as progress:
+            return chosen.lint(progress)
     except SpaceError as error:
         # A file that is not there is nothing to lint; one with faults is.
-        if not all(fault.span for fault in error.faults):
-            raise
-        return unreadable(error)
-    selection.say_engine(chosen)
-    with steps(name, quiet=selection.quiet) as progress:
-        return chosen.lint(progress)
+        if all(fault.span for fault in error.faults):
+            return unreadable(error)
+        say(f"error: {error}")
+    except EngineError as error:
+        say(f"error: {name}: {error}")
+    return None
 
 
 def _print(findings: Sequence[Finding], form: str) -> None:
