@@ -136,7 +136,8 @@ class _Search:
         for rules in self._components():
             fixed = [name for name in self.together.fixed(rules) if name in self.spare]
             if not self.together.possible(rules, fixed):
-                return self._near(rules, fixed)
+                active = tuple(rule for rule in rules if not self.together.idle(rule, fixed))
+                return self._near(active, fixed)
         raise AssertionError("rules that share no free parameter hold together where each part holds")
 
     def _near(self, rules: tuple[Rule, ...], fixed: Sequence[str]) -> tuple[Rule, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.engines.protocol import ANYTHING, Engine, Given
-from spacegen.language.columns import Column, column, grid
+from spacegen.language.columns import Column, Mask, column, grid
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Compare, Const, Ref, Scalar
 from spacegen.language.model import Model, Rule
@@ -71,8 +71,8 @@ class Together:
 
     def possible(self, rules: Sequence[Rule], fixed: Sequence[str]) -> bool:
         """Whether the rules can hold together with the values of the `fixed` parameters."""
-        if len(rules) == 1 and (answer := self._alone(rules[0], frozenset(fixed))) is not None:
-            return answer
+        if len(rules) == 1 and (alone := self._table(rules[0], fixed)) is not None:
+            return bool(alone.any())
         names = {name for rule in rules for name in self.scopes[rule.id]}
         # Rules that hold a value come first: they make most of the others small.
         pins = [_pin(name, self.values[name]) for name in fixed if name in names]
@@ -80,15 +80,21 @@ class Together:
         kept = tuple(p for p in model.parameters if p.name in names)
         return possible(self.compile_model(model.replace(parameters=kept)))
 
-    def _alone(self, rule: Rule, fixed: frozenset[str]) -> bool | None:
-        """Whether one rule can hold; None where that takes too large a table."""
+    def idle(self, rule: Rule, fixed: Collection[str]) -> bool:
+        """Whether the rule holds with the values of the `fixed` parameters, whatever the others are; False
+        also where that takes too large a table."""
+        table = self._table(rule, fixed)
+        return table is not None and bool(table.all())
+
+    def _table(self, rule: Rule, fixed: Collection[str]) -> Mask | None:
+        """Where one rule holds, over its parameters that are not fixed; None where that is too large."""
         names = self.scopes[rule.id]
         free = tuple(name for name in names if name not in fixed)
         if prod(len(self.model[name].domain) for name in free) > _GRID:
             return None
         columns = {name: column(self.model[name].domain.values) for name in names}
         env = {name: self._at(name, columns[name]) for name in names if name in fixed}
-        return bool(not_false(rule.condition, env | grid(free, columns)).any())
+        return not_false(rule.condition, env | grid(free, columns))
 
     def _at(self, name: str, whole: Column) -> Column:
         # The whole domain decides whether its numbers are decimals.
