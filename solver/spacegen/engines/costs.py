@@ -78,5 +78,5 @@ class Costed(Protocol):
         """What the cheapest solutions have for these parameters, in independent parts: each row of one part
         goes with every row of the others. Every name is in one part. No part at all may mean that nothing
         is asked; no solution gives a part without rows. None where a part has more than `most` rows (at least
-        1)."""
+        1), or more solutions stand behind them than can be listed."""
         ...

@@ -95,13 +95,16 @@ def _too_many(costed: Costed, distance: Distance) -> Ways:
     least = costed.least()
     by_value = dict(zip(distance.model.index, costed.least_by_value(), strict=True))
     menus = []
+    most = 1
     for name in distance.named:
         codes = [code for code, cost in enumerate(by_value[name]) if cost is not None and cost == least]
+        most = max(most, len(codes))
         menu = _menu(distance, Choices((name,), np.array(codes, np.intp).reshape(-1, 1)))
         menus += [] if menu is None else [menu]
-    complete = len(distance.named) == len(distance.model.parameters)
-    count = costed.count_cheapest() if complete else _LISTED
-    return Ways(count, tuple(menus), is_product=False, at_least=not complete)
+    if len(distance.named) == len(distance.model.parameters):
+        return Ways(costed.count_cheapest(), tuple(menus), is_product=False)
+    # What is left open multiplies the solutions; but each value of a parameter is a way of its own.
+    return Ways(most, tuple(menus), is_product=False, at_least=True)
 
 
 def _in_order(distance: Distance, menus: Iterable[Menu]) -> tuple[Menu, ...]:

@@ -99,7 +99,11 @@ class Repair:
             *map(str, self.changes),
             *(f"{name}: not given -> {shown(v)}" for name, v in self.added.items()),
         ]
-        others = "" if self.equally_near == 1 else f" ({self._number} configs are equally near)"
+        others = (
+            ""
+            if self.equally_near == 1 and not self.at_least
+            else f" ({self._number} configs are equally near)"
+        )
         return "; ".join(parts) + others
 
     @property
@@ -109,7 +113,7 @@ class Repair:
     @property
     def choice(self) -> str:
         """How many configs are equally near, with their menus, in words."""
-        if self.equally_near == 1:
+        if self.equally_near == 1 and not self.at_least:
             return "no other config is as near"
         if not self.is_product:
             lines = [f"{self._number} configs are equally near; values that they have:"]
