@@ -123,6 +123,20 @@ def test_constants_of_packs_can_be_set(folder: Path) -> None:
     )
 
 
+def test_a_pack_lends_its_unit_to_constants_without_one(folder: Path) -> None:
+    pack = "constants: {gpus: {value: null, unit: GPUs}, memory: {value: 1, unit: MiB}}\n"
+    model = load(
+        folder,
+        space="include: [./p.yaml]\nconstants: {gpus: 8, memory: {value: 80, unit: GiB}}\n"
+        "parameters: {a: [1, 2]}\n",
+        p=pack,
+    )
+    assert [(c.name, c.value, c.unit) for c in model.constants] == [
+        ("gpus", 8, "GPUs"),
+        ("memory", 80, "GiB"),
+    ]
+
+
 def test_packs_may_repeat_a_derived_value(folder: Path) -> None:
     model = load(
         folder,
