@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import product
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from build import le, parameter, product_of, space, sum_of
 from engines import ENGINES, codes_of, enumerated, solutions
+from spacegen.engines.costs import Cost
 from spacegen.engines.plan import compile_model
 from spacegen.engines.protocol import Engine
 from spacegen.errors import EmptySpaceError
@@ -148,6 +150,26 @@ class TestEveryEngine:
         else:
             with pytest.raises(EmptySpaceError):
                 engine.sample(1, np.random.default_rng(1), replace=True)
+
+    def test_costs_add_up(self, compiled: Make, case: str) -> None:
+        model = made(case)
+        engine = compiled(model)
+        # Every other code costs as much, so that solutions tie.
+        parts = [Cost((p.name,), np.arange(len(p.domain)) % 2 * 3 - 1) for p in model.parameters]
+        totals = [sum(code % 2 * 3 - 1 for code in row) for row in enumerated(engine)]
+        priced = sorted(zip(totals, enumerated(engine), strict=True), key=lambda pair: pair[0])
+        least = min(totals, default=None)
+        costed = engine.costed(parts)
+        assert costed.least() == least
+        ranking = costed.best(6)
+        assert list(zip(ranking.costs.tolist(), codes_of(ranking.block), strict=True)) == priced[:6]
+        assert costed.count_cheapest() == sum(total == least for total in totals)
+        assert costed.count_within(2) == sum(total <= 2 for total in totals)
+        assert sum(map(len, costed.within(2, rows=4))) == costed.count_within(2)
+        found = costed.cheapest(list(model.index), 10**6)
+        assert found is not None
+        rows = [len(choice.rows) for choice in found]
+        assert prod(rows) == costed.count_cheapest()
 
     def test_a_seed_is_repeatable(self, compiled: Make, case: str) -> None:
         first, second = (
