@@ -13,7 +13,7 @@ from spacegen.language import expr as e
 from spacegen.language.model import Domain, Model, Parameter, Rule
 from spacegen.language.walk import implies
 
-__all__ = ["givens", "models"]
+__all__ = ["givens", "models", "truths"]
 
 Strategy: TypeAlias = st.SearchStrategy[e.Expr]
 

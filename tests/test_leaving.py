@@ -14,7 +14,7 @@ from spacegen.questions.together import only_rules
 from strategies import models
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(model=models())
 def test_counts_without_a_rule_and_under_it_alone_are_those_of_the_oracle(model: Model) -> None:
     total = len(oracle.solutions(model))

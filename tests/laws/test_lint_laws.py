@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import oracle
 from spacegen.engines.plan import compile_model
-from spacegen.language.expr import Scalar
-from spacegen.language.model import Model, Rule, identity
+from spacegen.language.expr import IsTrue, Scalar
+from spacegen.language.model import Model, NoDefault, Rule, identity, same_value
+from spacegen.language.walk import implies
 from spacegen.questions.finding import Finding
 from spacegen.questions.lint import lint
+from spacegen.questions.lintrules import premise
 from spacegen.questions.together import only_rules
-from strategies import models
+from strategies import models, truths
 
 IDLE = ("redundant-rule", "duplicate-rule", "cannot-fail", "never-applies", "about-nothing")
 
@@ -31,7 +35,7 @@ def has(model: Model, name: str, value: Scalar, solutions: list[tuple[Scalar, ..
     return any(identity(solution[i]) == identity(value) for solution in solutions)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(model=models())
 def test_dead_values_are_all_found_each_with_a_smallest_reason(model: Model) -> None:
     solutions = oracle.solutions(model)
@@ -51,7 +55,7 @@ def test_dead_values_are_all_found_each_with_a_smallest_reason(model: Model) -> 
             assert has(model, name, value, under(model, fewer))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(model=models())
 def test_rules_that_could_go_are_all_found(model: Model) -> None:
     solutions = oracle.solutions(model)
@@ -82,7 +86,7 @@ def _implied(model: Model, rule: Rule, ids: tuple[str, ...]) -> bool:
     return all(oracle.keeps_all_rules(alone, solution) for solution in rest)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(model=models())
 def test_pairs_frozen_parameters_and_an_empty_space_are_told_where_they_are(model: Model) -> None:
     solutions = oracle.solutions(model)
@@ -107,3 +111,35 @@ def test_pairs_frozen_parameters_and_an_empty_space_are_told_where_they_are(mode
         for a, b in combinations(nullable, 2)
         if all(x is None or y is None for x, y in zip(columns[a], columns[b], strict=True))
     }
+
+
+@settings(max_examples=60, deadline=None)
+@given(model=models())
+def test_defaults_are_told_where_no_solution_has_them(model: Model) -> None:
+    solutions = oracle.solutions(model)
+    defaults = {p.name: p.default for p in model.parameters if not isinstance(p.default, NoDefault)}
+    found = [f for f in findings(model) if f.code == "bad-defaults"]
+    if solutions:
+        assert bool(found) == (not agreeing(model, defaults, solutions))
+    for finding in found:
+        values = dict(zip(finding.parameters, finding.values, strict=True))
+        assert values.items() <= defaults.items()
+        assert not agreeing(model, values, under(model, finding.rules))
+
+
+def agreeing(
+    model: Model, values: Mapping[str, Scalar], solutions: list[tuple[Scalar, ...]]
+) -> list[tuple[Scalar, ...]]:
+    return [s for s in solutions if all(same_value(s[model.index[n]], v) for n, v in values.items())]
+
+
+@settings(max_examples=60, deadline=None)
+@given(model=models(lambda words: st.builds(implies, truths(words, 1), truths(words, 1))))
+def test_a_rule_that_never_applies_waits_for_what_is_never_true(model: Model) -> None:
+    for finding in findings(model):
+        if finding.code == "never-applies":
+            rule = next(r for r in model.conditions if r.id == finding.rules[0])
+            condition = premise(rule)
+            assert condition is not None
+            others = [r for r in model.conditions if r.id in finding.rules[1:]]
+            assert not oracle.solutions(only_rules(model, [*others, Rule("asked", IsTrue(condition), "")]))

@@ -101,7 +101,7 @@ class Rules:
             )
 
     def _cannot_fail(self, rule: Rule) -> Finding:
-        severity = Severity.INFO if rule.pack else Severity.WARNING
+        severity = Severity.INFO if rule.pack or _is_activity(rule) else Severity.WARNING
         condition = premise(rule)
         if condition is not None and not self.against.possible([condition], ()):
             message = f"rule `{rule.id}` never applies: no values make its condition true"
@@ -128,6 +128,10 @@ def _redundant(rule: Rule, reasons: Sequence[Rule], idle: Collection[str], model
         hint = f"{hint}; {' and '.join(mutual)} {verb} redundant, too: leave out one, and look again"
     message = f"rule `{rule.id}` is redundant: the other rules imply it"
     return _finding("redundant-rule", Severity.INFO, message, rule, hint, reasons)
+
+
+def _is_activity(rule: Rule) -> bool:
+    return rule.id.endswith(".active_when")
 
 
 def _waits(rule: Rule) -> str | None:
