@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from build import le, parameter, space
 from spacegen.engines.plan import compile_model
-from spacegen.language.expr import Compare, Const, Ref
+from spacegen.language.expr import Compare, Const, Ref, Sum
 from spacegen.language.model import Model, Rule
-from spacegen.questions.conflicts import find_conflict
+from spacegen.questions.conflicts import find_conflict, find_conflicts
 from spacegen.questions.together import only_rules
 
 
@@ -68,3 +68,18 @@ def test_an_active_when_can_be_part_of_a_conflict() -> None:
     conflict = find_conflict(model, compile_model)
     assert conflict is not None
     assert [rule.id for rule in conflict.rules] == ["rule-0", "rule-1", "b.active_when"]
+
+
+def test_a_conflict_of_a_space_too_wide_for_the_join_tree() -> None:
+    """CP-SAT names a core; the conflict is a minimal part of it."""
+    names = [f"p{i}" for i in range(12)]
+    chain = [le(a, Sum((Ref(b), Const(-1)))) for a, b in pairwise(names)]
+    model = space(*(parameter(name, *range(1, 1001)) for name in names), rules=[*chain, le("p11", 11)])
+    conflict = find_conflict(model, lambda some: compile_model(some, "cpsat"))
+    assert conflict is not None
+    assert len(conflict.rules) == 12
+    (more,) = find_conflicts(
+        model.replace(rules=model.rules[:-1]), lambda some: compile_model(some, "cpsat"), {"p3": 3, "p9": 500}
+    )
+    assert [rule.id for rule in more.rules] == ["rule-0", "rule-1", "rule-2"]
+    assert more.values == {"p3": 3}

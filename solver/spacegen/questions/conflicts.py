@@ -111,18 +111,20 @@ class _Search:
 
     def _stuck(self, engine: Engine) -> tuple[Rule, ...]:
         """Rules that cannot hold under the spare values; none where all rules can."""
-        known = self._refuted() if engine.name == "cpsat" else None
+        known = self._refuted(engine) if engine.name == "cpsat" else None
         if known is not None:
             return known
         return () if possible(engine, codes_of(self.together.model, self.spare)) else self._knot()
 
-    def _refuted(self) -> tuple[Rule, ...] | None:
+    def _refuted(self, engine: Engine) -> tuple[Rule, ...] | None:
         """The same, in one run of CP-SAT; None where that does not settle it."""
-        from spacegen.engines.cpsat.core import core  # OR-Tools takes half a second to import
+        from spacegen.engines.cpsat import CpSat  # OR-Tools takes half a second to import
+        from spacegen.engines.cpsat.core import core
 
+        limit = engine.patience.limit if isinstance(engine, CpSat) else None
         model = self.together.model
         try:
-            found = core(model, {name: code for name, (code,) in codes_of(model, self.spare).items()})
+            found = core(model, {name: code for name, (code,) in codes_of(model, self.spare).items()}, limit)
         except EngineError:
             return None
         if found is None:
