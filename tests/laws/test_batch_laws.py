@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from spacegen import Space
 from spacegen.errors import UsageError
 from spacegen.language.model import Model
-from spacegen.questions.verdicts import Verdicts
+from spacegen.questions.verdicts import Verdicts, patterns
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -178,3 +178,13 @@ def test_decimals_of_few_bits_are_compared_exactly() -> None:
 def test_what_is_no_table_is_refused(table: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Space.build("s", {"a": [1, 2], "b": [1]}).verdicts(table)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 70), st.integers(0, 40), st.integers(0, 2**32 - 1))
+def test_patterns_are_the_different_columns(rules: int, rows: int, seed: int) -> None:
+    breaks = np.random.default_rng(seed).random((rules, rows)) < 0.1
+    different, places = patterns(breaks)
+    words = [tuple(word.tolist()) for word in different]
+    assert [words[place] for place in places] == [tuple(column.tolist()) for column in breaks.T]
+    assert len(words) == len(set(words)) == len(set(places.tolist()))

@@ -128,12 +128,14 @@ def _of_values(domain: Domain, values: Sequence[Any]) -> Cells:
     try:
         if (bools := _bools(domain, values)) is not None:
             codes = _Codes(domain, bools=bools)
-            return _settled(domain, np.fromiter(map(codes.__getitem__, values), np.int32), codes.others)
+            return _settled(
+                domain, np.fromiter(map(codes.__getitem__, values), np.int32, len(values)), codes.others
+            )
     except TypeError:
         # A list or a mapping, which has no hash.
         pass
     codes = _Keyed(domain)
-    return _settled(domain, np.fromiter(map(codes.__getitem__, values), np.int32), codes.others)
+    return _settled(domain, np.fromiter(map(codes.__getitem__, values), np.int32, len(values)), codes.others)
 
 
 def _bools(domain: Domain, values: Sequence[Any]) -> bool | None:

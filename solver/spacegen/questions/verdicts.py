@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from spacegen.language.columns import Mask
 from spacegen.language.model import Rule
 
 __all__ = ["Flaw", "RuleTally", "Verdicts", "patterns"]
+
+_WORD: Final = 20
+_TABLE: Final = 2**20
 
 Reason: TypeAlias = Literal["outside", "unknown", "wrong", "stuck"]
 
@@ -119,12 +122,24 @@ class Verdicts:
 
 def patterns(breaks: Mask) -> tuple[Iterator[Mask], NDArray[np.intp]]:
     """The different columns of a Boolean matrix, and which of them each column is."""
-    key = np.zeros(breaks.shape[1], np.int64)
-    for start in range(0, len(breaks), 24):
-        word = np.zeros(breaks.shape[1], np.int64)
-        for row in breaks[start : start + 24]:
-            word = word * 2 + row
-        # Fewer patterns than rows, so that 39 bits and the next 24 fit a word.
-        _, key = np.unique(key * 2**24 + word, return_inverse=True)
-    _, first = np.unique(key, return_index=True)
-    return iter(breaks[:, first].T), key.reshape(-1)
+    key, kinds = np.zeros(breaks.shape[1], np.intp), 1
+    for start in range(0, len(breaks), _WORD):
+        bits = breaks[start : start + _WORD]
+        # Fewer kinds than rows, so that their number and a word fit 63 bits.
+        key <<= len(bits)
+        for place, row in enumerate(bits):
+            key |= row.astype(np.intp) << place
+        key, kinds = _numbered(key, kinds << len(bits))
+    first = np.zeros(kinds, np.intp)
+    first[key] = np.arange(len(key))
+    return iter(breaks[:, first[: kinds if len(key) else 0]].T), key
+
+
+def _numbered(keys: NDArray[np.intp], limit: int) -> tuple[NDArray[np.intp], int]:
+    """The keys, all below `limit`, as numbers without gaps, and how many there are of these."""
+    if limit > _TABLE:
+        found, numbers = np.unique(keys, return_inverse=True)
+        return numbers.reshape(-1), len(found)
+    seen = np.zeros(limit, np.bool_)
+    seen[keys] = True
+    return (seen.cumsum() - 1)[keys], int(np.count_nonzero(seen))
