@@ -18,7 +18,7 @@ VERBS: Final = {
     "solve": "Draw solutions of a space: launch configs that keep every rule.",
     "count": "Count the solutions of a space, exactly.",
     "check": "Say whether configs are solutions, and if not, why.",
-    "repair": "Print the nearest valid config: fewest changed parameters, then least movement over their domains.",
+    "repair": "Print the nearest valid config: fewest changed parameters, then least movement.",
     "why-not": "Say why values are impossible, or how many solutions have them.",
     "lint": "Find what is weak about spaces: dead values, idle rules, bad defaults.",
     "diff": "Compare two spaces: the solutions that only one of them has, in exact numbers, and why.",

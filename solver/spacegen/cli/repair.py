@@ -87,7 +87,7 @@ def repair(
     wishes: Wishes,
     selection: Selection,
 ) -> int:
-    """Print the nearest valid config: fewest changed parameters, then least movement over their domains.
+    """Print the nearest valid config: fewest changed parameters, then least movement.
 
     What changed goes to stderr, with how many configs are equally near. A parameter that the config does not
     name is free. Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space
