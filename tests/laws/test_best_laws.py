@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from oracle import solutions
@@ -12,17 +12,19 @@ from spacegen.engines.canonical import canonical_order
 from spacegen.engines.plan import compile_model
 from spacegen.engines.protocol import Block
 from spacegen.engines.relation import normalise
+from spacegen.engines.tropical import valued
 from spacegen.language import expr as e
 from spacegen.language.columns import NULL, Column, column, grid
 from spacegen.language.evaluate import evaluate, truth
 from spacegen.language.model import Model, Objective, Preference, Rule
+from spacegen.questions import best as questions_best
 from spacegen.questions import objective, ranges
 from spacegen.questions.best import best
 from spacegen.questions.goals import goals_of
 from strategies import Words, models, numbers, truths
 
 ENGINES = ("jointree", "cpsat", "backtrack")
-SLOW = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -92,6 +94,7 @@ def expected(model: Model) -> list[tuple[e.Scalar, ...]]:
 
 def check(model: Model, engine: str, n: int) -> None:
     goals = goals_of(model)
+    assume(goals)  # an objective that is unknown everywhere is none
     found = best(compile_model(model, engine), goals, n)
     assert rows(model, found.block) == expected(model)[:n]
     assert found.is_proven
@@ -110,6 +113,15 @@ def test_branching_finds_the_same(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective, "MOST_CELLS", data.draw(st.sampled_from([1, 2, 6])))
         patch.setattr(ranges, "_FEW", 1)
+        check(data.draw(wishes()), "jointree", data.draw(st.integers(1, 12)))
+
+
+@SLOW
+@given(data=st.data())
+def test_goals_as_variables_of_the_tree_find_the_same(data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(questions_best, "_PATIENCE", 1)
+        patch.setattr(valued, "_NARROW", data.draw(st.sampled_from([1, 8, 1024])))
         check(data.draw(wishes()), "jointree", data.draw(st.integers(1, 12)))
 
 

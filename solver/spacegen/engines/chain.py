@@ -66,10 +66,12 @@ class Definition:
 
 @dataclass(slots=True)
 class Chain:
-    """Rewrites wide expressions over `columns` (1-D, one a variable), to which it adds its own."""
+    """Rewrites wide expressions over `columns` (1-D, one a variable), to which it adds its own; those over at
+    most `narrow_rows` (NARROW unless given) stay as they are."""
 
     columns: dict[str, Column]
     definitions: list[Definition] = field(default_factory=list)
+    narrow_rows: int | None = None
     _known: dict[str, Ref] = field(default_factory=dict)
 
     def cells(self, names: tuple[str, ...]) -> int:
@@ -90,6 +92,11 @@ class Chain:
             raise TooWideError(f"a rule over {len(scope(expr))} parameters has too many distinct values")
         return result
 
+    def state(self, expr: Expr) -> Expr:
+        """A variable with the values of `expr`, or what they are where there is no choice; raises
+        TooWideError."""
+        return self._state(expr)
+
     def _forget(self, kept: int) -> None:
         """Drops the auxiliary variables after the first `kept`."""
         for definition in self.definitions[kept:]:
@@ -98,7 +105,7 @@ class Chain:
         self._known = {key: ref for key, ref in self._known.items() if ref.name in self.columns}
 
     def _is_narrow(self, expr: Expr) -> bool:
-        return self.cells(scope(expr)) <= NARROW
+        return self.cells(scope(expr)) <= (NARROW if self.narrow_rows is None else self.narrow_rows)
 
     def _narrow(self, expr: Expr) -> Expr:
         if self._is_narrow(expr):

@@ -21,10 +21,12 @@ from spacegen.engines.protocol import ANYTHING, Block, Draw, Given, Method, code
 from spacegen.engines.relation import NormalForm, normalise
 from spacegen.engines.tree import LiveMasks, Tree, plant
 from spacegen.errors import EmptySpaceError, TooWideError
+from spacegen.language.expr import Expr
 from spacegen.language.model import Model
 
 if TYPE_CHECKING:
     from spacegen.engines.tropical.costing import Pricing
+    from spacegen.engines.tropical.valued import Valued
 
 __all__ = ["MAX_CLUSTER", "JoinTree"]
 
@@ -217,6 +219,12 @@ class JoinTree:
 
     def costed(self, costs: Sequence[Cost], given: Given = ANYTHING) -> Costed:
         return self._pricing.costed(costs, self._masks(given) if not self.form.empty else None)
+
+    def with_values(self, exprs: Sequence[Expr]) -> Valued:
+        """Expressions as variables of the tree, to be priced by their values. Raises TooWideError."""
+        from spacegen.engines.tropical.valued import with_values
+
+        return with_values(self._pricing, exprs)
 
     def _no_rows(self) -> Block:
         return Block.concatenate(self.model, [])

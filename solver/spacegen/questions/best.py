@@ -2,7 +2,8 @@
 
 Where every goal's tables are small, one question to the engine answers. Where one is not, parameters are
 fixed one by one, the most promising values first, until the tables are small: branch and bound, with
-bounds from interval arithmetic (Land and Doig 1960).
+bounds from interval arithmetic (Land and Doig 1960). Where that takes long, the goals become variables of
+the join tree, which then decides at once if they have few values.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import accumulate, count, repeat
 from time import monotonic
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from spacegen.engines.canonical import canonical_order
+from spacegen.engines.jointree import JoinTree
 from spacegen.engines.protocol import Block, Engine, Given
 from spacegen.engines.relation import normalise
-from spacegen.errors import EngineError, Fault, TooWideError
+from spacegen.errors import EngineError, TooWideError
 from spacegen.language.expr import Scalar
 from spacegen.questions import objective
 from spacegen.questions.draw import is_ranked
 from spacegen.questions.goals import Goal, Key, evaluated
-from spacegen.questions.objective import bound, plan, width
+from spacegen.questions.objective import bound, plan, prices, width
 from spacegen.questions.ranges import Box, Ranges
 
 __all__ = ["Best", "best"]
+
+_PATIENCE: Final = 100
+"""So many boxes are looked into before the goals become variables of the exact engine."""
 
 _Keys: TypeAlias = tuple[Key, ...]
 _Place: TypeAlias = tuple[int, ...]
@@ -46,8 +51,7 @@ class Best:
 
 
 def best(engine: Engine, goals: tuple[Goal, ...], n: int, timeout: float | None = None) -> Best:
-    """The `n` best solutions; fewer where the space has fewer. After `timeout` seconds the best so far, or
-    EngineError where there is none."""
+    """The `n` best solutions; fewer where the space has fewer. After `timeout` seconds the best so far."""
     search = _Search(engine, goals, n, float("inf") if timeout is None else monotonic() + timeout)
     if n > 0:
         search.run()
@@ -82,9 +86,13 @@ class _Search:
     def run(self) -> None:
         """Looks into boxes, the most promising first, until none can hold anything better."""
         self.push({p.name: tuple(range(len(p.domain))) for p in self.engine.model.parameters})
+        looks = 0
         while self.waiting and self.limit is None:
             bounds, _, box, is_live = heappop(self.waiting)
             if self.is_full and bounds > self.worst[0]:
+                return
+            looks += 1
+            if looks == _PATIENCE and self.valued():
                 return
             try:
                 self.look(box, is_live=is_live)
@@ -95,11 +103,26 @@ class _Search:
             if monotonic() > self.deadline and self.waiting:
                 self.give_up()
 
+    def valued(self) -> bool:
+        """Asks the exact engine with the goals as variables of its own; False where these have too many
+        values."""
+        if not isinstance(self.engine, JoinTree) or not self.engine.count():
+            return False
+        try:
+            valued = self.engine.with_values([goal.expr for goal in self.goals])
+        except TooWideError:
+            return False
+        self.found, self.blocks = [], []
+        self.add(valued.best(prices(self.goals, valued.columns), self.n))
+        return True
+
     def give_up(self) -> None:
-        """Ends the search before its time. Raises EngineError where nothing was found."""
+        """Ends the search before its time."""
         if not self.found:
-            hint = "`--timeout SECONDS` gives it more"
-            raise EngineError(Fault("no solution was found in time", hint=hint))
+            # Anything is better than nothing.
+            for block in self.engine.enumerate(rows=self.n):
+                self.add(block)
+                break
         if not self.is_full or self.waiting[0][0] <= self.worst[0]:
             self.limit = min(self.waiting[0][0], self.found[0][0])[0]
 

@@ -21,7 +21,7 @@ from spacegen.language.model import Model
 from spacegen.questions.goals import UNKNOWN, Goal, Key
 from spacegen.questions.ranges import Box, Ranges
 
-__all__ = ["MOST_CELLS", "Plan", "bound", "plan", "width"]
+__all__ = ["MOST_CELLS", "Plan", "bound", "plan", "prices", "width"]
 
 MOST_CELLS: Final = 2**14
 """A table of more rows is split at values of its parameters."""
@@ -74,8 +74,7 @@ def plan(model: Model, goals: Sequence[Goal], ranges: Ranges, box: Box) -> Plan 
     if len(levels) < len(goals):
         return None
     spans = [level.span for level in levels]
-    # One step of a level outweighs all levels after it together.
-    strides = list(accumulate(reversed(spans[1:]), lambda so_far, span: so_far * (span + 1), initial=1))[::-1]
+    strides = _strides(spans)
     wide = sum(stride * span for stride, span in zip(strides, spans, strict=True)) >= _INT64
     costs = [
         Cost(names, _declared(model, names, table, box, stride, wide=wide))
@@ -84,6 +83,19 @@ def plan(model: Model, goals: Sequence[Goal], ranges: Ranges, box: Box) -> Plan 
         if names
     ]
     return Plan(tuple(costs), goals[0], levels[0], strides[0])
+
+
+def prices(goals: Sequence[Goal], columns: Sequence[Column]) -> list[NDArray[Any]]:
+    """What each of the distinct values of each goal costs, all goals in one number."""
+    signs = [-1 if goal.direction == "maximize" else 1 for goal in goals]
+    ranks = [_ranks(values, sign)[1] for values, sign in zip(columns, signs, strict=True)]
+    strides = _strides([int(places.max()) for places in ranks])
+    return [places.astype(np.object_) * stride for places, stride in zip(ranks, strides, strict=True)]
+
+
+def _strides(spans: Sequence[int]) -> list[int]:
+    """What a step of each level costs: it outweighs all levels after it together."""
+    return list(accumulate(reversed(spans[1:]), lambda so_far, span: so_far * (span + 1), initial=1))[::-1]
 
 
 def _declared(
