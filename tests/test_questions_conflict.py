@@ -83,3 +83,10 @@ def test_a_conflict_of_a_space_too_wide_for_the_join_tree() -> None:
     )
     assert [rule.id for rule in more.rules] == ["rule-0", "rule-1", "rule-2"]
     assert more.values == {"p3": 3}
+
+
+def test_no_more_than_64_conflicts() -> None:
+    names = [f"p{i}" for i in range(70)]
+    model = space(*(parameter(name, 1, 2) for name in names), rules=[le(name, 1) for name in names])
+    found = find_conflicts(model, compile_model, dict.fromkeys(names, 2))
+    assert [conflict.values for conflict in found] == [{name: 2} for name in names[:64]]
