@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spacegen.language.model import NO_DEFAULT, Domain, Kind, Parameter, Rule
     from spacegen.questions.conflict import Conflict
     from spacegen.questions.diff import Comparison
+    from spacegen.questions.finding import Finding
     from spacegen.questions.info import Info
     from spacegen.questions.summary import Summary
     from spacegen.questions.verdict import Verdict
@@ -33,6 +34,7 @@ __all__ = [
     "Domain",
     "EmptySpaceError",
     "EngineError",
+    "Finding",
     "Info",
     "Kind",
     "Parameter",
@@ -67,6 +69,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "questions.verdict": ("Verdict",),
     "questions.conflict": ("Conflict",),
     "questions.diff": ("Comparison",),
+    "questions.finding": ("Finding",),
     "questions.info": ("Info",),
     "questions.summary": ("Summary",),
     "solutions": ("AllSolutions", "Solutions"),

@@ -80,8 +80,9 @@ def lint(
         return 0
     answers = [_findings(name, selection, engine) for name in space]
     found = [f for answer in answers for f in answer or () if f.code in chosen]
-    # Several spaces may take the same packs.
-    _print(list(dict.fromkeys(found)), form)
+    if any(answer is not None for answer in answers):
+        # Several spaces may take the same packs.
+        _print(list(dict.fromkeys(found)), form)
     bad = any(f.severity == "error" or (strict and f.severity == "warning") for f in found)
     return 2 if None in answers else int(bad)
 

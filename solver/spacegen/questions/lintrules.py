@@ -46,6 +46,12 @@ class Rules:
         """The rules that are no wish of the moment: neither pins nor restrictions nor `--where`."""
         return tuple(rule for rule in self.model.conditions if not is_own(rule))
 
+    def _severity(self, rule: Rule, others: Sequence[Rule] = ()) -> Severity:
+        """A note for rules that other spaces share, for what somebody asked for, and for `active_when`."""
+        shared = rule.pack or (rule.span is not None and rule.span.source != self.written.top)
+        made = rule.id.endswith(".active_when") or any(map(is_own, others))
+        return Severity.INFO if shared or made else Severity.WARNING
+
     def _twins(self) -> dict[str, list[Rule]]:
         """The rules by what they say."""
         found: dict[str, list[Rule]] = {}
@@ -61,7 +67,7 @@ class Rules:
                 where = f" ({place(first)})" if first.span else ""
                 yield Finding(
                     "duplicate-rule",
-                    Severity.INFO if rule.pack else Severity.WARNING,
+                    self._severity(rule),
                     f"rule `{rule.id}` says what `{first.id}` says",
                     rule.span,
                     f"leave out one of them; the other is `{first.id}`{where}",
@@ -101,7 +107,7 @@ class Rules:
             )
 
     def _cannot_fail(self, rule: Rule) -> Finding:
-        severity = Severity.INFO if rule.pack or _is_activity(rule) else Severity.WARNING
+        severity = self._severity(rule)
         condition = premise(rule)
         if condition is not None and not self.against.possible([condition], ()):
             message = f"rule `{rule.id}` never applies: no values make its condition true"
@@ -117,7 +123,7 @@ class Rules:
         if never is None:
             return None
         message = f"rule `{rule.id}` never applies: no solution makes its condition true"
-        severity = Severity.INFO if rule.pack or any(map(is_own, never)) else Severity.WARNING
+        severity = self._severity(rule, never)
         return _finding("never-applies", severity, message, rule, because(never, self.model), never)
 
 
@@ -128,10 +134,6 @@ def _redundant(rule: Rule, reasons: Sequence[Rule], idle: Collection[str], model
         hint = f"{hint}; {' and '.join(mutual)} {verb} redundant, too: leave out one, and look again"
     message = f"rule `{rule.id}` is redundant: the other rules imply it"
     return _finding("redundant-rule", Severity.INFO, message, rule, hint, reasons)
-
-
-def _is_activity(rule: Rule) -> bool:
-    return rule.id.endswith(".active_when")
 
 
 def _waits(rule: Rule) -> str | None:

@@ -95,11 +95,12 @@ class Values:
             code = self.model[name].domain.code(value)
             if code is not None and not counts[code]:
                 rules = self.against.reasons([equals(name, value)], but={rule.id}) or ()
+                span = self.written.restricted(rule, value)
                 yield Finding(
                     "dead-value",
-                    Severity.WARNING,
+                    self._severity(span, rules),
                     f"no solution has `{name}` = `{words(value)}`, which the overlay keeps",
-                    self.written.restricted(rule, value),
+                    span,
                     because(rules, self.model),
                     (name,),
                     (value,),
