@@ -93,7 +93,8 @@ def check_many(
     totals, failed = Totals(), False
     for name in names:
         failed |= not _file(_Work(space, name, form, sieve, totals, quiet=quiet), many.path, keep)
-    _say_totals(totals, many, json=json, quiet=quiet)
+    if json or totals.rows or totals.unreadable or not failed:
+        _say_totals(totals, many, json=json, quiet=quiet)
     return 2 if failed or totals.unreadable else 1 if totals.invalid else 0
 
 
@@ -163,7 +164,7 @@ def _opened(work: _Work) -> Iterator[tuple[str, int, Iterator[Chunk]]]:
                 opened(work.name) as stream,
                 closing(chunks_of(form, stream, label(work.name), model, work.sieve)) as chunks,
             ):
-                yield form, size_of(form, stream), chunks
+                yield form, size_of(form, stream, label(work.name)), chunks
         case other:
             batch = read_launches(source(work.name), work.space.model, other)
             if not batch.entries:

@@ -50,6 +50,8 @@ def opened(name: str) -> Iterator[BinaryIO]:
         return
     try:
         stream = Path(name).open("rb")  # noqa: SIM115 - what the caller raises is no fault of opening
+    except FileNotFoundError:
+        raise ConfigError(f"no such file: {name}") from None
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from None
     with stream:

@@ -60,12 +60,12 @@ def chunks_of(
             return _parquet(stream, name)
 
 
-def size_of(form: Streamed, stream: BinaryIO) -> int:
-    """How much there is to read, in the measure of `Chunk.done`; 0 where nobody knows."""
+def size_of(form: Streamed, stream: BinaryIO, name: str) -> int:
+    """How much there is to read, in the measure of `Chunk.done`; 0 where nobody knows. Raises ConfigError."""
     if not stream.seekable():
         return 0
     if form == "parquet":
-        return int(_parquet_file(stream, "").metadata.num_rows)
+        return int(_parquet_file(stream, name).metadata.num_rows)
     return os.fstat(stream.fileno()).st_size
 
 
@@ -241,7 +241,7 @@ def _parquet_file(stream: BinaryIO, name: str) -> Any:
     try:
         return parquet.ParquetFile(stream)
     except (arrow.ArrowException, OSError, ValueError) as error:
-        raise ConfigError(f"{name} is not Parquet: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"{name} is not Parquet: {str(error).split('. ')[0]}") from None
 
 
 def _parquet(stream: BinaryIO, name: str) -> Generator[Chunk, None, None]:
