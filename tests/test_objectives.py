@@ -171,3 +171,36 @@ def test_the_best_of_nothing_is_nothing() -> None:
     assert len(space.best(3)) == 0
     assert str(space.best(3)) == "no solution"
     assert len(Space.build("s", {"tp": [1, 2]}).maximizing("tp").best(0)) == 0
+
+
+NAMES = [f"x{i}" for i in range(20)]
+
+
+def knapsack(coefficient: float, timeout: float | None = None) -> Space:
+    """Twenty numbers up to 3 whose sum is at most 20, each with its worth."""
+    worths = " + ".join(f"{coefficient * (i % 3 + 1)} * {name}" for i, name in enumerate(NAMES))
+    space = Space.build("bag", {name: range(4) for name in NAMES}, [f"{' + '.join(NAMES)} <= 20"])
+    return space.maximizing(worths, id="worth").with_timeout(timeout)
+
+
+def test_decimals_that_need_no_rounding_are_added_exactly() -> None:
+    # Six things are worth three, seven two: the three most of the former are 18, two more go to the latter.
+    found = knapsack(0.5).best(3)
+    assert found.objectives["worth"] == (29.0, 29.0, 29.0)
+    assert found.is_proven
+
+
+def test_time_ends_a_search_with_what_is_known() -> None:
+    found = knapsack(0.1, timeout=0.5).best(2)
+    assert not found.is_proven
+    assert isinstance(found.limit, float)
+    assert len(found) == 2
+    assert all(isinstance(worth, float) and worth <= found.limit for worth in found.objectives["worth"])
+    assert "not proven: at most" in str(found)
+
+
+def test_a_product_of_many_is_maximised() -> None:
+    names = NAMES[:12]
+    space = Space.build("product", {name: range(1, 11) for name in names}, [f"{names[0]} + {names[1]} <= 11"])
+    found = space.maximizing(" * ".join(names)).best(3)
+    assert found.objectives["objective"] == (30 * 10**10, 30 * 10**10, 28 * 10**10)

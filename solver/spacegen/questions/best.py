@@ -34,6 +34,8 @@ __all__ = ["Best", "best"]
 _PATIENCE: Final = 100
 """So many boxes are looked into before the goals become variables of the exact engine."""
 
+_SOME: Final = 1000
+
 _Keys: TypeAlias = tuple[Key, ...]
 _Place: TypeAlias = tuple[int, ...]
 
@@ -119,10 +121,11 @@ class _Search:
     def give_up(self) -> None:
         """Ends the search before its time."""
         if not self.found:
-            # Anything is better than nothing.
-            for block in self.engine.enumerate(rows=self.n):
-                self.add(block)
-                break
+            # The best of some is better than nothing.
+            if is_ranked(self.engine):
+                self.add(self.engine.sample(max(_SOME, self.n), np.random.default_rng(0)).block)
+            else:
+                self.add(next(self.engine.enumerate(rows=max(_SOME, self.n))))
         if not self.is_full or self.waiting[0][0] <= self.worst[0]:
             self.limit = min(self.waiting[0][0], self.found[0][0])[0]
 

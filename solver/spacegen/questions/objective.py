@@ -1,7 +1,7 @@
 """What is best, as costs: objectives and preferences in order of importance, exact to the last digit.
 
-A sum of integers costs what its terms cost, each over its own few parameters; any other expression is
-tabulated, and its distinct values, sorted, are numbered.
+A sum that needs no rounding costs what its terms cost, each over its own few parameters; any other
+expression is tabulated, and its distinct values, sorted, are numbered.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ __all__ = ["MOST_CELLS", "Plan", "bound", "plan", "prices", "width"]
 MOST_CELLS: Final = 2**14
 """A table of more rows is split at values of its parameters."""
 _INT64: Final = 2**62
+_EXACT: Final = 2.0**52
+"""Doubles below this hold all integers, and sums of them."""
 
 _Part: TypeAlias = tuple[tuple[str, ...], NDArray[Any]]
 """Parameters, and a table of whole numbers over their codes in the box."""
@@ -34,10 +36,11 @@ _Part: TypeAlias = tuple[tuple[str, ...], NDArray[Any]]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Level:
     """The parts of one goal's cost. `values` are the distinct ones, the best first, where the parts number
-    them; else a cost is the value itself, or its opposite."""
+    them; else a cost is `scale` times the value, or the opposite."""
 
     parts: list[_Part]
     values: NDArray[Any] | None = None
+    scale: int = 1
 
     @property
     def least(self) -> int:
@@ -61,7 +64,8 @@ class Plan:
         """The value of the first goal in solutions of this cost."""
         number = self.first.least + cost // self.stride
         if self.first.values is None:
-            return -number if self.goal.direction == "maximize" else number
+            value = number if self.first.scale == 1 else number / self.first.scale
+            return -value if self.goal.direction == "maximize" else value
         if number >= len(self.first.values):
             return None
         found = self.first.values[number]
@@ -117,21 +121,37 @@ def width(goal: Goal, ranges: Ranges, box: Box) -> int:
 
 
 def _split(goal: Goal, ranges: Ranges, box: Box) -> list[tuple[int, Expr]]:
-    """A sum of integers as multiples of its terms; of anything else, the whole."""
+    """A sum that is exact as multiples of its terms; of anything else, the whole."""
     expr = ranges.special(goal.expr, box)
     sign = -1 if goal.direction == "maximize" else 1
-    return list(_terms(expr, sign)) if _adds_up(expr, ranges, box) else [(sign, expr)]
+    return list(_terms(expr, sign)) if _scale(expr, ranges, box) else [(sign, expr)]
 
 
-def _adds_up(expr: Expr, ranges: Ranges, box: Box) -> bool:
+def _scale(expr: Expr, ranges: Ranges, box: Box) -> int:
+    """By what a sum becomes one of integers, in whatever order it is computed: 1 for integers, a power of two
+    for decimals of few binary digits; 0 where terms are unknown or rounded."""
     found = ranges.of(expr, box)
-    return found.whole and not found.may_be_unknown
+    if found.may_be_unknown or found.is_open:
+        return 0
+    if found.whole:
+        return 1
+    terms = list(_terms(expr, 1))
+    if len(terms) < 2 or any(ranges.cells(term, box) > MOST_CELLS for _, term in terms):
+        return 0
+    tables = [(factor, ranges.tabulated(term, box).data) for factor, term in terms]
+    numbers = {number for _, data in tables for number in data.ravel().tolist()}
+    scale = max(number.as_integer_ratio()[1] for number in numbers)
+    if scale >= _EXACT:
+        return 0
+    total = sum(abs(factor) * float(np.abs(data.astype(np.float64)).max()) for factor, data in tables)
+    return scale if total * scale < _EXACT else 0
 
 
 def _level(goal: Goal, ranges: Ranges, box: Box) -> _Level:
     expr = ranges.special(goal.expr, box)
-    if _adds_up(expr, ranges, box):
-        return _Level([_term(*term, ranges, box) for term in _split(goal, ranges, box)])
+    if scale := _scale(expr, ranges, box):
+        terms = _split(goal, ranges, box)
+        return _Level([_term(factor, term, scale, ranges, box) for factor, term in terms], None, scale)
     values, places = _ranks(ranges.tabulated(expr, box), -1 if goal.direction == "maximize" else 1)
     return _Level([(ranges.scope(expr), places)], values)
 
@@ -150,9 +170,10 @@ def _terms(expr: Expr, factor: int) -> Iterator[tuple[int, Expr]]:
             yield factor, expr
 
 
-def _term(factor: int, term: Expr, ranges: Ranges, box: Box) -> _Part:
+def _term(factor: int, term: Expr, scale: int, ranges: Ranges, box: Box) -> _Part:
     data = ranges.tabulated(term, box).data
     data = data.astype(np.int64) if data.dtype == np.bool_ else data
+    data = data if scale == 1 else np.asarray(data * scale, np.int64)
     most = max(abs(int(data.max(initial=0))), abs(int(data.min(initial=0)))) * abs(factor)
     exact = data if most < _INT64 else data.astype(np.object_)
     return ranges.scope(term), np.asarray(exact * factor, exact.dtype)
