@@ -32,7 +32,8 @@ COMMANDS = {
     "diff": "diff server.yaml server-next.yaml",
     "diff-json": "diff server.yaml server-next.yaml --only parallelism --only backend --json -q",
     "diff-same": "diff server.yaml server.yaml --pin graph=true",
-    "diff-set": "diff server.yaml server.yaml --set gpus=2 --new-set gpus=4 --old-set gpus=8 --only parallelism",
+    "diff-set": "diff server.yaml server.yaml --set gpus=2 --new-set gpus=4 --old-set gpus=8 "
+    "--only parallelism",
     "diff-target": "diff sglang.yaml sglang.yaml --new-target sglang==0.5.23",
     "diff-strangers": "diff server.yaml empty.yaml",
     "diff-nothing-left": "diff server.yaml server-next.yaml --where 'tp_size == 8 and dp_size == 4'",
@@ -55,7 +56,8 @@ COMMANDS = {
     "solve-best": "solve best.yaml --method best -n 4 --with objective",
     "solve-best-cpsat": "solve best.yaml --method best -n 2 --engine cpsat --without-rule no-graph",
     "solve-best-constant": "solve best.yaml --method best -n 1 --set tokens_per_gpu=10 --with tokens",
-    "solve-best-aims": "solve best.yaml --method best -n 2 --maximize used --maximize graph --minimize tp_size",
+    "solve-best-aims": "solve best.yaml --method best -n 2 --maximize used --maximize graph "
+    "--minimize tp_size",
     "solve-best-null": "solve best.yaml --method best -n 1 --pin memory=null --with objective --format csv",
     "solve-best-drop": "solve best.yaml --method best -n 2 --drop memory --drop backend --drop graph",
     "solve-best-csv": "solve best.yaml --method best -n 2 --with per_replica,used --format csv -q",
