@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from build import le, parameter, rule, space, sum_of
 from spacegen.api import Space, load
 from spacegen.language.catalog import names as bundled
 from spacegen.language.model import Model
 from spacegen.questions.graph import mermaid
-from tests.build import le, parameter, rule, space, sum_of
-from tests.strategies import models
+from strategies import models
 
 LABEL = r'"(?:[^"\#<>`%&\n]|\#\d+;)*"'
 LINES = re.compile(

@@ -6,12 +6,12 @@ from itertools import product
 
 from hypothesis import given, settings
 
+from build import le, parameter, space
+from oracle import solutions
 from spacegen.api import Space
 from spacegen.language.model import Model
 from spacegen.questions.together import only_rules
-from tests.build import le, parameter, space
-from tests.oracle import solutions
-from tests.strategies import models
+from strategies import models
 
 
 @settings(deadline=None)

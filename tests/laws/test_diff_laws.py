@@ -3,14 +3,15 @@ what is said to keep solutions out does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from oracle import solutions
 from spacegen.api import Space
 from spacegen.engines.plan import EngineName
 from spacegen.language import expr as e
@@ -19,8 +20,7 @@ from spacegen.language.evaluate import not_false
 from spacegen.language.model import NO_DEFAULT, Domain, Model, NoDefault, Parameter, Rule, identity
 from spacegen.language.walk import scope
 from spacegen.questions.diff import Cause, Comparison, Only, RuleCause, ValueCause
-from tests.oracle import solutions
-from tests.strategies import LABELS, Words, models, truths
+from strategies import LABELS, Words, models, truths
 
 Config = dict[str, e.Scalar]
 Key = frozenset[tuple[str, tuple[str, e.Scalar]]]
@@ -81,13 +81,13 @@ def changed(draw: st.DrawFn, model: Model) -> Model:
     added and removed."""
     parameters = list(model.parameters)
     for i, parameter in enumerate(parameters):
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 3)) == 0 or parameter.default is not NO_DEFAULT:
             parameters[i] = parameter = draw(changed_domain(parameter))
         if parameter.default is not NO_DEFAULT and draw(st.booleans()):
             parameters[i] = replace(parameter, default=draw(st.sampled_from(parameter.domain.values)))
     if draw(st.booleans()):
         values = tuple(draw(st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True)))
-        default = draw(st.just(NO_DEFAULT) | st.sampled_from(values))
+        default = draw(st.sampled_from([*values, *values, NO_DEFAULT]))
         active = draw(truths(words_of(parameters), 1)) if default is not NO_DEFAULT else None
         parameters.append(Parameter("i9", Domain(values), default, draw(st.sampled_from([None, active]))))
     rules = [rule for rule in model.rules if draw(st.booleans())]
@@ -153,17 +153,20 @@ def check_law(engine: EngineName, old: Model, new: Model) -> None:
     check_examples(found, old, new)
 
 
-@pytest.mark.parametrize("engine", ["jointree", "backtrack"])
+ordinary = pairs().filter(lambda pair: all(map(decided_in_turn, pair)))
+
+
 @settings(deadline=None)
-@given(pair=pairs().filter(lambda pair: all(map(decided_in_turn, pair))))
-def test_the_counts_are_set_differences(engine: EngineName, pair: tuple[Model, Model]) -> None:
+@given(ordinary)
+def test_the_counts_are_set_differences(pair: tuple[Model, Model]) -> None:
+    check_law("jointree", *pair)
+
+
+@pytest.mark.parametrize("engine", ["cpsat", "backtrack"])
+@settings(deadline=None, max_examples=15)
+@given(ordinary)
+def test_other_engines_find_the_same(engine: EngineName, pair: tuple[Model, Model]) -> None:
     check_law(engine, *pair)
-
-
-@settings(deadline=None, max_examples=10)
-@given(pair=pairs().filter(lambda pair: all(map(decided_in_turn, pair))))
-def test_cp_sat_finds_the_same_differences(pair: tuple[Model, Model]) -> None:
-    check_law("cpsat", *pair)
 
 
 def check_examples(found: Comparison, old: Model, new: Model) -> None:
@@ -178,3 +181,26 @@ def check_examples(found: Comparison, old: Model, new: Model) -> None:
     if (example := found.only_new.example) is not None:
         assert key(example) in after - {key(c) for c in before.values()}
         assert found.only_new.reasons
+
+
+search = settings(derandomize=True, deadline=None, max_examples=500, phases=[Phase.generate])
+
+
+@pytest.mark.parametrize(
+    "trait",
+    [
+        lambda found: found.same and found.both > 10,
+        lambda found: found.only_old.count and found.only_new.count and found.both,
+        lambda found: any(isinstance(c, ValueCause) and c.alone for c in found.only_old.causes),
+        lambda found: any(isinstance(c, RuleCause) and c.alone for c in found.only_old.causes),
+        lambda found: len(found.only_new.reasons) > 1,
+        lambda found: found.both and found.changes.added,
+        lambda found: any(moved.name in found.shared for moved in found.changes.defaults if found.shared),
+        lambda found: any(
+            isinstance(c, RuleCause) and c.rule.id.endswith(".values") for c in found.only_new.causes
+        ),
+    ],
+    ids=["same", "crossed", "values", "rules", "several", "parameters", "defaults", "active values"],
+)
+def test_random_pairs_differ_in_every_way(trait: Callable[[Comparison], bool]) -> None:
+    find(pairs(), lambda pair: bool(trait(Space(pair[0]).diff(Space(pair[1])))), settings=search)
