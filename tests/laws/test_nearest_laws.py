@@ -11,10 +11,12 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from build import parameter, space
 from engines import ENGINES, Codes, codes_of, enumerated
 from spacegen.engines.costs import Choices
 from spacegen.engines.jointree import JoinTree
 from spacegen.engines.plan import compile_model
+from spacegen.language.expr import Ref, Table
 from spacegen.language.model import Model, NoDefault, identity
 from spacegen.questions.around import around, defaults, within
 from spacegen.questions.menus import factors
@@ -24,6 +26,20 @@ from strategies import models
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 Config: TypeAlias = dict[str, Any]
 FOREIGN = st.sampled_from([7, -2, 3.5, "auto", "zz", None, True, 10**30])
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> Model:
+    """Numbers of which few combinations are solutions, so that most configs are far from all of them."""
+    sizes = draw(st.sampled_from([(12, 12), (9, 6, 3), (5, 4, 3, 3)]))
+    names = "abcd"[: len(sizes)]
+    rows = st.tuples(*(st.integers(0, size - 1) for size in sizes))
+    few = Table(tuple(map(Ref, names)), tuple(draw(st.lists(rows, min_size=1, max_size=8))))
+    parameters = (parameter(n, *range(size), default=size - 1) for n, size in zip(names, sizes, strict=True))
+    return space(*parameters, rules=[few])
+
+
+SPACES = models() | crowded()
 
 
 @st.composite
@@ -69,11 +85,13 @@ def inside(model: Model, config: Config) -> bool:
 
 
 @laws
-@given(st.data(), models())
+@given(st.data(), SPACES)
 def test_no_valid_config_is_nearer(data: st.DataObject, model: Model) -> None:
     config = data.draw(configs(model))
-    weights = data.draw(st.dictionaries(st.sampled_from(sorted(config)), st.integers(0, 3))) if config else {}
-    keep = data.draw(st.lists(st.sampled_from(sorted(config)), max_size=2, unique=True)) if config else []
+    some = st.dictionaries(st.sampled_from(sorted(config)), st.integers(0, 3)) if config else st.just({})
+    weights = data.draw(st.just({}) | some)
+    few = st.lists(st.sampled_from(sorted(config)), max_size=2, unique=True) if config else st.just([])
+    keep = data.draw(st.just([]) | few)
     for name in ENGINES:
         engine = compile_model(model, name)
         rows = [
@@ -111,7 +129,7 @@ def ways(model: Model, config: Config, rows: list[Codes], weights: dict[str, int
 
 
 @laws
-@given(st.data(), models())
+@given(st.data(), SPACES)
 def test_menus_multiply_to_all_that_is_equally_near(data: st.DataObject, model: Model) -> None:
     config = data.draw(configs(model))
     engine = JoinTree(model)
@@ -153,7 +171,7 @@ def _is_whole(rows: set[tuple[int, ...]], width: int) -> None:
 
 
 @laws
-@given(st.data(), models())
+@given(st.data(), SPACES)
 def test_around_has_the_nearest_solution_of_each_value(data: st.DataObject, model: Model) -> None:
     config = {**defaults(model), **data.draw(configs(model))}
     for name in ENGINES:
@@ -180,7 +198,7 @@ def test_around_has_the_nearest_solution_of_each_value(data: st.DataObject, mode
 
 
 @laws
-@given(st.data(), models(), st.integers(0, 4))
+@given(st.data(), SPACES, st.integers(0, 4))
 def test_within_is_all_solutions_within_the_radius(data: st.DataObject, model: Model, radius: int) -> None:
     config = data.draw(configs(model))
     for name in ENGINES:
