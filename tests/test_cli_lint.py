@@ -11,6 +11,7 @@ import pytest
 from spacegen import load
 from spacegen.cli.lint import annotation, steps
 from spacegen.cli.main import main
+from spacegen.language import catalog
 from spacegen.questions.finding import Finding, Severity
 from spacegen.source import Source, Span
 
@@ -168,3 +169,14 @@ def test_people_on_a_terminal_see_how_far_it_is(
     with steps("a space", quiet=True) as progress:
         progress(1, 4)
     assert capsys.readouterr().err == ""
+
+
+def test_files_of_an_installed_package_stay_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "installed", lambda: True)
+    path = catalog.find("spaces", "sglang-throughput-33")
+    before = path.read_bytes()
+    assert main(["lint", str(path), "--fix"]) == 2
+    assert "part of the installed package" in capsys.readouterr().err
+    assert path.read_bytes() == before
