@@ -161,7 +161,9 @@ def _comparable(left: Column, right: Column) -> tuple[NDArray[Any], NDArray[Any]
 def compare_data(op: CompareOp, left: Column, right: Column) -> Mask:
     """The data compared as numbers, kinds and unknowns aside."""
     a, b = _comparable(left, right)
-    return np.asarray(_COMPARE[op](a, b), bool)
+    # (What is unknown may be no number at all, 0 times infinity for one.)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(_COMPARE[op](a, b), bool)
 
 
 def unite(choose: Mask, left: Column, right: Column) -> Column:
