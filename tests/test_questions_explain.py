@@ -38,6 +38,15 @@ def broken(tuner: Space) -> dict[str, Any]:
     return {**{p.name: p.default for p in tuner.parameters}, **THREE}
 
 
+def test_a_way_out_of_several_conflicts_is_told_once() -> None:
+    found = spacegen.load("h100").explain(THREE)
+    (menu,) = found.shared
+    assert all(cause.menus == (menu,) for cause in found.causes)
+    assert found.causes[0].alone == (("tp_size", 1), ("tp_size", 2))
+    assert str(found).count("to end them together") == 1
+    assert "by itself it ends with tp_size to 1 or 2" in str(found)
+
+
 def test_three_conflicts_three_menus_and_their_product(tuner: Space, broken: dict[str, Any]) -> None:
     found = tuner.explain(broken)
     assert not found

@@ -9,6 +9,8 @@ from oracle import solutions
 from spacegen import Space
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, identity
+from spacegen.questions.conflict import Conflict
+from spacegen.questions.together import only_rules
 from strategies import models
 
 laws = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -65,3 +67,13 @@ def test_an_explanation_has_a_line_for_every_rule(
         assert all(menu in menus for cause in found.causes for menu in cause.menus)
         changed = {change.parameter for change in found.repair.changes}
         assert changed <= {name for menu in menus for name in menu.parameters}
+    for cause in found.causes:
+        for name, value in cause.alone:
+            assert _stands(model, cause.conflict, {**config, name: value})
+
+
+def _stands(model: Model, conflict: Conflict, values: dict[str, Scalar]) -> bool:
+    """Whether the rules of a conflict can hold with these values of what they mention."""
+    rules = only_rules(model, conflict.rules)
+    mentioned = {name for rule in conflict.rules for name in model.scope(rule)}
+    return matching(rules, {name: value for name, value in values.items() if name in mentioned}) > 0

@@ -15,7 +15,7 @@ from spacegen.questions.conflicts import find_conflicts
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.explanation import Cause, Explanation
 from spacegen.questions.reasoning import reason
-from spacegen.questions.together import Compile
+from spacegen.questions.together import Compile, Together
 from spacegen.questions.verdict import Verdict, listed
 
 if TYPE_CHECKING:
@@ -38,20 +38,30 @@ def explain(
     values = readable(model, verdict)
     wider = stretched(model, verdict.outside)
     found = find_conflicts(wider, compile_model, values, engine=engine if wider is model else None)
-    return Explanation(verdict, causes(wider, found, values, mended.menus if mended else ()), mended)
+    menus = mended.menus if mended else ()
+    return Explanation(verdict, causes(wider, found, values, menus, compile_model), mended)
 
 
 def causes(
-    model: Model, conflicts: tuple[Conflict, ...], values: Mapping[str, Scalar], menus: tuple[Menu, ...] = ()
+    model: Model,
+    conflicts: tuple[Conflict, ...],
+    values: Mapping[str, Scalar],
+    menus: tuple[Menu, ...],
+    compile_model: Compile,
 ) -> tuple[Cause, ...]:
-    """The conflicts in words, each with the menus that touch one of its parameters."""
+    """The conflicts in words, each with the menus that touch one of its parameters; where a menu ends several
+    conflicts together, also with the changes that end this one alone."""
+    touching = [tuple(menu for menu in menus if _touches(model, conflict, menu)) for conflict in conflicts]
+    shared = [menu for menu in menus if sum(menu in found for found in touching) > 1]
+    together = Together.of(model, compile_model, values)
     return tuple(
         Cause(
             conflict,
             tuple(_lines(model, conflict, values)),
-            tuple(menu for menu in menus if _touches(model, conflict, menu)),
+            found,
+            tuple(together.ends(conflict.rules, conflict.values)) if any(m in shared for m in found) else (),
         )
-        for conflict in conflicts
+        for conflict, found in zip(conflicts, touching, strict=True)
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from spacegen.errors import Fault, how_many
@@ -22,11 +23,13 @@ __all__ = ["Cause", "Explanation", "indented", "menu_lines", "repair_lines"]
 @dataclass(frozen=True, slots=True)
 class Cause:
     """A conflict in words, a line for each of its rules, and the changes that end it in a nearest config:
-    one option of each menu."""
+    one option of each menu. Where a menu ends other conflicts, too, `alone` has the single changes that end
+    this one, whatever becomes of the others."""
 
     conflict: Conflict
     lines: tuple[str, ...]
     menus: tuple[Menu, ...] = ()
+    alone: tuple[tuple[str, Scalar], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The cause as plain data."""
@@ -34,12 +37,18 @@ class Cause:
         for entry, line, rule in zip(found["rules"], self.lines, self.conflict.rules, strict=True):
             entry["why"] = line
             entry["kind"] = None if rule.kind is None else rule.kind.value
-        return {**found, "menus": [menu.as_dict() for menu in self.menus]}
+        found["menus"] = [menu.as_dict() for menu in self.menus]
+        alone = [{name: value} for name, value in self.alone]
+        return {**found, "alone": alone} if alone else found
 
     def __str__(self) -> str:
-        return "\n".join(self._said())
+        return self.told()
 
-    def _said(self) -> Iterator[str]:
+    def told(self, shared: Collection[Menu] = ()) -> str:
+        """The cause in words; menus that are `shared` with others are left to the reader of all causes."""
+        return "\n".join(self._said(shared))
+
+    def _said(self, shared: Collection[Menu]) -> Iterator[str]:
         step = ""
         if len(self.lines) > 1:
             given = f"given {assignments(self.conflict.values)}, " if self.conflict.values else ""
@@ -48,7 +57,22 @@ class Cause:
         for rule, line in zip(self.conflict.rules, self.lines, strict=True):
             yield f"{step}{line}"
             yield from (f"{step}  {text}" for text in _source(rule))
-        yield from (f"  {line}" for line in menu_lines(self.menus))
+        own = [menu for menu in self.menus if menu not in shared]
+        if len(own) < len(self.menus):
+            yield from (f"  {line}" for line in _lone_lines(self.alone))
+        yield from (f"  {line}" for line in menu_lines(own))
+
+
+def _lone_lines(alone: Sequence[tuple[str, Scalar]]) -> Iterator[str]:
+    values: dict[str, list[str]] = {}
+    for name, value in alone:
+        values.setdefault(name, []).append(words(value))
+    choices = [f"{name} to {shorten(_either(texts), 120)}" for name, texts in values.items()]
+    if len(choices) == 1:
+        yield f"by itself it ends with {choices[0]}"
+    elif choices:
+        yield "by itself it ends with one of:"
+        yield from (f"  {choice}" for choice in choices)
 
 
 def _source(rule: Rule) -> Iterator[str]:
@@ -80,6 +104,9 @@ def _choice(names: tuple[str, ...], options: list[Mapping[str, Scalar]]) -> str:
     if len(names) == 1:
         values = _either([words(option[names[0]]) for option in options])
         return f"{names[0]} to {shorten(values, 120)}"
+    each = {name: list(dict.fromkeys(words(option[name]) for option in options)) for name in names}
+    if prod(map(len, each.values())) == len(options):
+        return " and ".join(f"{name} to {shorten(_either(texts), 120)}" for name, texts in each.items())
     pairs = (" and ".join(f"{name} to {words(value)}" for name, value in o.items()) for o in options)
     return shorten("; or ".join(pairs), 160)
 
@@ -111,6 +138,12 @@ class Explanation:
         """Every conflict that matters: the user's own pins first, hints last."""
         return tuple(cause.conflict for cause in self.causes)
 
+    @property
+    def shared(self) -> tuple[Menu, ...]:
+        """The menus that end several conflicts together."""
+        menus = self.repair.menus if self.repair else ()
+        return tuple(menu for menu in menus if sum(menu in cause.menus for cause in self.causes) > 1)
+
     def with_faults(self, wrong: tuple[Fault, ...], notes: tuple[str, ...]) -> Explanation:
         """The same explanation with more that is wrong, and more to say."""
         return replace(self, verdict=self.verdict.with_faults(wrong, notes))
@@ -126,7 +159,10 @@ class Explanation:
     def __str__(self) -> str:
         if self.valid:
             return str(self.verdict)
-        blocks = ["\n".join(self.verdict.flaws()), *map(str, self.causes), "\n".join(self._repaired())]
+        shared = self.shared
+        told = [cause.told(shared) for cause in self.causes]
+        blocks = ["\n".join(self.verdict.flaws()), *told, "\n".join(_together(shared))]
+        blocks.append("\n".join(self._repaired()))
         blocks.append("\n".join(self.verdict.remarks()))
         return "\n\n".join(["invalid", *(indented(block) for block in blocks if block)])
 
@@ -135,6 +171,12 @@ class Explanation:
             # What is no parameter stays as wrong as it is.
             whole = not self.verdict.unknown and not self.verdict.wrong
             yield from repair_lines(self.repair, f"nearest valid {'config' if whole else 'parameters'}")
+
+
+def _together(menus: Sequence[Menu]) -> Iterator[str]:
+    for menu in menus:
+        yield "these conflicts share parameters; to end them together"
+        yield from (f"  {line}" for line in menu_lines([menu]))
 
 
 def repair_lines(repair: Repair, title: str = "nearest valid config") -> Iterator[str]:

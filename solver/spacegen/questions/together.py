@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
@@ -15,7 +15,7 @@ from spacegen.engines.protocol import ANYTHING, Engine, Given
 from spacegen.language.columns import Column, Mask, column, grid
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Compare, Const, Ref, Scalar
-from spacegen.language.model import Model, Rule
+from spacegen.language.model import Model, Rule, same_value
 from spacegen.questions.draw import is_ranked
 
 __all__ = ["Compile", "Together", "codes_of", "only_rules", "possible"]
@@ -79,6 +79,15 @@ class Together:
         model = only_rules(self.model, [*pins, *rules])
         kept = tuple(p for p in model.parameters if p.name in names)
         return possible(self.compile_model(model.replace(parameters=kept)))
+
+    def ends(self, rules: Sequence[Rule], names: Iterable[str]) -> Iterator[tuple[str, Scalar]]:
+        """The changes of one of these values after which the rules can hold, all others being as they are."""
+        fixed = self.fixed(rules)
+        for name in names:
+            for value in self.model[name].domain:
+                changed = replace(self, values={**self.values, name: value})
+                if not same_value(value, self.values[name]) and changed.possible(rules, fixed):
+                    yield name, value
 
     def idle(self, rule: Rule, fixed: Collection[str]) -> bool:
         """Whether the rule holds with the values of the `fixed` parameters, whatever the others are; False

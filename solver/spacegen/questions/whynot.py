@@ -125,4 +125,4 @@ def why_not(
     found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
     menus = () if mended is None else mended.menus
-    return WhyNot(wanted, given, 0, 0, causes(model, found, together, menus), mended)
+    return WhyNot(wanted, given, 0, 0, causes(model, found, together, menus, compile_model), mended)
