@@ -177,7 +177,8 @@ class Space(Reasons, Survey):
 
     def best(self, n: int = 1) -> Optimum:
         """The `n` best solutions by the objectives of the space, in order of importance, then by what broken
-        preferences cost, then in canonical order. Raises UsageError where nothing says what is best."""
+        preferences cost; among equals those nearest to the defaults, then in canonical order. Raises UsageError
+        where nothing says what is best."""
         from spacegen.optimum import Optimum
         from spacegen.questions.best import best
         from spacegen.questions.goals import required_goals

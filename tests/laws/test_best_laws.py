@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -16,7 +18,7 @@ from spacegen.engines.tropical import valued
 from spacegen.language import expr as e
 from spacegen.language.columns import NULL, Column, column, grid
 from spacegen.language.evaluate import evaluate, truth
-from spacegen.language.model import Model, Objective, Preference, Rule
+from spacegen.language.model import Model, NoDefault, Objective, Preference, Rule, same_value
 from spacegen.questions import best as questions_best
 from spacegen.questions import objective, ranges
 from spacegen.questions.best import best
@@ -43,7 +45,13 @@ def wishes(draw: st.DrawFn) -> Model:
         Preference(Rule(f"p{i}", draw(truths(words, 1)), ""), draw(st.integers(1, 3)))
         for i in range(draw(st.integers(least, 2)))
     )
-    return model.replace(objectives=objectives, preferences=preferences)
+    parameters = tuple(
+        replace(p, default=draw(st.sampled_from(p.domain.values)))
+        if isinstance(p.default, NoDefault) and draw(st.booleans())
+        else p
+        for p in model.parameters
+    )
+    return model.replace(parameters=parameters, objectives=objectives, preferences=preferences)
 
 
 def value(model: Model, row: tuple[e.Scalar, ...], expr: e.Expr) -> e.Scalar:
@@ -65,14 +73,20 @@ def broken(model: Model, row: tuple[e.Scalar, ...]) -> int:
 
 
 def key(model: Model, row: tuple[e.Scalar, ...]) -> tuple[object, ...]:
-    """What the oracle sorts by: better values first, the unknown last, then what is broken."""
+    """What the oracle sorts by: better values first, the unknown last, then what is broken, then how many
+    parameters are not at their defaults."""
     keys: list[object] = []
     for o in model.objectives:
         found = value(model, row, o.expr)
         known = isinstance(found, int | float) and found == found
         sign = -1 if o.direction == "maximize" else 1
         keys.append((0, sign * found) if known else (1, 0))  # type: ignore[operator]
-    return (*keys, broken(model, row))
+    away = [
+        not same_value(v, p.default)
+        for p, v in zip(model.parameters, row, strict=True)
+        if not isinstance(p.default, NoDefault)
+    ]
+    return (*keys, broken(model, row), sum(away))
 
 
 def rows(model: Model, block: Block) -> list[tuple[e.Scalar, ...]]:

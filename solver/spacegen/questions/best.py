@@ -1,4 +1,5 @@
-"""The best solutions of a space: by its goals in order of importance, then in canonical order.
+"""The best solutions of a space: by its goals in order of importance, then with fewest parameters away from
+their defaults, then in canonical order.
 
 Where every goal's tables are small, one question to the engine answers. Where one is not, parameters are
 fixed one by one, the most promising values first, until the tables are small: branch and bound, with
@@ -25,8 +26,8 @@ from spacegen.errors import EngineError, TooWideError
 from spacegen.language.expr import Scalar
 from spacegen.questions import objective
 from spacegen.questions.draw import is_ranked
-from spacegen.questions.goals import Goal, Key, evaluated
-from spacegen.questions.objective import bound, plan, prices, width
+from spacegen.questions.goals import Goal, Key, departures, evaluated
+from spacegen.questions.objective import bound, departing, plan, prices, width
 from spacegen.questions.ranges import Box, Ranges
 
 __all__ = ["Best", "best"]
@@ -66,7 +67,8 @@ def best(engine: Engine, goals: tuple[Goal, ...], n: int, timeout: float | None 
 @dataclass(slots=True)
 class _Search:
     """`found` has the best solutions so far: how good each is, where it stands, and its row of a block of
-    `blocks`. `limit` is set where time ended the search: nothing is better than that by the first goal."""
+    `blocks`. `limit` is set where time ended the search: nothing is better than that by the first goal.
+    `levels` are the goals and what decides among equals."""
 
     engine: Engine
     goals: tuple[Goal, ...]
@@ -75,6 +77,7 @@ class _Search:
     found: list[tuple[_Keys, _Place, int, int]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     limit: Key | None = None
+    levels: tuple[Goal, ...] = field(init=False)
     ranges: Ranges = field(init=False)
     preorder: tuple[int, ...] = field(init=False)
     number: Iterator[int] = field(default_factory=count)
@@ -82,6 +85,8 @@ class _Search:
     order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        last = departures(self.engine.model)
+        self.levels = self.goals if last is None else (*self.goals, last)
         self.ranges = Ranges(self.engine.model)
         self.preorder = _preorder(self.engine)
 
@@ -115,7 +120,8 @@ class _Search:
         except TooWideError:
             return False
         self.found, self.blocks = [], []
-        self.add(valued.best(prices(self.goals, valued.columns), self.n))
+        last = departing(self.engine.model)
+        self.add(valued.best(prices(self.goals, valued.columns, len(last)), last, self.n))
         return True
 
     def give_up(self) -> None:
@@ -162,7 +168,7 @@ class _Search:
 
     def bounds(self, box: Box) -> _Keys:
         """No solution in a box is better than this."""
-        return tuple(bound(goal, self.ranges, box) for goal in self.goals)
+        return tuple(bound(goal, self.ranges, box) for goal in self.levels)
 
     def live(self, box: Box) -> Box | None:
         """The box without values that no solution in it has; None where there is no solution."""
@@ -197,7 +203,7 @@ class _Search:
 
     def solve(self, box: Box) -> bool:
         """Asks the engine for the best solutions in a box; False where its tables are too large for that."""
-        found = plan(self.engine.model, self.goals, self.ranges, box)
+        found = plan(self.engine.model, self.levels, self.ranges, box)
         if found is None:
             return False
         try:
@@ -215,9 +221,9 @@ class _Search:
 
     def add(self, block: Block) -> None:
         """Keeps the best of the solutions found before and of those in a block."""
-        values = [evaluated(self.engine.model, block, goal.expr).values() for goal in self.goals]
+        values = [evaluated(self.engine.model, block, goal.expr).values() for goal in self.levels]
         for i, (row, place) in enumerate(zip(zip(*values, strict=True), self.places(block), strict=True)):
-            keys = tuple(goal.key(value) for goal, value in zip(self.goals, row, strict=True))
+            keys = tuple(goal.key(value) for goal, value in zip(self.levels, row, strict=True))
             self.found.append((keys, place, len(self.blocks), i))
         self.blocks.append(block)
         self.found.sort()

@@ -11,8 +11,8 @@ import numpy as np
 from spacegen.engines.protocol import Block
 from spacegen.errors import Fault, UsageError
 from spacegen.language.columns import Column, column
-from spacegen.language.expr import Const, Expr, IsTrue, Not, Product, Scalar, Sum
-from spacegen.language.model import Direction, Model, Objective, Preference
+from spacegen.language.expr import Compare, Const, Expr, IsTrue, Not, Product, Ref, Scalar, Sum
+from spacegen.language.model import Direction, Model, NoDefault, Objective, Preference
 from spacegen.language.sharing import evaluate_shared
 from spacegen.language.unknowns import is_open, unset_names
 from spacegen.language.walk import scope
@@ -23,6 +23,7 @@ __all__ = [
     "Goal",
     "Key",
     "columns_of",
+    "departures",
     "evaluated",
     "goals_of",
     "idle_objectives",
@@ -68,6 +69,16 @@ def goals_of(model: Model) -> tuple[Goal, ...]:
     if not model.preferences:
         return goals
     return (*goals, Goal(BROKEN, "minimize", Sum(tuple(map(_price, model.preferences)))))
+
+
+def departures(model: Model) -> Goal | None:
+    """What decides among equals: how many parameters are not at their defaults. None where none has one."""
+    terms = tuple(
+        Compare("!=", Ref(p.name), Const(p.default))
+        for p in model.parameters
+        if not isinstance(p.default, NoDefault)
+    )
+    return Goal("departures", "minimize", Sum(terms)) if terms else None
 
 
 def idle_objectives(model: Model) -> tuple[Objective, ...]:

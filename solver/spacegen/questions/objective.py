@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from spacegen.engines.costs import Cost
 from spacegen.language.columns import NULL, Column
 from spacegen.language.expr import Const, Expr, Negate, Product, Scalar, Sum
-from spacegen.language.model import Model
+from spacegen.language.model import Model, NoDefault
 from spacegen.questions.goals import UNKNOWN, Goal, Key
 from spacegen.questions.ranges import Box, Ranges
 
-__all__ = ["MOST_CELLS", "Plan", "bound", "plan", "prices", "width"]
+__all__ = ["MOST_CELLS", "Plan", "bound", "departing", "plan", "prices", "width"]
 
 MOST_CELLS: Final = 2**14
 """A table of more rows is split at values of its parameters."""
@@ -89,12 +89,22 @@ def plan(model: Model, goals: Sequence[Goal], ranges: Ranges, box: Box) -> Plan 
     return Plan(tuple(costs), goals[0], levels[0], strides[0])
 
 
-def prices(goals: Sequence[Goal], columns: Sequence[Column]) -> list[NDArray[Any]]:
-    """What each of the distinct values of each goal costs, all goals in one number."""
+def departing(model: Model) -> tuple[Cost, ...]:
+    """A cost of 1 for each parameter that is not at its default."""
+    return tuple(
+        Cost((p.name,), (np.arange(len(p.domain)) != p.domain.code(p.default)).astype(np.int64))
+        for p in model.parameters
+        if not isinstance(p.default, NoDefault)
+    )
+
+
+def prices(goals: Sequence[Goal], columns: Sequence[Column], beneath: int = 0) -> list[NDArray[Any]]:
+    """What each of the distinct values of each goal costs, all goals in one number; the least step outweighs
+    `beneath`."""
     signs = [-1 if goal.direction == "maximize" else 1 for goal in goals]
     ranks = [_ranks(values, sign)[1] for values, sign in zip(columns, signs, strict=True)]
-    strides = _strides([int(places.max()) for places in ranks])
-    return [places.astype(np.object_) * stride for places, stride in zip(ranks, strides, strict=True)]
+    strides = _strides([*(int(places.max()) for places in ranks), beneath])
+    return [places.astype(np.object_) * stride for places, stride in zip(ranks, strides, strict=False)]
 
 
 def _strides(spans: Sequence[int]) -> list[int]:

@@ -65,7 +65,7 @@ class Pricing:
         constant = 0
         factors = []
         for cost in costs:
-            scope, table = self._live_table(cost)
+            scope, table = self.live_table(cost)
             low = int(table.min())
             exact = table if int(table.max()) - low < 2**62 else table.astype(np.object_)
             constant += low
@@ -74,7 +74,7 @@ class Pricing:
         layout = self._layout(factors)
         return TreeCosts(self.form, tuple(factors), constant, priced(layout, factors))
 
-    def _live_table(self, cost: Cost) -> tuple[tuple[int, ...], NDArray[Any]]:
+    def live_table(self, cost: Cost) -> tuple[tuple[int, ...], NDArray[Any]]:
         """The undecided variables of a cost and its table over their live values."""
         variables = tuple(self.form.model.index[name] for name in cost.scope)
         self._check(prod(self.form.sizes[v] for v in variables), len(variables))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spacegen.engines.blocks import Block, code_dtype
 from spacegen.engines.bucket import Factor
 from spacegen.engines.chain import Chain
+from spacegen.engines.costs import Cost
 from spacegen.engines.orders import best_order
 from spacegen.engines.relation import AuxiliaryMap, NormalForm
 from spacegen.engines.tropical.costing import Pricing
@@ -35,17 +36,18 @@ class Valued:
     """Expressions as variables of a join tree. `columns[i]` has the distinct values of expression i; a value
     that never changes has one. `walk` has the undecided parameters in canonical order."""
 
+    pricing: Pricing
     form: NormalForm
     layout: Layout
     walk: tuple[int, ...]
     variables: tuple[int | None, ...]
     columns: tuple[Column, ...]
 
-    def best(self, tables: Sequence[NDArray[Any]], n: int) -> Block:
-        """The `n` solutions for which the sum of what `tables[i]` has for value i is least, by this cost,
-        then in canonical order: a best-first walk, in which the tree knows what each prefix will cost (Hart,
-        Nilsson and Raphael 1968)."""
-        tree = self._priced(tables)
+    def best(self, tables: Sequence[NDArray[Any]], costs: Sequence[Cost], n: int) -> Block:
+        """The `n` solutions for which the sum of what `tables[i]` has for value i, and of the costs, is
+        least, by this sum, then in canonical order: a best-first walk, in which the tree knows what each
+        prefix will cost (Hart, Nilsson and Raphael 1968). Each cost is over one parameter."""
+        tree = self._priced(tables, costs)
         waiting: list[tuple[int, tuple[int, ...]]] = [(tree.least, ())] if tree.least < tree.never else []
         found: list[tuple[int, ...]] = []
         while waiting and len(found) < n:
@@ -54,18 +56,20 @@ class Valued:
                 found.append(prefix)
                 continue
             masks = {v: self._only(v, code) for v, code in zip(self.walk, prefix, strict=False)}
-            costs = tree.conditioned(masks).by_value()[self.walk[len(prefix)]]
-            for code, cost in enumerate(costs.tolist()):
+            following = tree.conditioned(masks).by_value()[self.walk[len(prefix)]]
+            for code, cost in enumerate(following.tolist()):
                 if cost < tree.never:
                     heappush(waiting, (cost, (*prefix, code)))
         return self._block(found)
 
-    def _priced(self, tables: Sequence[NDArray[Any]]) -> CostTree:
+    def _priced(self, tables: Sequence[NDArray[Any]], costs: Sequence[Cost]) -> CostTree:
         factors = [
             Factor((variable,), table - int(table.min()))
             for variable, table in zip(self.variables, tables, strict=True)
             if variable is not None and len(table) > 1
         ]
+        found = map(self.pricing.live_table, costs)
+        factors += [Factor(scope, table - int(table.min())) for scope, table in found if scope]
         return priced(self.layout, factors)
 
     def _only(self, variable: int, code: int) -> NDArray[np.bool_]:
@@ -101,4 +105,4 @@ def with_values(pricing: Pricing, exprs: Sequence[Expr]) -> Valued:
         chain.columns[state.name] if isinstance(state, Ref) else evaluate(state, {}).reshape((1,))
         for state in states
     )
-    return Valued(wider, lay_out(wider, order, order.preorder), walk, variables, columns)
+    return Valued(pricing, wider, lay_out(wider, order, order.preorder), walk, variables, columns)
