@@ -12,9 +12,9 @@ from build import le, parameter, space, sum_of
 from spacegen.engines.plan import compile_model
 from spacegen.language.expr import Compare, Const, Ref
 from spacegen.language.model import Constant, Model, Rule
-from spacegen.questions.against import Against, because, equals, is_false, is_set
-from spacegen.questions.together import only_rules
-from spacegen.questions.witness import breaks_nothing_else, is_true_somewhere, some_solutions
+from spacegen.questions.lint.against import Against, because, equals, is_false, is_set
+from spacegen.questions.lint.witness import breaks_nothing_else, is_true_somewhere, some_solutions
+from spacegen.questions.why.together import only_rules
 from strategies import models
 
 

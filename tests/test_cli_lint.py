@@ -12,7 +12,7 @@ from spacegen import load
 from spacegen.cli.lint import annotation, steps
 from spacegen.cli.main import main
 from spacegen.language import catalog
-from spacegen.questions.finding import Finding, Severity
+from spacegen.questions.lint.finding import Finding, Severity
 from spacegen.source import Source, Span
 
 BEFORE = "spacegen: 1\nparameters:\n  a: [1, 2, 9] # é\nrules:\n  - {id: r, require: a < 5, because: x}\n"

@@ -10,7 +10,7 @@ from spacegen import load
 from spacegen.engines.plan import compile_model
 from spacegen.language.model import Model
 from spacegen.questions.leaving import Blocks, leave_each_out
-from spacegen.questions.together import only_rules
+from spacegen.questions.why.together import only_rules
 from strategies import models
 
 

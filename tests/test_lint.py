@@ -10,8 +10,8 @@ import pytest
 from spacegen import Space, load
 from spacegen.errors import EngineError, SpaceError
 from spacegen.language import catalog
-from spacegen.questions.finding import CODES, Finding, Severity
-from spacegen.questions.lint import grouped, unreadable
+from spacegen.questions.lint.finding import CODES, Finding, Severity
+from spacegen.questions.lint.lint import grouped, unreadable
 
 PAGE = Path(__file__).parents[1] / "docs" / "lint.md"
 SECTION = re.compile(r"^### ([a-z-]+)\n\n(\w+)\..*?^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

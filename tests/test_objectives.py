@@ -11,7 +11,7 @@ from spacegen import Space
 from spacegen.errors import SpaceError, UsageError
 from spacegen.language.elaborate import load_model
 from spacegen.language.settings import Settings
-from spacegen.questions.goals import goals_of
+from spacegen.questions.best.goals import goals_of
 
 BASE = """\
 spacegen: 1

@@ -12,8 +12,8 @@ from spacegen.errors import SpaceError
 from spacegen.language.elaborate import read_model
 from spacegen.language.emit import emit
 from spacegen.language.model import Model
-from spacegen.questions.pruning import Pruned, prune
-from spacegen.questions.together import only_rules
+from spacegen.questions.lint.pruning import Pruned, prune
+from spacegen.questions.why.together import only_rules
 from spacegen.source import Source
 from strategies import models
 

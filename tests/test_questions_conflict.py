@@ -8,8 +8,8 @@ from build import le, parameter, space
 from spacegen.engines.plan import compile_model
 from spacegen.language.expr import Compare, Const, Ref, Sum
 from spacegen.language.model import Model, Rule
-from spacegen.questions.conflicts import find_conflict, find_conflicts
-from spacegen.questions.together import only_rules
+from spacegen.questions.why.conflicts import find_conflict, find_conflicts
+from spacegen.questions.why.together import only_rules
 
 
 def different(name: str, value: int) -> Compare:

@@ -9,8 +9,8 @@ import pytest
 from spacegen import Comparison, EngineError, Parameter, Space, load
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain
-from spacegen.questions.align import align
-from spacegen.questions.diff import RuleCause, ValueCause
+from spacegen.questions.diff.align import align
+from spacegen.questions.diff.diff import RuleCause, ValueCause
 
 
 def counts(found: Comparison) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ import pytest
 import spacegen
 from spacegen import Space
 from spacegen.errors import EngineError
-from spacegen.questions.conflict import Conflict
+from spacegen.questions.why.conflict import Conflict
 
 SERVER = Path(__file__).parent / "cases" / "cli" / "server.yaml"
 

@@ -10,10 +10,10 @@ from spacegen.engines.costs import Choices
 from spacegen.engines.jointree import JoinTree
 from spacegen.language.expr import Ref, Scalar
 from spacegen.language.model import Domain
-from spacegen.questions import nearest as module
-from spacegen.questions.distance import Distance, movement
-from spacegen.questions.menus import factors
-from spacegen.questions.nearest import nearest, ways
+from spacegen.questions.near import nearest as module
+from spacegen.questions.near.distance import Distance, movement
+from spacegen.questions.near.menus import factors
+from spacegen.questions.near.nearest import nearest, ways
 
 NUMBERS: tuple[Scalar, ...] = (None, 1, 2, 8)
 

@@ -12,7 +12,7 @@ from spacegen.api import Space, load
 from spacegen.cli.main import main
 from spacegen.errors import ConfigError, UsageError
 from spacegen.launch.rewriting import rewritten
-from spacegen.questions.repair import NoRepair, Repair
+from spacegen.questions.near.repair import NoRepair, Repair
 
 CASES = Path(__file__).parent / "cases" / "cli"
 

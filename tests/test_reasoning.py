@@ -15,8 +15,8 @@ from spacegen.language.evaluate import not_false
 from spacegen.language.model import Constant, Derived, Model
 from spacegen.language.syntax import Names, parse
 from spacegen.language.walk import scope
-from spacegen.questions.reasoning import reason
-from spacegen.questions.terms import number
+from spacegen.questions.why.reasoning import reason
+from spacegen.questions.why.terms import number
 from spacegen.source import Source, Span
 
 VALUES: dict[str, e.Scalar] = {

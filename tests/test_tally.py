@@ -10,7 +10,7 @@ from build import le, parameter, space
 from oracle import solutions
 from spacegen.api import Space
 from spacegen.language.model import Model
-from spacegen.questions.together import only_rules
+from spacegen.questions.why.together import only_rules
 from strategies import models
 
 

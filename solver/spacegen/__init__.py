@@ -17,12 +17,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from spacegen.language.model import NO_DEFAULT, Domain, Kind, Parameter, Rule
-    from spacegen.questions.conflict import Conflict
-    from spacegen.questions.diff import Comparison
-    from spacegen.questions.finding import Finding
+    from spacegen.questions.diff.diff import Comparison
     from spacegen.questions.info import Info
+    from spacegen.questions.lint.finding import Finding
     from spacegen.questions.summary import Summary
     from spacegen.questions.verdict import Verdict
+    from spacegen.questions.why.conflict import Conflict
     from spacegen.solutions import AllSolutions, Solutions
 
 __all__ = [
@@ -67,9 +67,9 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "language.model": ("NO_DEFAULT", "Domain", "Kind", "Parameter", "Rule"),
     "questions.verdict": ("Verdict",),
-    "questions.conflict": ("Conflict",),
-    "questions.diff": ("Comparison",),
-    "questions.finding": ("Finding",),
+    "questions.why.conflict": ("Conflict",),
+    "questions.diff.diff": ("Comparison",),
+    "questions.lint.finding": ("Finding",),
     "questions.info": ("Info",),
     "questions.summary": ("Summary",),
     "solutions": ("AllSolutions", "Solutions"),

@@ -177,11 +177,11 @@ class Space(Reasons, Survey):
 
     def best(self, n: int = 1) -> Optimum:
         """The `n` best solutions by the objectives of the space, in order of importance, then by what broken
-        preferences cost; among equals those nearest to the defaults, then in canonical order. Raises UsageError
-        where nothing says what is best."""
+        preferences cost; among equals those nearest to the defaults, then in canonical order. Raises
+        UsageError where nothing says what is best."""
         from spacegen.optimum import Optimum
-        from spacegen.questions.best import best
-        from spacegen.questions.goals import required_goals
+        from spacegen.questions.best.best import best
+        from spacegen.questions.best.goals import required_goals
 
         goals, size = required_goals(self.model), _size(n, MAX_DRAW)
         # The exact engine needs no limit, others always have one.

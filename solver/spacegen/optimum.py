@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spacegen.engines.protocol import Engine
 from spacegen.language.expr import Scalar
-from spacegen.questions.best import Best
+from spacegen.questions.best.best import Best
 from spacegen.questions.edits import words
 from spacegen.solutions import Solutions
 

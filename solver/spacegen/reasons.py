@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 from spacegen.compiled import Compiled
 from spacegen.errors import EngineError
 from spacegen.questions.check import check, check_all
-from spacegen.questions.conflict import Conflict
 from spacegen.questions.given import plain_config, several, whole
 from spacegen.questions.verdict import Verdict
+from spacegen.questions.why.conflict import Conflict
 
 if TYPE_CHECKING:
     from spacegen.language.expr import Scalar
-    from spacegen.questions.around import Around, Within
-    from spacegen.questions.batch import Judge
-    from spacegen.questions.explanation import Cause, Explanation
-    from spacegen.questions.repair import NoRepair, Repair
-    from spacegen.questions.verdicts import Verdicts
-    from spacegen.questions.whynot import WhyNot
+    from spacegen.questions.many.batch import Judge
+    from spacegen.questions.many.verdicts import Verdicts
+    from spacegen.questions.near.around import Around, Within
+    from spacegen.questions.near.repair import NoRepair, Repair
+    from spacegen.questions.why.explanation import Cause, Explanation
+    from spacegen.questions.why.whynot import WhyNot
 
 __all__ = ["Reasons"]
 
@@ -68,7 +68,7 @@ class Reasons(Compiled):
         free. `ignore_unknown` takes columns that neither the space nor its target knows for data.
         """
         from spacegen.launch.sifting import Sieve
-        from spacegen.questions.tables import columns_of
+        from spacegen.questions.many.tables import columns_of
 
         columns, length = columns_of(table)
         sifted = Sieve(self.base, self.not_searched, lenient=ignore_unknown)(columns, length)
@@ -77,7 +77,7 @@ class Reasons(Compiled):
     @cached_property
     def judge(self) -> Judge:
         """What judges columns of many configs; compiled when it is first asked."""
-        from spacegen.questions.batch import Judge
+        from spacegen.questions.many.batch import Judge
 
         return Judge(self.model, lambda: self.engine, self.not_searched)
 
@@ -95,7 +95,7 @@ class Reasons(Compiled):
         the space nor its target knows, UsageError for names that the config lacks.
         """
         from spacegen.launch.mending import mended
-        from spacegen.questions.repair import repair
+        from spacegen.questions.near.repair import repair
 
         kept = several(keep, "parameters to keep")
 
@@ -116,7 +116,7 @@ class Reasons(Compiled):
         """What is wrong with a config and why: every conflict that matters, what ends it, and the nearest
         valid config, unless `repair` is false."""
         from spacegen.launch.sorting import Sorter
-        from spacegen.questions.explain import explain
+        from spacegen.questions.why.explain import explain
 
         settled, engine = self.not_searched, lambda: self.engine
         given = Sorter(self.base, settled)(plain_config(config))
@@ -129,14 +129,14 @@ class Reasons(Compiled):
     ) -> WhyNot:
         """Whether a solution has the wanted values beside the given ones; if none has, why, and which given
         values would have to change."""
-        from spacegen.questions.whynot import why_not
+        from spacegen.questions.why.whynot import why_not
 
         asked, beside = plain_config(wanted), plain_config(given)
         return why_not(self.model, asked, beside, self.engine, self._compile, self._repaired)
 
     def _repaired(self, config: Mapping[str, object], keep: Collection[str] = ()) -> Repair | None:
         """The nearest valid config, where there is one and the engine can tell."""
-        from spacegen.questions.repair import Repair, repair
+        from spacegen.questions.near.repair import Repair, repair
 
         try:
             settled = self.not_searched
@@ -147,7 +147,7 @@ class Reasons(Compiled):
 
     def why_empty(self) -> tuple[Cause, ...]:
         """Why the space has no solution, in words; nothing where it has one."""
-        from spacegen.questions.explain import causes
+        from spacegen.questions.why.explain import causes
 
         conflict = self.conflict()
         return () if conflict is None else causes(self.model, (conflict,), {}, (), self._compile)
@@ -158,20 +158,20 @@ class Reasons(Compiled):
 
         Raises EmptySpaceError where there is no solution, ConfigError for names that nobody knows.
         """
-        from spacegen.questions.around import around
+        from spacegen.questions.near.around import around
 
         return around(self.model, self.engine, self._start(base))
 
     def within(self, radius: int, base: Mapping[str, object] | None = None) -> Within:
         """The solutions that differ from `base` in at most `radius` parameters. What the base does not name
         is at its default; without one, it is free. Raises ConfigError for names that nobody knows."""
-        from spacegen.questions.around import within
+        from spacegen.questions.near.around import within
 
         return within(self.model, self.engine, self._start(base), whole(radius, "a radius"))
 
     def _start(self, base: Mapping[str, object] | None) -> Mapping[str, Any]:
         from spacegen.launch.mending import named
-        from spacegen.questions.around import defaults
+        from spacegen.questions.near.around import defaults
 
         config = plain_config(base or {})
         own = named(self.base, self.not_searched, config).own
@@ -180,6 +180,6 @@ class Reasons(Compiled):
 
     def conflict(self) -> Conflict | None:
         """A minimal set of rules that cannot hold together, where the space is empty."""
-        from spacegen.questions.conflicts import find_conflict
+        from spacegen.questions.why.conflicts import find_conflict
 
         return find_conflict(self.model, self._compile)

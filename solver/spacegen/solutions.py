@@ -119,7 +119,7 @@ class Solutions(Sequence[Config]):
     def derived(self, name: str) -> list[Scalar]:
         """A derived value or an objective for each row; None where it is unknown. Raises UsageError for
         another name."""
-        from spacegen.questions.goals import evaluated, measures
+        from spacegen.questions.best.goals import evaluated, measures
 
         known = measures(self._model)
         if name not in known:
@@ -136,7 +136,7 @@ class Solutions(Sequence[Config]):
     def table(self, extra: Sequence[str] = (), *, active: bool = False) -> tuple[Field, ...]:
         """The columns of a row, then by name `rank`, derived values, or objectives (`objective` is all of
         them); `active` marks the values that are read."""
-        from spacegen.questions.goals import columns_of
+        from spacegen.questions.best.goals import columns_of
 
         names = columns_of(self._model, extra)
         added = ((name, self.ranks() if name == "rank" else self.derived(name)) for name in names)
@@ -148,7 +148,7 @@ class Solutions(Sequence[Config]):
         condition = self._model[field.name].active_when if field.name in self._model.index else None
         if condition is None:
             return field
-        from spacegen.questions.goals import evaluated
+        from spacegen.questions.best.goals import evaluated
 
         return replace(field, active=evaluated(self._model, self._block, IsTrue(condition)).data.astype(bool))
 

@@ -15,8 +15,8 @@ from spacegen.questions.summary import Summary, of_space
 
 if TYPE_CHECKING:
     from spacegen.questions.definition import Definition
-    from spacegen.questions.diff import Comparison
-    from spacegen.questions.finding import Finding
+    from spacegen.questions.diff.diff import Comparison
+    from spacegen.questions.lint.finding import Finding
     from spacegen.questions.tally import RuleTally
 
 __all__ = ["Survey"]
@@ -58,8 +58,8 @@ class Survey(Compiled):
         Parameters are compared under the names of the new space; one that lacks a parameter holds it at its
         default. Raises EngineError where an engine cannot count.
         """
-        from spacegen.questions.align import align
-        from spacegen.questions.diff import compare
+        from spacegen.questions.diff.align import align
+        from spacegen.questions.diff.diff import compare
 
         return compare(align(self, new))
 
@@ -76,6 +76,6 @@ class Survey(Compiled):
     def lint(self, progress: Callable[[int, int], None] | None = None) -> tuple[Finding, ...]:
         """What is weak about the space, by file and place; `progress` is told how many rules are done, and of
         how many. Raises EngineError where the engine cannot count."""
-        from spacegen.questions.lint import lint
+        from spacegen.questions.lint.lint import lint
 
         return lint(self.model, self.engine, self._compile, self.held, progress or (lambda _done, _all: None))

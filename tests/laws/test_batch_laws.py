@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from spacegen import Space
 from spacegen.errors import UsageError
 from spacegen.language.model import Model
-from spacegen.questions.verdicts import Verdicts, patterns
+from spacegen.questions.many.verdicts import Verdicts, patterns
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

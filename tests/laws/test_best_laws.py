@@ -19,10 +19,10 @@ from spacegen.language import expr as e
 from spacegen.language.columns import NULL, Column, column, grid
 from spacegen.language.evaluate import evaluate, truth
 from spacegen.language.model import Model, NoDefault, Objective, Preference, Rule, same_value
-from spacegen.questions import best as questions_best
-from spacegen.questions import objective, ranges
-from spacegen.questions.best import best
-from spacegen.questions.goals import goals_of
+from spacegen.questions.best import best as questions_best
+from spacegen.questions.best import objective, ranges
+from spacegen.questions.best.best import best
+from spacegen.questions.best.goals import goals_of
 from strategies import Words, models, numbers, truths
 
 ENGINES = ("jointree", "cpsat", "backtrack")

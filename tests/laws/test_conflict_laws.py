@@ -16,9 +16,9 @@ from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, Rule
-from spacegen.questions.conflict import Conflict
-from spacegen.questions.conflicts import find_conflict, find_conflicts
-from spacegen.questions.quickxplain import minimal
+from spacegen.questions.why.conflict import Conflict
+from spacegen.questions.why.conflicts import find_conflict, find_conflicts
+from spacegen.questions.why.quickxplain import minimal
 from strategies import models
 
 laws = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

@@ -19,7 +19,7 @@ from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
 from spacegen.language.model import NO_DEFAULT, Domain, Model, NoDefault, Parameter, Rule, identity
 from spacegen.language.walk import scope
-from spacegen.questions.diff import Cause, Comparison, Only, RuleCause, ValueCause
+from spacegen.questions.diff.diff import Cause, Comparison, Only, RuleCause, ValueCause
 from strategies import LABELS, Words, models, truths
 
 Config = dict[str, e.Scalar]

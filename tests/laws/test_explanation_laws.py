@@ -9,8 +9,8 @@ from oracle import solutions
 from spacegen import Space
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, identity
-from spacegen.questions.conflict import Conflict
-from spacegen.questions.together import only_rules
+from spacegen.questions.why.conflict import Conflict
+from spacegen.questions.why.together import only_rules
 from strategies import models
 
 laws = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -13,10 +13,10 @@ from spacegen.engines.plan import compile_model
 from spacegen.language.expr import IsTrue, Scalar
 from spacegen.language.model import Model, NoDefault, Rule, identity, same_value
 from spacegen.language.walk import implies
-from spacegen.questions.finding import Finding
-from spacegen.questions.lint import lint
-from spacegen.questions.lintrules import premise
-from spacegen.questions.together import only_rules
+from spacegen.questions.lint.finding import Finding
+from spacegen.questions.lint.lint import lint
+from spacegen.questions.lint.on_rules import premise
+from spacegen.questions.why.together import only_rules
 from strategies import models, truths
 
 IDLE = ("redundant-rule", "duplicate-rule", "cannot-fail", "never-applies", "about-nothing")

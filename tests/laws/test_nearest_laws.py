@@ -18,9 +18,9 @@ from spacegen.engines.jointree import JoinTree
 from spacegen.engines.plan import compile_model
 from spacegen.language.expr import Ref, Table
 from spacegen.language.model import Model, NoDefault, identity
-from spacegen.questions.around import around, defaults, within
-from spacegen.questions.menus import factors
-from spacegen.questions.repair import NoRepair, Repair, repair
+from spacegen.questions.near.around import around, defaults, within
+from spacegen.questions.near.menus import factors
+from spacegen.questions.near.repair import NoRepair, Repair, repair
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

@@ -11,8 +11,8 @@ from spacegen.language.evaluate import truth
 from spacegen.language.lowering import lower_all_different, lower_element
 from spacegen.language.model import Derived, Model
 from spacegen.language.walk import children, rebuild
-from spacegen.questions.facts import At, Facts, Named
-from spacegen.questions.reasoning import reason
+from spacegen.questions.why.facts import At, Facts, Named
+from spacegen.questions.why.reasoning import reason
 from strategies import models
 
 laws = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

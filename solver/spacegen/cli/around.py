@@ -73,7 +73,7 @@ class Near:
 
 
 def _say_open(space: Space, start: Mapping[str, Any], selection: Selection) -> None:
-    from spacegen.questions.around import defaults
+    from spacegen.questions.near.around import defaults
     from spacegen.questions.verdict import listed
 
     known = {**defaults(space.model), **start}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacegen.launch.judged import Judged, Keep
     from spacegen.launch.rowfiles import Chunk
     from spacegen.launch.sifting import Sieve
-    from spacegen.questions.totals import Totals
+    from spacegen.questions.many.totals import Totals
 
 __all__ = ["Many", "check_many"]
 
@@ -82,7 +82,7 @@ def check_many(
     """Judges the configs of files together: a summary on stdout, or the rows and the summary on stderr."""
     from spacegen.errors import Fault, UsageError
     from spacegen.launch.sifting import Sieve
-    from spacegen.questions.totals import Totals
+    from spacegen.questions.many.totals import Totals
 
     keep = many.keep
     if many.path is not None and len(names) != 1:

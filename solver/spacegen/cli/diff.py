@@ -16,8 +16,8 @@ from spacegen.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from spacegen.api import Space
-    from spacegen.questions.align import Aligned
-    from spacegen.questions.diff import Comparison, Only
+    from spacegen.questions.diff.align import Aligned
+    from spacegen.questions.diff.diff import Comparison, Only
 
 __all__ = ["diff"]
 
@@ -66,8 +66,8 @@ def diff(
     Parameters are compared under the names of NEW; a space that lacks one holds it at its default. What is
     said of the space is said of both, except where one side has its own. Exits with 1 where they differ.
     """
-    from spacegen.questions.align import align
-    from spacegen.questions.diff import compare
+    from spacegen.questions.diff.align import align
+    from spacegen.questions.diff.diff import compare
 
     with _of("old"):
         before = _load(old, selection, own.old_target, own.old_set, engine)
@@ -145,7 +145,7 @@ def _as_dict(found: Comparison, aligned: Aligned[Space]) -> dict[str, Any]:
 
 
 def _print(found: Comparison, aligned: Aligned[Space], names: Mapping[str, str]) -> None:
-    from spacegen.questions.difftext import change_lines, count_rows, few_values
+    from spacegen.questions.diff.wording import change_lines, count_rows, few_values
 
     for side, space in (("old", aligned.old), ("new", aligned.new)):
         target = f" for {space.base.target}" if space.base.target else ""
@@ -161,7 +161,7 @@ def _print(found: Comparison, aligned: Aligned[Space], names: Mapping[str, str])
 
 
 def _print_only(only: Only, space: Space, side: str, other: str) -> None:
-    from spacegen.questions.difftext import cause_rows, example_lines
+    from spacegen.questions.diff.wording import cause_rows, example_lines
 
     if not only.count:
         return

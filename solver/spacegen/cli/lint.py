@@ -15,7 +15,7 @@ from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from spacegen.questions.finding import Finding
+    from spacegen.questions.lint.finding import Finding
 
 __all__ = ["annotation", "lint", "steps"]
 
@@ -70,7 +70,7 @@ def lint(
     space without solutions, or a file that is no sound space.
     """
     from spacegen.cli.lint_fix import fix_files
-    from spacegen.questions.finding import CODES
+    from spacegen.questions.lint.finding import CODES
 
     form = "json" if json else one_of(format, FORMATS, "--format")
     chosen = {one_of(code, CODES, "--select") for code in select or CODES}
@@ -90,7 +90,7 @@ def lint(
 def _findings(name: str, selection: Selection, engine: str) -> tuple[Finding, ...] | None:
     """What is weak about a space; None, after saying why, where that cannot be told."""
     from spacegen.errors import EngineError, SpaceError
-    from spacegen.questions.lint import unreadable
+    from spacegen.questions.lint.lint import unreadable
 
     try:
         chosen = selection.load(name, engine=engine)
@@ -108,7 +108,7 @@ def _findings(name: str, selection: Selection, engine: str) -> tuple[Finding, ..
 
 
 def _print(findings: Sequence[Finding], form: str) -> None:
-    from spacegen.questions.lint import grouped
+    from spacegen.questions.lint.lint import grouped
 
     if form == "json":
         print_json([finding.as_dict() for finding in findings], indent=2)

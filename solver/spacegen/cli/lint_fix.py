@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from spacegen.cli.options import Selection
 
 if TYPE_CHECKING:
-    from spacegen.questions.pruning import Pruned
+    from spacegen.questions.lint.pruning import Pruned
     from spacegen.source import Source
 
 __all__ = ["fix_files"]
@@ -56,7 +56,7 @@ def _fix(path: Path, selection: Selection, *, engine: str, dry_run: bool) -> Non
         return  # whoever lints says why
     if not space.count():
         return
-    from spacegen.questions.pruning import prune
+    from spacegen.questions.lint.pruning import prune
 
     source = next(source for source in space.model.sources if source.name == name)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spacegen.api import Space
     from spacegen.errors import SpacegenError
     from spacegen.questions.configs import Batch, Entry
-    from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.near.repair import NoRepair, Repair
     from spacegen.source import Source
 
 __all__ = ["repair"]
@@ -148,7 +148,7 @@ def _outcome(
 
 
 def _status(outcome: Repair | NoRepair | SpacegenError) -> int:
-    from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.near.repair import NoRepair, Repair
 
     match outcome:
         case Repair():
@@ -164,7 +164,7 @@ def _explain(
 ) -> None:
     """Tells people what changed, or why nothing could."""
     from spacegen.errors import Fault
-    from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.near.repair import NoRepair, Repair
 
     match outcome:
         case Repair():
@@ -183,7 +183,7 @@ def _lines(batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, 
     """The repaired configs as JSON, or with `json` all that is known of them."""
     import json as writer
 
-    from spacegen.questions.repair import NoRepair, Repair
+    from spacegen.questions.near.repair import NoRepair, Repair
 
     for entry, outcome in zip(batch.entries, found, strict=True):
         match outcome:
@@ -207,7 +207,7 @@ def _print(
 def _edits(entry: Entry, outcome: Repair | NoRepair | SpacegenError) -> Mapping[str, Any]:
     """The values that the repair puts into a config, by key."""
     from spacegen.errors import Fault
-    from spacegen.questions.repair import Repair
+    from spacegen.questions.near.repair import Repair
 
     if not isinstance(outcome, Repair) or isinstance(entry.config, Fault):
         return {}

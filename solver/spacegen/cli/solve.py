@@ -169,7 +169,7 @@ def _say_idle(space: Space, selection: Selection) -> None:
     """Tells people which objectives do not count, as a constant has no value."""
     from spacegen.language.inputs import source_of
     from spacegen.language.unknowns import unset_names
-    from spacegen.questions.goals import idle_objectives
+    from spacegen.questions.best.goals import idle_objectives
 
     for objective in idle_objectives(space.model):
         names = unset_names(objective.expr)

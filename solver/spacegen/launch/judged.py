@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spacegen.errors import ConfigError, Fault
 from spacegen.launch.rowfiles import Chunk, needs_arrow
 from spacegen.launch.writers import csv_cell
-from spacegen.questions.verdicts import Verdicts
+from spacegen.questions.many.verdicts import Verdicts
 
 __all__ = ["COLUMNS", "WRITERS", "Judged", "Keep"]
 

@@ -11,7 +11,7 @@ from spacegen.errors import ConfigError, Fault, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.launch.sorting import Sorter
-from spacegen.questions.repair import NoRepair, Repair
+from spacegen.questions.near.repair import NoRepair, Repair
 
 __all__ = ["Named", "mended", "named"]
 

@@ -18,9 +18,9 @@ from spacegen.errors import ConfigError, Fault, SpaceError, UsageError, how_many
 from spacegen.language.model import Domain, Model
 from spacegen.launch.sifting import Sieve
 from spacegen.questions.configs import Batch, check_separator, read_cell
+from spacegen.questions.many.tables import columns_of_rows
+from spacegen.questions.many.verdicts import Flaw
 from spacegen.questions.strictjson import read_json
-from spacegen.questions.tables import columns_of_rows
-from spacegen.questions.verdicts import Flaw
 from spacegen.source import Source
 
 __all__ = ["Chunk", "Streamed", "chunks_of", "in_memory", "needs_arrow", "size_of"]

@@ -14,8 +14,8 @@ from spacegen.launch.complete import schema_of
 from spacegen.launch.config import validate
 from spacegen.launch.flags import owner
 from spacegen.launch.mistakes import Repeated, Unknown, unknown, worded
-from spacegen.questions.cells import MISSING, listed_values
-from spacegen.questions.verdicts import Flaw
+from spacegen.questions.many.cells import MISSING, listed_values
+from spacegen.questions.many.verdicts import Flaw
 from spacegen.servers.schema import TargetSchema
 
 __all__ = ["Sieve", "Sifted"]

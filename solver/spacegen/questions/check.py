@@ -107,7 +107,7 @@ def _completed(
     completions = compiled.count(given)
     if completions:
         return replace(verdict, completions=completions)
-    from spacegen.questions.conflicts import find_conflict  # what has a completion needs no reasons
+    from spacegen.questions.why.conflicts import find_conflict  # what has a completion needs no reasons
 
     return replace(verdict, completions=0, conflict=find_conflict(model, compile_model, values))
 

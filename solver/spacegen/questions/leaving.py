@@ -9,7 +9,7 @@ from math import prod
 
 from spacegen.language.model import Model, Parameter, Rule
 from spacegen.questions import edits
-from spacegen.questions.together import Compile
+from spacegen.questions.why.together import Compile
 
 __all__ = ["Blocks", "Left", "leave_each_out", "parts"]
 

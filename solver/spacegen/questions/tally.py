@@ -9,7 +9,7 @@ from typing import Any
 from spacegen.language.model import Domain, Model, Rule
 from spacegen.questions.definition import Definition
 from spacegen.questions.leaving import leave_each_out
-from spacegen.questions.together import Compile
+from spacegen.questions.why.together import Compile
 
 __all__ = ["RuleTally", "by_rule"]
 

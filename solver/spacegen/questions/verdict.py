@@ -10,8 +10,8 @@ from spacegen.errors import Fault, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule
 from spacegen.language.scalars import write_scalar
-from spacegen.questions.conflict import Conflict, rule_lines
 from spacegen.questions.edits import shorten, words
+from spacegen.questions.why.conflict import Conflict, rule_lines
 
 __all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "assignments", "listed", "shown"]
 

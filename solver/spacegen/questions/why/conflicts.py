@@ -11,9 +11,9 @@ from spacegen.engines.protocol import Engine
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, Rule
-from spacegen.questions.conflict import Conflict, is_hint, is_own
-from spacegen.questions.quickxplain import minimal
-from spacegen.questions.together import Compile, Together, codes_of, possible
+from spacegen.questions.why.conflict import Conflict, is_hint, is_own
+from spacegen.questions.why.quickxplain import minimal
+from spacegen.questions.why.together import Compile, Together, codes_of, possible
 
 __all__ = ["MOST", "find_conflict", "find_conflicts"]
 

@@ -7,11 +7,11 @@ from typing import assert_never
 
 from spacegen.language.expr import Scalar
 from spacegen.language.model import NoDefault, Parameter, same_value
-from spacegen.questions.changes import Changes
-from spacegen.questions.conflict import rule_lines
-from spacegen.questions.diff import Cause, Comparison, Only, RuleCause, ValueCause
+from spacegen.questions.diff.changes import Changes
+from spacegen.questions.diff.diff import Cause, Comparison, Only, RuleCause, ValueCause
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.summary import percent
+from spacegen.questions.why.conflict import rule_lines
 
 __all__ = ["cause_rows", "change_lines", "count_rows", "example_lines", "few_values"]
 

@@ -15,9 +15,9 @@ from spacegen.engines.plan import compile_model
 from spacegen.engines.protocol import Engine
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, Rule
-from spacegen.questions.align import Aligned
-from spacegen.questions.changes import Changes, changes
-from spacegen.questions.sides import Side, Sides
+from spacegen.questions.diff.align import Aligned
+from spacegen.questions.diff.changes import Changes, changes
+from spacegen.questions.diff.sides import Side, Sides
 
 __all__ = ["Cause", "Comparison", "Only", "RuleCause", "ValueCause", "compare"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from spacegen.engines.costs import Choices, Costed
 from spacegen.engines.protocol import ANYTHING, Block, Engine, Given
 from spacegen.language.expr import Scalar
-from spacegen.questions.distance import Distance
-from spacegen.questions.menus import Menu, factors
+from spacegen.questions.near.distance import Distance
+from spacegen.questions.near.menus import Menu, factors
 
 __all__ = ["Nearest", "Ways", "nearest", "ways"]
 

@@ -9,15 +9,15 @@ from typing import Final
 from spacegen.engines.protocol import Engine
 from spacegen.errors import SpaceError
 from spacegen.language.model import Model, Rule
-from spacegen.questions.against import Against, because
-from spacegen.questions.conflicts import find_conflict
-from spacegen.questions.finding import Finding, Severity
-from spacegen.questions.lintrules import Progress, Rules
-from spacegen.questions.linttext import Text
-from spacegen.questions.lintvalues import Values
-from spacegen.questions.together import Compile, possible
-from spacegen.questions.witness import some_solutions
-from spacegen.questions.written import Written
+from spacegen.questions.lint.against import Against, because
+from spacegen.questions.lint.finding import Finding, Severity
+from spacegen.questions.lint.on_rules import Progress, Rules
+from spacegen.questions.lint.on_text import Text
+from spacegen.questions.lint.on_values import Values
+from spacegen.questions.lint.witness import some_solutions
+from spacegen.questions.lint.written import Written
+from spacegen.questions.why.conflicts import find_conflict
+from spacegen.questions.why.together import Compile, possible
 
 __all__ = ["grouped", "lint", "unreadable"]
 

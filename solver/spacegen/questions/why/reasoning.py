@@ -27,8 +27,8 @@ from spacegen.language.expr import (
 from spacegen.language.model import Model
 from spacegen.language.unparse import unparse
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.facts import At, Fact, Facts, Named
-from spacegen.questions.terms import Side, Terms, number
+from spacegen.questions.why.facts import At, Fact, Facts, Named
+from spacegen.questions.why.terms import Side, Terms, number
 
 __all__ = ["Reasoning", "reason"]
 

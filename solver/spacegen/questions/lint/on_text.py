@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from spacegen.language.expr import Compare, Const, Expr, In, Ref, Scalar, Table
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import children, scope
-from spacegen.questions.conflict import is_own
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.finding import Finding, Severity
-from spacegen.questions.written import Written
+from spacegen.questions.lint.finding import Finding, Severity
+from spacegen.questions.lint.written import Written
+from spacegen.questions.why.conflict import is_own
 
 __all__ = ["Text", "strangers"]
 

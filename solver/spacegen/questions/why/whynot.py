@@ -11,16 +11,16 @@ from spacegen.errors import EngineError, UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.questions.check import values_outside
-from spacegen.questions.conflicts import find_conflicts
 from spacegen.questions.edits import parameter
-from spacegen.questions.explain import causes
-from spacegen.questions.explanation import Cause, indented, repair_lines
 from spacegen.questions.summary import percent
-from spacegen.questions.together import Compile, codes_of, possible
 from spacegen.questions.verdict import OutsideValue, assignments
+from spacegen.questions.why.conflicts import find_conflicts
+from spacegen.questions.why.explain import causes
+from spacegen.questions.why.explanation import Cause, indented, repair_lines
+from spacegen.questions.why.together import Compile, codes_of, possible
 
 if TYPE_CHECKING:
-    from spacegen.questions.repair import Repair
+    from spacegen.questions.near.repair import Repair
 
 __all__ = ["WhyNot", "why_not"]
 

@@ -15,7 +15,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, Parameter, Rule
 from spacegen.questions import edits
 from spacegen.questions.leaving import parts
-from spacegen.questions.together import Compile
+from spacegen.questions.why.together import Compile
 
 __all__ = ["Domains", "Variants"]
 

@@ -12,10 +12,10 @@ from spacegen.language.evaluate import not_false
 from spacegen.language.expr import IsTrue, Not, Scalar
 from spacegen.language.model import Domain, Model, NoDefault, Rule
 from spacegen.language.walk import scope
-from spacegen.questions.changes import form
-from spacegen.questions.inactive import Moved, move_inactive
-from spacegen.questions.together import Compile
-from spacegen.questions.variants import Domains, Variants
+from spacegen.questions.diff.changes import form
+from spacegen.questions.diff.inactive import Moved, move_inactive
+from spacegen.questions.diff.variants import Domains, Variants
+from spacegen.questions.why.together import Compile
 
 __all__ = ["Side", "Sides"]
 

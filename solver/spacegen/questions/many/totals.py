@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spacegen.language.model import Rule
-from spacegen.questions.verdicts import RuleTally, Verdicts
+from spacegen.questions.many.verdicts import RuleTally, Verdicts
 
 __all__ = ["Totals"]
 

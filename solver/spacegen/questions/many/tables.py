@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from spacegen.errors import Fault, UsageError
-from spacegen.questions.cells import MISSING
 from spacegen.questions.given import plain_config
+from spacegen.questions.many.cells import MISSING
 
 __all__ = ["Columns", "columns_of", "columns_of_rows"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from spacegen.language.expr import Scalar
 from spacegen.language.model import NO_DEFAULT, Model, NoDefault, Rule, identity
-from spacegen.questions.align import Aligned
 from spacegen.questions.definition import Definition
+from spacegen.questions.diff.align import Aligned
 from spacegen.questions.edits import words
 
 __all__ = ["Changes", "Moved", "changes", "form"]

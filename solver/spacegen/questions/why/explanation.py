@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from spacegen.errors import Fault, how_many
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule
-from spacegen.questions.conflict import Conflict, is_hint, place
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.verdict import Verdict, assignments, shown
+from spacegen.questions.why.conflict import Conflict, is_hint, place
 
 if TYPE_CHECKING:
-    from spacegen.questions.repair import Menu, Repair
+    from spacegen.questions.near.repair import Menu, Repair
 
 __all__ = ["Cause", "Explanation", "indented", "menu_lines", "repair_lines"]
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from spacegen.language.expr import Compare, Const, Expr, IsNull, IsTrue, Not, Ref, Scalar
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import children, scope
-from spacegen.questions.conflict import place
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.quickxplain import minimal
-from spacegen.questions.together import Compile, only_rules, possible
+from spacegen.questions.why.conflict import place
+from spacegen.questions.why.quickxplain import minimal
+from spacegen.questions.why.together import Compile, only_rules, possible
 
 __all__ = ["Against", "because", "equals", "is_false", "is_set"]
 

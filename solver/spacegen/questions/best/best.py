@@ -24,11 +24,11 @@ from spacegen.engines.protocol import Block, Engine, Given
 from spacegen.engines.relation import normalise
 from spacegen.errors import EngineError, TooWideError
 from spacegen.language.expr import Scalar
-from spacegen.questions import objective
+from spacegen.questions.best import objective
+from spacegen.questions.best.goals import Goal, Key, departures, evaluated
+from spacegen.questions.best.objective import bound, departing, plan, prices, width
+from spacegen.questions.best.ranges import Box, Ranges
 from spacegen.questions.draw import is_ranked
-from spacegen.questions.goals import Goal, Key, departures, evaluated
-from spacegen.questions.objective import bound, departing, plan, prices, width
-from spacegen.questions.ranges import Box, Ranges
 
 __all__ = ["Best", "best"]
 

@@ -18,8 +18,8 @@ from spacegen.engines.costs import Cost
 from spacegen.language.columns import NULL, Column
 from spacegen.language.expr import Const, Expr, Negate, Product, Scalar, Sum
 from spacegen.language.model import Model, NoDefault
-from spacegen.questions.goals import UNKNOWN, Goal, Key
-from spacegen.questions.ranges import Box, Ranges
+from spacegen.questions.best.goals import UNKNOWN, Goal, Key
+from spacegen.questions.best.ranges import Box, Ranges
 
 __all__ = ["MOST_CELLS", "Plan", "bound", "departing", "plan", "prices", "width"]
 

@@ -15,10 +15,10 @@ from spacegen.engines.protocol import Block, Engine, code_dtype
 from spacegen.errors import EmptySpaceError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, NoDefault, Rule
-from spacegen.questions.distance import Distance
 from spacegen.questions.edits import words
-from spacegen.questions.nearest import nearest
-from spacegen.questions.repair import Change
+from spacegen.questions.near.distance import Distance
+from spacegen.questions.near.nearest import nearest
+from spacegen.questions.near.repair import Change
 from spacegen.questions.verdict import listed
 
 __all__ = ["Around", "Variant", "Within", "around", "defaults", "within"]

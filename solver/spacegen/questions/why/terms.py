@@ -25,7 +25,7 @@ from spacegen.language.model import Model
 from spacegen.language.unparse import unparse
 from spacegen.language.walk import scope
 from spacegen.questions.edits import words
-from spacegen.questions.facts import At, Named
+from spacegen.questions.why.facts import At, Named
 
 __all__ = ["Side", "Terms", "number"]
 

@@ -11,13 +11,13 @@ from spacegen.engines.protocol import Block, Engine
 from spacegen.language.expr import Const, Expr, In, Scalar
 from spacegen.language.model import Model, NoDefault, Parameter, Rule
 from spacegen.language.walk import scope
-from spacegen.questions.against import Against, because, equals, is_set
-from spacegen.questions.conflict import is_own
 from spacegen.questions.dead import narrows
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.finding import Finding, Severity
+from spacegen.questions.lint.against import Against, because, equals, is_set
+from spacegen.questions.lint.finding import Finding, Severity
+from spacegen.questions.lint.written import Written
 from spacegen.questions.summary import of_space, percent
-from spacegen.questions.written import Written
+from spacegen.questions.why.conflict import is_own
 from spacegen.source import Span
 
 __all__ = ["Values"]

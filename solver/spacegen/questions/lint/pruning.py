@@ -14,7 +14,7 @@ from spacegen.language.expr import In, Scalar
 from spacegen.language.model import Model, NoDefault, Parameter, Rule, same_value
 from spacegen.language.nodes import Path, read_tree
 from spacegen.questions.dead import dead_values, held, narrows
-from spacegen.questions.written import Written
+from spacegen.questions.lint.written import Written
 from spacegen.source import Source
 
 __all__ = ["Kept", "Pruned", "prune"]

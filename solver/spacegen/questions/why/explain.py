@@ -10,16 +10,16 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Model, NoDefault, Rule
 from spacegen.language.unparse import unparse
 from spacegen.questions.check import readable, stretched
-from spacegen.questions.conflict import Conflict
-from spacegen.questions.conflicts import find_conflicts
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.explanation import Cause, Explanation
-from spacegen.questions.reasoning import reason
-from spacegen.questions.together import Compile, Together
 from spacegen.questions.verdict import Verdict, listed
+from spacegen.questions.why.conflict import Conflict
+from spacegen.questions.why.conflicts import find_conflicts
+from spacegen.questions.why.explanation import Cause, Explanation
+from spacegen.questions.why.reasoning import reason
+from spacegen.questions.why.together import Compile, Together
 
 if TYPE_CHECKING:
-    from spacegen.questions.repair import Menu, Repair
+    from spacegen.questions.near.repair import Menu, Repair
 
 __all__ = ["causes", "explain"]
 

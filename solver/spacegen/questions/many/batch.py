@@ -19,8 +19,8 @@ from spacegen.errors import TooWideError
 from spacegen.language.columns import Mask, column
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model
-from spacegen.questions.cells import Cells, cells
-from spacegen.questions.verdicts import Flaw, Verdicts, patterns
+from spacegen.questions.many.cells import Cells, cells
+from spacegen.questions.many.verdicts import Flaw, Verdicts, patterns
 
 __all__ = ["Judge"]
 

@@ -10,11 +10,11 @@ from spacegen.engines.protocol import Block
 from spacegen.language.expr import Expr, Not, Or
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import scope
-from spacegen.questions.against import Against, because, is_false
-from spacegen.questions.conflict import is_own, place
-from spacegen.questions.finding import Finding, Severity
-from spacegen.questions.witness import breaks_nothing_else, is_true_somewhere
-from spacegen.questions.written import Written
+from spacegen.questions.lint.against import Against, because, is_false
+from spacegen.questions.lint.finding import Finding, Severity
+from spacegen.questions.lint.witness import breaks_nothing_else, is_true_somewhere
+from spacegen.questions.lint.written import Written
+from spacegen.questions.why.conflict import is_own, place
 
 __all__ = ["Progress", "Rules", "premise"]
 

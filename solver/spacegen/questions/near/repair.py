@@ -11,13 +11,13 @@ from spacegen.engines.protocol import Engine
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, NoDefault, Parameter, same_value
-from spacegen.questions.conflict import Conflict
-from spacegen.questions.conflicts import find_conflict
-from spacegen.questions.distance import ONE_EACH, Distance
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.menus import Menu
-from spacegen.questions.nearest import Nearest, nearest, ways
+from spacegen.questions.near.distance import ONE_EACH, Distance
+from spacegen.questions.near.menus import Menu
+from spacegen.questions.near.nearest import Nearest, nearest, ways
 from spacegen.questions.verdict import OutsideValue, assignments, shown
+from spacegen.questions.why.conflict import Conflict
+from spacegen.questions.why.conflicts import find_conflict
 
 __all__ = ["Change", "Menu", "NoRepair", "Repair", "repair"]
 
