@@ -69,3 +69,12 @@ def test_a_rule_without_few_running_values_is_tabulated_as_it_stands_while_that_
     assert wide.narrow(expr) == expr
     assert wide.definitions == []
     assert list(wide.columns) == names
+
+
+def test_a_rule_over_two_large_domains_is_tabulated() -> None:
+    wide = Chain({name: column(range(5000)) for name in "ab"})
+    expr = le(sum_of("a", "b"), 600)
+    assert wide.narrow(expr) == expr
+    wider = Chain({name: column(range(9000)) for name in "ab"})
+    with pytest.raises(TooWideError):
+        wider.narrow(expr)

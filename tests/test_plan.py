@@ -1,6 +1,6 @@
 import pytest
 
-from build import parameter, space
+from build import le, parameter, space, sum_of
 from spacegen.engines.plan import compile_model
 from spacegen.errors import UsageError
 from spacegen.language.expr import AllDifferent, Ref
@@ -8,6 +8,14 @@ from spacegen.language.expr import AllDifferent, Ref
 
 def test_auto_takes_the_join_tree() -> None:
     assert compile_model(space(parameter("a", 1, 2))).name == "jointree"
+
+
+def test_auto_takes_the_join_tree_for_two_large_domains() -> None:
+    values = range(1, 4101)
+    large = (parameter(name, *values) for name in "ab")
+    engine = compile_model(space(*large, rules=[le(sum_of("a", "b"), 600)]))
+    assert engine.name == "jointree"
+    assert engine.count() == 600 * 599 // 2
 
 
 def test_auto_falls_back_to_cpsat_and_says_so() -> None:

@@ -49,7 +49,7 @@ MAX_CELLS: Final = 2**26
 _MAX_STATES: Final = 2**20
 _MAX_JOIN: Final = 2**22
 """The most rows of the map that defines an auxiliary variable."""
-_LAST_RESORT: Final = 2**24
+_LAST_RESORT: Final = 2**25
 """A rule whose running values are too many is tabulated as it stands up to so many rows."""
 
 _Join: TypeAlias = Callable[[Column, Column], Column]
