@@ -43,6 +43,12 @@ def test_a_summary_is_exact_and_finds_what_is_lopsided() -> None:
     ]
 
 
+def test_in_a_long_domain_seldom_is_measured_against_an_even_share() -> None:
+    space = Space.build("s", {"a": range(300), "b": range(20)}, ["a != 7 or b == 0"])
+    assert [(f.parameter, f.value) for f in space.summary().lopsided()] == [("a", 7)]
+    assert Space.build("s", {"a": range(1000)}).summary().lopsided() == ()
+
+
 def test_what_all_have_comes_last_and_what_none_has_is_left_out() -> None:
     space = Space.build("s", {"a": [1, 2], "b": [0, 1], "c": range(100)}, ["a == 1", "b == 1 or c == 0"])
     assert [(f.parameter, f.value) for f in space.summary().lopsided()] == [("b", 1), ("a", 1)]

@@ -17,6 +17,7 @@ __all__ = ["Frequency", "Summary", "of_block", "of_space", "percent"]
 
 OFTEN = 0.95
 SELDOM = 0.005
+FAR_FROM_EVEN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ class Summary:
         return tuple(Frequency(parameter, v, n, n / self.total if self.total else 0.0) for v, n in pairs)
 
     def lopsided(self) -> tuple[Frequency, ...]:
-        """The values that over 95 % of the solutions have, and those that some but under 0.5 % have; only of
-        parameters with several values. Those that all solutions have come last."""
+        """The values that over 95 % of the solutions have, and those that some but under 0.5 % have, which is
+        also under a tenth of an even share; only of parameters with several values. Those that all solutions
+        have come last."""
         choices = (name for name, values in self.values.items() if len(values) > 1)
         found = (frequency for name in choices for frequency in self._lopsided(name))
-        return tuple(sorted(found, key=lambda f: (f.share == 1, f.share < SELDOM)))
+        return tuple(sorted(found, key=lambda f: (f.share == 1, f.share < OFTEN)))
 
     def unused(self) -> dict[str, tuple[Scalar, ...]]:
         """By parameter, the values that no solution has, where the solutions have several others."""
@@ -60,7 +62,9 @@ class Summary:
 
     def _lopsided(self, parameter: str) -> tuple[Frequency, ...]:
         shares = self.frequencies(parameter) if self.total else ()
-        return tuple(f for f in shares if f.share > OFTEN or 0 < f.share < SELDOM)
+        # Of 200 values and more, each has under 0.5 % even where all occur equally often.
+        seldom = min(SELDOM, FAR_FROM_EVEN / len(shares)) if shares else 0
+        return tuple(f for f in shares if f.share > OFTEN or 0 < f.share < seldom)
 
     def __str__(self) -> str:
         width = max(map(len, self.values), default=0)
