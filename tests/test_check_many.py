@@ -207,3 +207,49 @@ def test_totals_of_several_files_are_one_summary(
     assert {b["rule"]: b["configs"] for b in totals["broken"]} == {
         i: 2 * broken.count(i) for i in set(broken)
     }
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_rows_never_take_the_place_of_those_they_are_made_from(
+    tmp_path: Path, rows: list[Row], capsys: pytest.CaptureFixture[str], link: bool
+) -> None:
+    write_csv(path := tmp_path / "rows.csv", rows)
+    out = path
+    if link:
+        (out := tmp_path / "other.csv").symlink_to(path)
+    before = path.read_bytes()
+    assert main(["check", SERVER, str(path), "-o", str(out)]) == 2
+    assert path.read_bytes() == before
+    assert "hint: write them to another file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_judged_rows_are_read_again(
+    tmp_path: Path, rows: list[Row], capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    writer: dict[str, Callable[[Path, list[Row]], None]] = {
+        "csv": write_csv,
+        "jsonl": write_jsonl,
+        "parquet": write_parquet,
+    }
+    good = [row for i, row in enumerate(rows) if i not in (3, 7)]
+    path, judged = tmp_path / f"rows.{suffix}", tmp_path / f"judged.{suffix}"
+    writer[suffix](path, good)
+    assert main(["check", SERVER, str(path), "-o", str(judged)]) == 1
+    first = capsys.readouterr().err
+    assert main(["check", SERVER, str(judged), "--summary"]) == 1
+    again = capsys.readouterr()
+    assert again.out == first
+    assert again.err == "note: `valid`, `broken` and `wrong` are an earlier verdict, which is not read\n"
+    if suffix != "parquet":
+        assert main(["check", SERVER, str(judged)]) == 1
+        assert "no parameter" not in capsys.readouterr().out
+
+
+def test_rows_are_not_written_under_a_suffix_that_nobody_knows(
+    tmp_path: Path, rows: list[Row], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(path := tmp_path / "rows.csv", rows)
+    assert main(["check", SERVER, str(path), "-o", str(tmp_path / "out.xlsx")]) == 2
+    assert not (tmp_path / "out.xlsx").exists()
+    assert "names no format" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import typer
 
 from spacegen.cli.check_many import Many, check_many
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, one_of, spread
-from spacegen.cli.output import print_json, say
+from spacegen.cli.output import print_json, say, say_judged
 from spacegen.cli.sources import source
 
 if TYPE_CHECKING:
@@ -83,26 +83,29 @@ def check(
         if argv:
             raise UsageError("files are judged together, and command lines (`--argv`) one by one")
         return check_many(chosen, config or (), form, many, json=json, quiet=selection.quiet)
-    batches = [_read(name, chosen, form) for name in config or ()]
+    batches = [_read(name, chosen, form, quiet=selection.quiet) for name in config or ()]
     batches += [_read_argv(text, chosen) for text in argv or ()]
     several = len(batches) > 1 or any(batch is not None and batch.several for batch in batches)
     judge = _judge if brief or several else _explain
     return max(2 if batch is None else judge(chosen, batch, json=json) for batch in batches)
 
 
-def _read(name: str, space: Space, form: Any) -> Batch | None:
+def _read(name: str, space: Space, form: Any, *, quiet: bool) -> Batch | None:
     from spacegen.errors import ConfigError, SpacegenError
-    from spacegen.launch.reading import read_launches
+    from spacegen.launch.reading import read_launches, without_verdicts
 
     try:
         text = source(name)
         found = read_launches(text, space.model, form)
         if not found.entries:
             raise ConfigError(f"there is no config in {text.name}")
-        return found
     except SpacegenError as error:
         say(f"error: {error}")
         return None
+    fresh = without_verdicts(found, space.model)
+    if fresh is not found and not quiet:
+        say_judged()
+    return fresh
 
 
 def _read_argv(text: str, space: Space) -> Batch | None:

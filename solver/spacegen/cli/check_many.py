@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from spacegen.cli.output import print_json, print_table, say, watched
+from spacegen.cli.output import print_json, print_table, say, say_judged, watched
 from spacegen.cli.sources import label, opened, source
 from spacegen.errors import how_many
 
@@ -89,6 +89,9 @@ def check_many(
         raise UsageError(Fault("the rows of one file are written at a time", hint="name one file of configs"))
     if json and many.path == "-":
         raise UsageError(Fault("rows and `--json` both go to stdout", hint="write rows to a file: `-o FILE`"))
+    if many.output is not None and _is_same(many.output, names[0]):
+        hint = "write them to another file"
+        raise UsageError(Fault(f"the rows of {names[0]} would take their own place", hint=hint))
     sieve = Sieve(space.base, space.not_searched, lenient=many.ignore_unknown)
     totals, failed = Totals(), False
     for name in names:
@@ -112,18 +115,24 @@ class _Work:
     def judged(self, chunks: Iterator[Chunk]) -> Iterator[Judged]:
         """The chunks with their verdicts, counted and told about on their way."""
         from spacegen.launch.judged import Judged
+        from spacegen.launch.sorting import unjudged
 
+        read_again = False
         data: set[str] = set()
         for chunk in chunks:
             for fault in chunk.faults:
                 self.totals.unreadable += 1
                 if self.totals.unreadable <= _SHOWN:
                     say(f"error: {fault}")
-            sifted = self.sieve(chunk.columns, chunk.length)
+            columns = unjudged(self.space.base, chunk.columns)
+            read_again |= columns is not chunk.columns
+            sifted = self.sieve(columns, chunk.length)
             data.update(sifted.data)
             verdicts = self.space.judge(sifted.columns, chunk.length, (*chunk.flaws, *sifted.flaws))
             self.totals.add(verdicts)
             yield Judged(chunk, verdicts)
+        if read_again and not self.quiet:
+            say_judged()
         if data and not self.quiet:
             say(f"note: taken for data: {', '.join(f'`{name}`' for name in sorted(data))}")
 
@@ -172,6 +181,14 @@ def _opened(work: _Work) -> Iterator[tuple[str, int, Iterator[Chunk]]]:
             yield other or "jsonl", len(batch.entries), in_memory(batch)
 
 
+def _is_same(path: str, name: str) -> bool:
+    """Whether two names are one file on disk, by whatever links."""
+    from pathlib import Path
+
+    out, read = Path(path), Path(name)
+    return name != "-" and out.is_file() and read.is_file() and out.samefile(read)
+
+
 def _is_parquet(name: str) -> bool:
     return name.lower().endswith(".parquet")
 
@@ -190,11 +207,17 @@ def _output_form(form: str, path: str) -> str:
 
     Raises UsageError for a suffix of another format.
     """
+    from pathlib import PurePath
+
     from spacegen.errors import Fault, UsageError
 
     objects = ("jsonl", "json")
     own = form if form in (*objects, "csv", "parquet") else "jsonl"
-    wanted = own if path == "-" else _form(path, None) or own
+    suffix = PurePath(path).suffix
+    wanted = own if path == "-" or not suffix else _form(path, None)
+    if wanted is None:
+        hint = f"write them to a file that ends in `.{own}`"
+        raise UsageError(Fault(f"the suffix of `{path}` names no format", hint=hint))
     if wanted != own and not (own in objects and wanted in objects):
         hint = f"write them to a file that ends in `.{own}`"
         raise UsageError(Fault(f"rows keep their format, and `{path}` is for another one", hint=hint))

@@ -17,6 +17,7 @@ __all__ = [
     "print_table",
     "say",
     "say_empty",
+    "say_judged",
     "watched",
 ]
 
@@ -37,6 +38,11 @@ def say_empty(space: Space) -> None:
         return
     for cause in causes:
         say(f"\n{cause}")
+
+
+def say_judged() -> None:
+    """Tells people that an earlier verdict in the configs is no part of them."""
+    say("note: `valid`, `broken` and `wrong` are an earlier verdict, which is not read")
 
 
 def print_json(data: Any, *, indent: int | None = None) -> None:

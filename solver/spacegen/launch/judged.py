@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from spacegen.errors import ConfigError, Fault
 from spacegen.launch.rowfiles import Chunk, needs_arrow
+from spacegen.launch.sorting import VERDICT
 from spacegen.launch.writers import csv_cell
 from spacegen.questions.many.verdicts import Verdicts
 
-__all__ = ["COLUMNS", "WRITERS", "Judged", "Keep"]
+__all__ = ["WRITERS", "Judged", "Keep"]
 
 Keep: TypeAlias = Literal["all", "valid", "invalid"]
-
-COLUMNS: Final = ("valid", "broken", "wrong")
-"""What a verdict adds to a row: whether it is valid, the ids of the rules it breaks, what else is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,13 @@ class Judged:
         return (self.chunk.rows[place] for place in self.kept(keep).tolist())
 
     def rows(self) -> Iterator[tuple[str, bool, tuple[str, ...], tuple[str, ...]]]:
-        """All rows of a text with what `COLUMNS` says of them."""
+        """All rows of a text with what `VERDICT` says of them."""
         found = self.verdicts
         return zip(self.chunk.rows, found.valid.tolist(), found.ids, found.complaints, strict=True)
 
     def check_names(self) -> None:
         """Raises ConfigError where a column has the name of one that the verdict adds."""
-        for name in COLUMNS:
+        for name in VERDICT:
             if name in self.chunk.columns:
                 hint = "leave it out, or take rows as they are: `--valid-only`, `--invalid-only`"
                 raise ConfigError(Fault(f"the configs have a column `{name}` already", hint=hint))
@@ -96,7 +94,7 @@ def _csv(judged: Iterable[Judged], keep: Keep, stream: BinaryIO) -> None:
             some.check_names()
         if not headed:
             headed = True
-            stream.write((_csv_line(some.chunk.head, COLUMNS) if keep == "all" else some.chunk.head).encode())
+            stream.write((_csv_line(some.chunk.head, VERDICT) if keep == "all" else some.chunk.head).encode())
         if keep != "all":
             stream.writelines(_ended(text).encode() for text in some.texts(keep))
             continue
@@ -125,7 +123,7 @@ def _parquet(judged: Iterable[Judged], keep: Keep, stream: BinaryIO) -> None:
     if keep == "all":
         first.check_names()
         words = arrow.list_(arrow.string())
-        for name, kind in zip(COLUMNS, (arrow.bool_(), words, words), strict=True):
+        for name, kind in zip(VERDICT, (arrow.bool_(), words, words), strict=True):
             schema = schema.append(arrow.field(name, kind))
     with parquet.ParquetWriter(stream, schema) as writer:
         for some in chain([first], rest):
@@ -134,7 +132,7 @@ def _parquet(judged: Iterable[Judged], keep: Keep, stream: BinaryIO) -> None:
                 writer.write_table(table.take(some.kept(keep)))
                 continue
             columns = (arrow.array(some.verdicts.valid), *_lists(some.verdicts, words))
-            for name, column in zip(COLUMNS, columns, strict=True):
+            for name, column in zip(VERDICT, columns, strict=True):
                 table = table.append_column(name, column)
             writer.write_table(table.cast(schema))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from spacegen.language.model import Model
 from spacegen.language.nodes import read_tree
 from spacegen.launch.commandline import CommandLine, commands_in, is_command, parse
 from spacegen.launch.complete import schema_of
+from spacegen.launch.sorting import unjudged
 from spacegen.launch.unsaid import config_of
 from spacegen.questions import configs
 from spacegen.questions.configs import Batch, Entry, read_configs
@@ -19,7 +21,7 @@ from spacegen.servers.renames import replaced
 from spacegen.servers.schema import TargetSchema
 from spacegen.source import Source
 
-__all__ = ["FORMATS", "read_argv", "read_launches"]
+__all__ = ["FORMATS", "read_argv", "read_launches", "without_verdicts"]
 
 _SUFFIXES: Final = (".sh", ".argv")
 
@@ -34,6 +36,19 @@ def read_launches(source: Source, model: Model, form: str | None = None) -> Batc
     if reader is not None:
         return reader(source, model)
     return read_configs(source, model, form)  # type: ignore[arg-type]
+
+
+def without_verdicts(batch: Batch, model: Model) -> Batch:
+    """The configs without earlier verdicts on them; the same batch where there are none."""
+    if all(isinstance(e.config, Fault) or unjudged(model, e.config) is e.config for e in batch.entries):
+        return batch
+    return replace(
+        batch,
+        entries=tuple(
+            e if isinstance(e.config, Fault) else replace(e, config=unjudged(model, e.config))
+            for e in batch.entries
+        ),
+    )
 
 
 def _guess(source: Source, model: Model) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from spacegen.errors import Fault, did_you_mean
 from spacegen.language.model import Model
@@ -15,7 +15,19 @@ from spacegen.launch.mistakes import Repeated, Unknown, worded
 from spacegen.questions.verdict import UnknownKey, Verdict
 from spacegen.servers.schema import TargetSchema
 
-__all__ = ["Sorted", "Sorter"]
+__all__ = ["VERDICT", "Sorted", "Sorter", "unjudged"]
+
+_T = TypeVar("_T")
+
+VERDICT: Final = ("valid", "broken", "wrong")
+"""What a verdict adds to a row: whether it is valid, the ids of the rules it breaks, what else is wrong."""
+
+
+def unjudged(model: Model, columns: Mapping[str, _T]) -> Mapping[str, _T]:
+    """A config, or columns of many, without an earlier verdict: all of `VERDICT`, none of it a parameter."""
+    if not columns.keys() >= set(VERDICT) or model.index.keys() & VERDICT:
+        return columns
+    return {name: value for name, value in columns.items() if name not in VERDICT}
 
 
 @dataclass(frozen=True, slots=True)
