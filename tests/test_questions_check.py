@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +146,18 @@ def test_the_headline_has_everything_in_one_line(server: Space) -> None:
     assert server.check({"tp_size": 8, "dp_size": 4, "chunk": "x", "no": 1}).headline == (
         "invalid: breaks `gpus-available`; `chunk` = x is outside its domain; `no` is no parameter"
     )
+
+
+def test_an_engine_that_lists_says_that_there_are_too_many_completions_to_count() -> None:
+    names = [f"p{i}" for i in range(12)]
+    rising = [f"{a} <= {b}" for a, b in pairwise(names)]
+    space = Space.build("rising", dict.fromkeys(names, range(12)), rising).with_engine("cpsat")
+    verdict = space.check({"p11": 11})
+    assert verdict.valid
+    assert (verdict.completions, verdict.uncounted) == (None, True)
+    assert verdict.headline == "valid so far: too many completions to count"
+    assert verdict.as_dict()["completions"] is None
+    assert space.check({"p11": 1}).completions == 12
+    stuck = space.check({"p3": 5, "p9": 4})
+    assert (stuck.valid, stuck.completions, stuck.uncounted) == (False, 0, False)
+    assert space.verdicts([{"p11": 11}, {"p3": 5, "p9": 4}]).valid.tolist() == [True, False]

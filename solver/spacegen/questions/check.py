@@ -8,13 +8,14 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeGuard
 
-from spacegen.engines.protocol import Engine
+from spacegen.engines.protocol import Engine, Given
 from spacegen.engines.verdict import accepts
-from spacegen.errors import TooWideError, did_you_mean
+from spacegen.errors import EngineError, TooWideError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, identity
+from spacegen.questions.draw import is_ranked
 from spacegen.questions.encode import encode_all
 from spacegen.questions.verdict import BrokenRule, OutsideValue, UnknownKey, Verdict
 
@@ -24,6 +25,8 @@ Compile: TypeAlias = Callable[[Model], Engine]
 
 _NEAR: Final = 1e-9
 _BATCH: Final = 4096
+_LISTED: Final = 2**16
+"""Engines that count by listing list so many completions of a config."""
 
 
 def is_scalar(value: object) -> TypeGuard[Scalar]:
@@ -104,12 +107,31 @@ def _completed(
 ) -> Verdict:
     compiled = engine() if engine else compile_model(model)
     given = {name: (model[name].domain.code(value) or 0,) for name, value in values.items()}
-    completions = compiled.count(given)
-    if completions:
-        return replace(verdict, completions=completions)
+    completions = _completions(compiled, given)
+    if completions != 0:
+        return replace(verdict, completions=completions, uncounted=completions is None)
     from spacegen.questions.why.conflicts import find_conflict  # what has a completion needs no reasons
 
     return replace(verdict, completions=0, conflict=find_conflict(model, compile_model, values))
+
+
+def _completions(engine: Engine, given: Given) -> int | None:
+    """How many solutions agree with `given`; None where some do, too many for an engine that lists them."""
+    from spacegen.questions.why.together import possible
+
+    if is_ranked(engine):
+        return engine.count(given)
+    if not possible(engine, given):
+        return 0
+    found = 0
+    try:
+        for block in engine.enumerate(given, rows=_LISTED):
+            found += len(block)
+            if found > _LISTED:
+                return None
+    except EngineError:
+        return None
+    return found
 
 
 def readable(model: Model, verdict: Verdict) -> dict[str, Scalar]:

@@ -64,7 +64,8 @@ class BrokenRule:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is wrong with a config; `completions` counts the solutions that agree with it, with its values
-    outside the domains taken as they are (None where a rule or a type already says no).
+    outside the domains taken as they are (None where a rule or a type already says no, and where there are
+    some but too many to count: then `uncounted` is true).
 
     `wrong` is what the server would not take, `passed` the arguments that it takes and nobody searches.
     """
@@ -75,6 +76,7 @@ class Verdict:
     broken: tuple[BrokenRule, ...] = ()
     missing: tuple[str, ...] = ()
     completions: int | None = None
+    uncounted: bool = False
     conflict: Conflict | None = field(default=None, compare=False)
     wrong: tuple[Fault, ...] = ()
     passed: tuple[str, ...] = ()
@@ -102,8 +104,8 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain data."""
         found: dict[str, Any] = {"valid": self.valid, "complete": self.complete}
-        if self.completions is not None and not self.outside:
-            found["completions"] = self.completions
+        if not self.outside:
+            found |= self._counted()
         if self.missing:
             found["free"] = list(self.missing)
         if self.broken:
@@ -123,6 +125,11 @@ class Verdict:
             found["conflict"] = {"rules": rules, "values": dict(self.conflict.values)}
         return found
 
+    def _counted(self) -> dict[str, Any]:
+        if self.uncounted:
+            return {"completions": None, "uncounted": True}
+        return {} if self.completions is None else {"completions": self.completions}
+
     @property
     def headline(self) -> str:
         """The verdict in one line."""
@@ -130,6 +137,8 @@ class Verdict:
             return f"invalid: {'; '.join(self._complaints())}"
         if self.complete:
             return "valid"
+        if self.uncounted:
+            return "valid so far: too many completions to count"
         return f"valid so far: can be completed in {_ways(self.completions)}"
 
     def _complaints(self) -> Iterator[str]:

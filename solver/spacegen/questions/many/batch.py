@@ -21,6 +21,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model
 from spacegen.questions.many.cells import Cells, cells
 from spacegen.questions.many.verdicts import Flaw, Verdicts, patterns
+from spacegen.questions.why.together import possible
 
 __all__ = ["Judge"]
 
@@ -143,7 +144,7 @@ class Judge:
             self._shadows[given] = self._shadow(given)
         shadow, length = self._shadows[given], len(searched[0].codes)
         if shadow is None:
-            return self._counted(given, searched, length)
+            return self._asked(given, searched, length)
         assert self._form is not None, "a shadow is that of a form"
         if self._form.empty:
             return np.zeros(length, np.bool_)
@@ -160,15 +161,15 @@ class Judge:
         except TooWideError:
             return None
 
-    def _counted(self, given: frozenset[int], searched: list[Cells], length: int) -> Mask:
+    def _asked(self, given: frozenset[int], searched: list[Cells], length: int) -> Mask:
         names = {v: self._model.parameters[v].name for v in sorted(given)}
         table = np.stack([searched[v].codes for v in names] or [np.zeros(length, int)], axis=1)
         rows, places = np.unique(table, axis=0, return_inverse=True)
-        counts = (
-            self._engine().count({name: (code,) for name, code in zip(names.values(), row, strict=False)})
-            for row in rows.tolist()
+        asked = (
+            {name: (code,) for name, code in zip(names.values(), row, strict=False)} for row in rows.tolist()
         )
-        found: Mask = np.array([count > 0 for count in counts], np.bool_)[places.reshape(-1)]
+        can = [possible(self._engine(), codes) for codes in asked]
+        found: Mask = np.array(can, np.bool_)[places.reshape(-1)]
         return found
 
 
