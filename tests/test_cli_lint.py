@@ -144,6 +144,32 @@ def test_severities_decide_the_exit_status(file: Path) -> None:
     assert main(["lint", str(file), "--strict", "--select", "no-reason"]) == 0
 
 
+def test_what_justified_the_removal_of_values_is_no_warning_afterwards(file: Path) -> None:
+    file.write_text(
+        "spacegen: 1\nparameters: {a: [1, 2, 9], b: [1, 2, 9], c: [null, 5, 6, 7], d: [x, y, zed]}\nrules:\n"
+        "  - {id: low, require: a <= 4, because: x}\n"
+        "  - {id: not-nine, forbid: b == 9, because: x}\n"
+        "  - {id: not-six, require: c != 6, because: x}\n"
+        "  - {id: waits, when: d == 'zed', require: a > 4, because: x}\n"
+    )
+    assert main(["lint", str(file), "--strict"]) == 1
+    assert main(["lint", str(file), "--strict", "--fix"]) == 0
+    assert "[1, 2], b: [1, 2], c: [null, 5, 7], d: [x, y]}" in file.read_text()
+
+
+def test_a_value_that_is_not_there_is_a_warning_where_it_looks_misspelled(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(
+        "spacegen: 1\nparameters: {a: [triton, flashinfer], b: [1, 2]}\nrules:\n"
+        "  - {id: r, when: a == 'flash_infer', require: b == 1, because: x}\n"
+    )
+    assert main(["lint", str(file), "--strict"]) == 1
+    said = capsys.readouterr().out
+    assert "warning: rule `r` compares `a` with `flash_infer`, which it cannot be: never true" in said
+    assert "hint: did you mean `flashinfer`?" in said
+
+
 def test_a_space_that_cannot_be_linted_does_not_stop_the_others(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,13 +107,14 @@ class Rules:
             )
 
     def _cannot_fail(self, rule: Rule) -> Finding:
-        severity = self._severity(rule)
+        # Where dead values have been taken out, the rules that they were dead for are like this.
         condition = premise(rule)
         if condition is not None and not self.against.possible([condition], ()):
             message = f"rule `{rule.id}` never applies: no values make its condition true"
-            return _finding("never-applies", severity, message, rule, _waits(rule))
+            return _finding("never-applies", Severity.INFO, message, rule, _waits(rule))
         message = f"rule `{rule.id}` cannot fail: no combination of values breaks it"
-        return _finding("cannot-fail", severity, message, rule)
+        hint = "it says something once there are other values, or other constants"
+        return _finding("cannot-fail", Severity.INFO, message, rule, hint)
 
     def _never_applies(self, rule: Rule, solutions: Block) -> Finding | None:
         condition = premise(rule)

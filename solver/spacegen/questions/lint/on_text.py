@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spacegen.errors import did_you_mean
 from spacegen.language.expr import Compare, Const, Expr, In, Ref, Scalar, Table
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import children, scope
@@ -59,16 +60,17 @@ class Text:
             hint = "give the rule another id: messages take it for a wish of the moment"
             yield Finding("reserved-id", Severity.WARNING, message, rule.span, hint, rules=(rule.id,))
         for name, value, verdict in strangers(rule.condition, self.model):
-            known = ", ".join(map(words, self.model[name].domain))
+            known = [words(v) for v in self.model[name].domain]
+            meant = did_you_mean(value, known) if isinstance(value, str) else None
             message = (
                 f"rule `{rule.id}` compares `{name}` with `{words(value)}`, which it cannot be: {verdict}"
             )
             yield Finding(
                 "outside-domain",
-                Severity.WARNING,
+                Severity.WARNING if meant else Severity.INFO,
                 message,
                 self.written.body(rule),
-                f"the values of `{name}` are {shorten(known)}",
+                meant or f"the values of `{name}` are {shorten(', '.join(known))}",
                 (name,),
                 (value,),
                 (rule.id,),
