@@ -107,7 +107,17 @@ def test_a_valid_config_stays_as_it_is(server: Space) -> None:
     found = mended(server, {"dp_size": 2, "tp_size": 1})
     assert found.valid
     assert found.config == {"dp_size": 2, "tp_size": 1}
-    assert str(found) == found.headline == "already valid"
+    assert str(found) == found.headline == "already valid so far"
+    assert str(
+        mended(server, {p.name: p.default for p in server.parameters if p.name != "chunk"} | {"chunk": 512})
+    ) == ("already valid")
+
+
+def test_what_can_be_completed_is_left_alone(server: Space) -> None:
+    space = server.where("dp_size > 1")
+    for config in ({}, {"tp_size": 2}):
+        found = mended(space, config)
+        assert (found.valid, found.config, dict(found.added)) == (True, config, {})
 
 
 def test_what_was_left_open_is_named_where_its_default_would_not_do(server: Space) -> None:

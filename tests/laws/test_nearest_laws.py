@@ -119,7 +119,24 @@ def test_no_valid_config_is_nearer(data: st.DataObject, model: Model) -> None:
         if inside(model, config):
             # `min` takes the first of equals, and the engine enumerates in canonical order.
             assert solution == min(rows, key=lambda row: key(model, config, row, weights))
+        assert dict(found.added).keys() == forced(model, found, rows)
         assert found.equally_near == len(ways(model, config, rows, weights)) or not found.changes
+
+
+def forced(model: Model, found: Repair, rows: list[Codes]) -> set[str]:
+    """The open parameters that have their default in no solution with the named values of a repair."""
+    named = [p.name for p in model.parameters if p.name in found.config and p.name not in found.added]
+    kept = [
+        row
+        for row in rows
+        if all(row[model.index[n]] == model[n].domain.code(found.solution[n]) for n in named)
+    ]
+    return {
+        p.name
+        for p in model.parameters
+        if found.changes and p.name not in named and not isinstance(p.default, NoDefault)
+        if all(row[model.index[p.name]] != p.domain.code(p.default) for row in kept)
+    }
 
 
 def ways(model: Model, config: Config, rows: list[Codes], weights: dict[str, int]) -> set[Codes]:

@@ -45,8 +45,9 @@ class Change:
 class Repair:
     """The nearest valid config.
 
-    `config` is the given one with its changes, and with the values of parameters that it left open where
-    these cannot stay at their default (`added`); `solution` has all parameters. `changed` is what the
+    `config` is the given one with its changes, and where there are any with the values of parameters that it
+    left open if each valid config has them away from their default (`added`); `solution` has all parameters,
+    and `partial` says that the config names fewer. `changed` is what the
     changes weigh, their number unless weights say otherwise, `moved` how far they go over the domains;
     `equally_near` counts the ways to come away with the same weight (`at_least`: there may be more), which
     are the product of the menus if `is_product`, and else take their values from them.
@@ -62,6 +63,7 @@ class Repair:
     menus: tuple[Menu, ...]
     is_product: bool = True
     at_least: bool = False
+    partial: bool = False
 
     @property
     def valid(self) -> bool:
@@ -85,7 +87,7 @@ class Repair:
 
     def __str__(self) -> str:
         if self.valid:
-            return "already valid"
+            return self.headline
         lines = [str(change) for change in self.changes]
         lines += [f"{name}: not given -> {shown(value)}" for name, value in self.added.items()]
         return "\n".join([*lines, self.choice])
@@ -94,7 +96,7 @@ class Repair:
     def headline(self) -> str:
         """What changes, in one line."""
         if self.valid:
-            return "already valid"
+            return "already valid so far" if self.partial else "already valid"
         parts = [
             *map(str, self.changes),
             *(f"{name}: not given -> {shown(v)}" for name, v in self.added.items()),
@@ -191,8 +193,11 @@ def repair(
     if not made.changes:
         return made
     others = ways(engine, distance, given)
+    added = _forced(engine, distance, made.solution)
     return replace(
         made,
+        config={**made.config, **added},
+        added=MappingProxyType(added),
         equally_near=others.count,
         menus=others.menus,
         is_product=others.is_product,
@@ -211,25 +216,34 @@ def _made(
         for name, value in config.items()
         if name in forced or (name in solution and value not in Domain((solution[name],)))
     )
-    added = {p.name: solution[p.name] for p in model.parameters if _must_be_named(p, config, solution)}
     return Repair(
-        config={**config, **{change.parameter: change.after for change in changes}, **added},
+        config={**config, **{change.parameter: change.after for change in changes}},
         solution=MappingProxyType(solution),
         changes=changes,
-        added=MappingProxyType(added),
+        added=_NOTHING,
         changed=found.weight + sum(distance.weights.get(name, 1) for name in forced),
         moved=sum(int(distance.moved(n)[model[n].domain.code(solution[n]) or 0]) for n in distance.named),
         equally_near=1,
         menus=(),
+        partial=len(distance.named) < len(model.parameters),
     )
 
 
-def _must_be_named(parameter: Parameter, config: Mapping[str, Any], solution: Mapping[str, Scalar]) -> bool:
-    """Whether the config leaves a parameter open whose default would not do."""
-    default = parameter.default
-    if parameter.name in config or isinstance(default, NoDefault):
-        return False
-    return not same_value(default, solution[parameter.name])
+def _forced(engine: Engine, distance: Distance, solution: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The open parameters that have no valid config at their default beside the named ones of a solution."""
+    model = distance.model
+    named = {name: (model[name].domain.code(solution[name]) or 0,) for name in distance.named}
+
+    def is_forced(parameter: Parameter) -> bool:
+        default = parameter.default
+        if parameter.name in named or isinstance(default, NoDefault):
+            return False
+        code = parameter.domain.code(default)
+        if code is None or same_value(default, solution[parameter.name]):
+            return code is None
+        return engine.costed(distance.costs, {**named, parameter.name: (code,)}).least() is None
+
+    return {p.name: solution[p.name] for p in model.parameters if is_forced(p)}
 
 
 def _outside(model: Model, kept: Mapping[str, Any]) -> Iterator[OutsideValue]:
