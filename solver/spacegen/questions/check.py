@@ -25,7 +25,7 @@ Compile: TypeAlias = Callable[[Model], Engine]
 
 _NEAR: Final = 1e-9
 _BATCH: Final = 4096
-_LISTED: Final = 2**16
+_LISTED: Final = 10_000
 """Engines that count by listing list so many completions of a config."""
 
 
