@@ -232,3 +232,22 @@ def test_a_file_that_cannot_be_repaired_stays(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "tp_size: 8\ndp_size: 2\n"
     assert main(command) == 0
     assert path.read_text(encoding="utf-8") == "tp_size: 8\ndp_size: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("c.json", '{"tp_size": 8, "dp_size": 2}'), ("c.yaml", "tp_size: 8\r\ndp_size: 2\r\n")]
+)
+def test_a_byte_order_mark_stays(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert main(["repair", str(CASES / "server.yaml"), str(path), "--write"]) == 0
+    assert path.read_bytes() == b"\xef\xbb\xbf" + text.replace("2", "1").encode()
+
+
+def test_a_file_that_nobody_may_write_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.json"
+    path.write_text('{"tp_size": 8, "dp_size": 2}', encoding="utf-8")
+    path.chmod(0o444)
+    assert main(["repair", str(CASES / "server.yaml"), str(path), "--write"]) == 2
+    assert path.read_text(encoding="utf-8") == '{"tp_size": 8, "dp_size": 2}'
+    assert f"{path} is read-only\nhint: `chmod u+w {path}`" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def repair(
 ) -> int:
     """Print the nearest valid config: fewest changed parameters, then least movement.
 
-    What changed goes to stderr, with how many configs are equally near. A parameter that the config does not
+    What changed goes to stderr, with in how many ways as few changes do. A parameter that the config does not
     name is free. Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space
     is empty, or what is kept conflicts), and with 2 where one cannot be read.
     """
@@ -226,13 +226,11 @@ def _write(
     from pathlib import Path
 
     from spacegen.errors import how_many
-    from spacegen.launch.files import replacing
+    from spacegen.launch.files import change
     from spacegen.launch.rewriting import rewritten
 
     edits = {i: values for i, values in enumerate(found) if values}
     if not edits:
         return
-    made = rewritten(text.text, form, edits)
-    with replacing(Path(name)) as stream:
-        stream.write(made)
+    change(Path(name), text.text, rewritten(text.text, form, edits))
     selection.say(f"{how_many(len(edits), 'config')} changed in {name}")

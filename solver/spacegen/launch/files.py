@@ -6,9 +6,32 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["replacing"]
+from spacegen.errors import Fault, UsageError
+
+__all__ = ["change", "replacing"]
+
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+def change(path: Path, before: str, after: str) -> None:
+    """Writes a text file anew, with its byte order mark where it has one.
+
+    Raises UsageError where it is read-only, or no longer what was read as `before`; OSError.
+    """
+    data = path.read_bytes()
+    mark = _MARK if data.startswith(_MARK) else b""
+    if data != mark + before.encode():
+        raise UsageError(Fault(f"{path} has changed since it was read", hint="run the command again"))
+    with replacing(path, binary=True) as stream:
+        stream.write(mark + after.encode())
+
+
+def _refuse_read_only(path: Path) -> None:
+    # The super-user may write everything, and did not mean to where nobody may.
+    if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise UsageError(Fault(f"{path} is read-only", hint=f"`chmod u+w {path}` lets it be written"))
 
 
 @contextmanager
@@ -16,7 +39,7 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[Any]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     What is no regular file (a pipe, a terminal), or a name for an open one such as /dev/stdout, is written
-    directly, after what it holds. Raises OSError.
+    directly, after what it holds. Raises OSError, and UsageError for a read-only file.
     """
     coding, ends = (None, None) if binary else ("utf-8", "")
     if path.exists() and not path.is_dir() and (not path.is_file() or path.absolute().is_relative_to("/dev")):
@@ -26,6 +49,8 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[Any]:
     final = path.resolve()
     if final.is_dir():
         raise IsADirectoryError(21, "is a folder", str(path))
+    if final.exists():
+        _refuse_read_only(path)
     beside = final.with_name(f".{final.name[:100]}.{os.getpid()}.tmp")
     try:
         with beside.open("xb" if binary else "x", encoding=coding, newline=ends) as stream:
