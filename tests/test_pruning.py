@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from spacegen import Space, load
 from spacegen.errors import SpaceError
 from spacegen.language.elaborate import read_model
 from spacegen.language.emit import emit
-from spacegen.language.model import Model
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain, Model
+from spacegen.questions.edits import runs
 from spacegen.questions.lint.pruning import Pruned, prune
 from spacegen.questions.why.together import only_rules
 from spacegen.source import Source
@@ -124,3 +127,23 @@ def test_a_random_space_keeps_its_solutions_and_has_no_dead_value_left_but_defau
     kept = {(k.parameter, repr(v)) for k in found.kept for v in k.values}
     dead = {(name, repr(v)) for name, values in after.dead_values().items() for v in values}
     assert dead <= kept
+
+
+@pytest.mark.parametrize(
+    ("domain", "values", "told"),
+    [
+        (range(1, 101), [1, 2, *range(51, 101)], "`1`, `2`, `51` … `100` (52 values)"),
+        (range(1, 101), [100, 99, 1], "`1`, `99`, `100`"),
+        ([None, True, "x", 1, 2.5, 3], [3, None, "x", 1, True], "`null`, `true`, `x`, `1`, `3`"),
+        (list("abcdefgh"), list("abcdefgh"), "`a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`"),
+        (
+            range(40),
+            range(0, 40, 2),
+            "`0`, `2`, `4`, `6`, `8`, `10`, `12`, `14`, `16`, `18`, …, `38` (20 values)",
+        ),
+    ],
+)
+def test_many_values_are_told_by_their_ends(
+    domain: Sequence[Scalar], values: Sequence[Scalar], told: str
+) -> None:
+    assert runs(values, Domain(tuple(domain))) == told

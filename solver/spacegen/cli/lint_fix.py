@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 from spacegen.cli.options import Selection
 
 if TYPE_CHECKING:
+    from spacegen.language.expr import Scalar
+    from spacegen.language.model import Model
     from spacegen.questions.lint.pruning import Pruned
     from spacegen.source import Source
 
@@ -56,6 +57,7 @@ def _fix(path: Path, selection: Selection, *, engine: str, dry_run: bool) -> Non
         return  # whoever lints says why
     if not space.count():
         return
+    from spacegen.launch.files import change
     from spacegen.questions.lint.pruning import prune
 
     source = next(source for source in space.model.sources if source.name == name)
@@ -74,8 +76,8 @@ def _fix(path: Path, selection: Selection, *, engine: str, dry_run: bool) -> Non
     if dry_run:
         _print_changes(source, pruned.source)
     elif pruned.removed:
-        _write(path, source, pruned.source)
-    _tell(name, selection, pruned, dry_run=dry_run)
+        change(path, source.text, pruned.source.text)
+    _tell(name, selection, pruned, space.model, dry_run=dry_run)
 
 
 def _writable(name: str) -> Path:
@@ -96,22 +98,6 @@ def _writable(name: str) -> Path:
     return path
 
 
-def _write(path: Path, before: Source, after: Source) -> None:
-    from spacegen.errors import Fault, UsageError
-    from spacegen.launch.files import replacing
-
-    data = path.read_bytes()
-    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    if data != mark + before.text.encode():
-        raise UsageError(
-            Fault(f"{path} has changed since it was read", hint="run `spacegen lint --fix` again")
-        )
-    if not os.access(path, os.W_OK):
-        raise UsageError(Fault(f"{path} is read-only", hint="`--dry-run` prints the changes"))
-    with replacing(path, binary=True) as stream:
-        stream.write(mark + after.text.encode())
-
-
 def _print_changes(before: Source, after: Source) -> None:
     """A unified diff, as `patch` takes it."""
     lines = unified_diff(
@@ -124,15 +110,20 @@ def _print_changes(before: Source, after: Source) -> None:
         sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
 
 
-def _tell(name: str, selection: Selection, pruned: Pruned, *, dry_run: bool) -> None:
+def _tell(name: str, selection: Selection, pruned: Pruned, model: Model, *, dry_run: bool) -> None:
     from spacegen.errors import how_many
-    from spacegen.questions.edits import words
+    from spacegen.questions.edits import runs
 
+    lost: dict[str, list[Scalar]] = {}
     for parameter, value in pruned.removed:
+        lost.setdefault(parameter, []).append(value)
+    for parameter, values in lost.items():
         verb = "would lose" if dry_run else "loses"
-        selection.say(f"note: {name}: `{parameter}` {verb} the value `{words(value)}`")
+        noun = "value" if len(values) == 1 else "values"
+        listed = runs(values, model[parameter].domain)
+        selection.say(f"note: {name}: `{parameter}` {verb} the {noun} {listed}")
     for kept in pruned.kept:
-        listed = ", ".join(f"`{words(value)}`" for value in kept.values)
+        listed = runs(kept.values, model[kept.parameter].domain)
         selection.say(f"note: {name}: `{kept.parameter}` keeps {listed}: {kept.why}")
     if not pruned.removed:
         say_nothing = "there is nothing to fix" if not pruned.kept else "nothing can be fixed"

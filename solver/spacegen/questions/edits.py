@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import get_args
+from itertools import accumulate
+from typing import Final, get_args
 
-from spacegen.errors import Fault, UsageError, did_you_mean
+from spacegen.errors import Fault, UsageError, did_you_mean, how_many
 from spacegen.language.expr import Compare, Const, Expr, Ref, Scalar
 from spacegen.language.model import (
     Derived,
+    Domain,
     Impact,
     Model,
     NoDefault,
@@ -23,9 +25,11 @@ from spacegen.language.walk import scope, substitute
 __all__ = [
     "choose",
     "combinations",
+    "fitting",
     "fresh_id",
     "parameter",
     "pin",
+    "runs",
     "shorten",
     "with_objective",
     "with_parameter",
@@ -35,6 +39,15 @@ __all__ = [
     "without_rules",
     "words",
 ]
+
+_LISTED: Final = 6
+"""More values than that are told by their ends where they have no gaps."""
+
+
+LONG_RUN: Final = 6
+"""So many neighbouring numbers are told by the first and the last;"""
+MOST_RUNS: Final = 12
+"""so many parts of a list are told."""
 
 
 def words(value: Scalar) -> str:
@@ -74,6 +87,56 @@ def pin(model: Model, name: str, value: Scalar) -> Rule:
 def shorten(text: str, width: int = 200) -> str:
     """The text, cut at `width` characters with an ellipsis."""
     return text if len(text) <= width else f"{text[: width - 2]} …"
+
+
+def runs(values: Iterable[Scalar], domain: Domain) -> str:
+    """Values of a domain in its order, in backticks; of many neighbouring numbers the first and the last, and
+    how many values it is in all."""
+    codes = sorted(code for value in values if (code := domain.code(value)) is not None)
+    parts: list[list[int]] = []
+    for code in codes:
+        if parts and code == parts[-1][-1] + 1 and _is_number(domain[code]) and _is_number(domain[code - 1]):
+            parts[-1].append(code)
+        else:
+            parts.append([code])
+    told = [word for part in parts for word in _run([f"`{words(domain[code])}`" for code in part])]
+    if len(told) > MOST_RUNS:
+        told = [*told[: MOST_RUNS - 2], "…", told[-1]]
+    total = f" ({how_many(len(codes), 'value')})" if any("…" in part for part in told) else ""
+    return f"{', '.join(told)}{total}"
+
+
+def _run(told: list[str]) -> list[str]:
+    return told if len(told) < LONG_RUN else [f"{told[0]} … {told[-1]}"]
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def several(values: Sequence[Scalar], last: str = ", ") -> str:
+    """Values on one line, many whole numbers in steps of one by their ends: `601 … 5000 (4400 values)`."""
+    if len(values) > _LISTED and (ends := _ends(values)):
+        return f"{ends[0]} … {ends[1]} ({len(values)} values)"
+    return fitting(list(map(words, values)), ", ", last)
+
+
+def _ends(values: Sequence[Scalar]) -> tuple[int, int] | None:
+    """The first and the last of whole numbers without gaps."""
+    numbers = {value for value in values if isinstance(value, int) and not isinstance(value, bool)}
+    if len(numbers) != len(values) or max(numbers) - min(numbers) >= len(values):
+        return None
+    return min(numbers), max(numbers)
+
+
+def fitting(texts: Sequence[str], between: str, last: str, width: int = 120) -> str:
+    """The texts on one line, `last` before the last one; of too many the first ones, and their number."""
+    line = f"{between.join(texts[:-1])}{last if len(texts) > 1 else ''}{texts[-1]}"
+    if len(line) <= width:
+        return line
+    ends = accumulate(len(text) + len(between) for text in texts)
+    fits = max(1, sum(end <= width for end in ends))
+    return f"{between.join(texts[:fits])} … ({len(texts)} in all)" if fits < len(texts) else line
 
 
 def choose(model: Model, chosen: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from spacegen.language.expr import Const, Expr, In, Scalar
 from spacegen.language.model import Model, NoDefault, Parameter, Rule
 from spacegen.language.walk import scope
 from spacegen.questions.dead import narrows
-from spacegen.questions.edits import shorten, words
+from spacegen.questions.edits import runs, shorten, words
 from spacegen.questions.lint.against import Against, because, equals, is_set
 from spacegen.questions.lint.finding import Finding, Severity
 from spacegen.questions.lint.written import Written
@@ -66,7 +66,7 @@ class Values:
                 value = parameter.domain[code]
                 places.setdefault(self.written.value(parameter, value), []).append(value)
             for span, values in places.items():
-                listed = shorten(", ".join(f"`{words(value)}`" for value in values))
+                listed = runs(values, parameter.domain)
                 yield Finding(
                     "dead-value",
                     self._severity(span, rules),
