@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,16 +15,20 @@ from spacegen.source import Source
 
 __all__ = ["scalar_text", "with_scalar", "without_item"]
 
+_TAIL: Final = re.compile(r"[ \t]*(?:(?<=[ \t])#[^\r\n]*)?")
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def without_item(source: Source, path: Path, i: int) -> Source | None:
-    """The text without item `i` of the list at `path`; comments stay. None where the change would touch
-    anything else, such as the other uses of an alias."""
+    """The text without item `i` of the list at `path`. A comment behind an item with a line of its own goes
+    with it, other comments stay. None where the change would touch anything else, such as the other uses of
+    an alias."""
     node = _node(source.text, path)
     if not isinstance(node, yaml.SequenceNode):
         return None
     start, end = (_flow_item if node.flow_style else _block_item)(source.text, node.value, i)
+    if _begins_line(source.text, node.value[i].start_mark.index):
+        end = _after_comment(source.text, end)
     expected = _changed(read_tree(source).data, path, lambda items: [*items[:i], *items[i + 1 :]])
     return _checked(source, _spliced(source.text, start, end), expected)
 
@@ -69,7 +74,7 @@ def _flow_item(text: str, items: Sequence[Any], i: int) -> tuple[int, int]:
         return start, after
     if i > 0:
         before = items[i - 1].end_mark.index
-        if not text[before:start].strip(" \t,"):
+        if not text[before:start].strip(" \t\r\n,"):
             return before, end
     return start, end
 
@@ -81,6 +86,17 @@ def _block_item(text: str, items: Sequence[Any], i: int) -> tuple[int, int]:
     while end < len(text) and text[end] in " \t":
         end += 1
     return start, end
+
+
+def _begins_line(text: str, start: int) -> bool:
+    """Whether an item is the first of its line, its dash aside."""
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip(" \t-")
+
+
+def _after_comment(text: str, end: int) -> int:
+    """Where the blanks at `end`, and the comment behind them, stop."""
+    found = _TAIL.match(text, end)
+    return end if found is None else found.end()
 
 
 def _spliced(text: str, start: int, end: int) -> str:
