@@ -110,7 +110,7 @@ def test_a_broken_active_when_is_a_broken_rule(server: Space) -> None:
 def test_many_configs_get_the_verdicts_that_each_gets(server: Space) -> None:
     configs: list[dict[str, Any]] = [
         *server.sample(50),
-        *server.without_rules().sample(50),
+        *server.without_rules().sample(200),
         {"tp_size": 8},
         {"tp_size": 3},
         {"no": 1},

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeGuard
 
+import numpy as np
+
+from spacegen.engines.breaches import Breaches
 from spacegen.engines.protocol import Engine, Given
-from spacegen.engines.verdict import accepts
+from spacegen.engines.relation import normalise
+from spacegen.engines.verdict import Acceptor
 from spacegen.errors import EngineError, TooWideError, did_you_mean
 from spacegen.language.columns import Column, column
 from spacegen.language.evaluate import not_false
@@ -25,6 +30,8 @@ Compile: TypeAlias = Callable[[Model], Engine]
 
 _NEAR: Final = 1e-9
 _BATCH: Final = 4096
+_MANY: Final = 32
+"""So many invalid configs are worth a table of each rule."""
 _LISTED: Final = 10_000
 """Engines that count by listing list so many completions of a config."""
 
@@ -79,23 +86,54 @@ def check_all(
     settled: Mapping[str, Scalar] = MappingProxyType({}),
 ) -> Iterator[Verdict]:
     """The verdict on each config, in order; the complete ones are first tried together."""
-    everything = iter(configs)
+    everything, known = iter(configs), _Together(model)
     while batch := list(islice(everything, _BATCH)):
-        valid = _solutions_among(model, batch) if len(batch) > 1 else set()
+        found = known.verdicts(batch) if len(batch) > 1 else {}
         for place, config in enumerate(batch):
-            if place in valid:
-                yield Verdict(MappingProxyType(dict(config)), completions=1)
+            if place in found:
+                yield found[place]
             else:
                 yield check(model, config, compile_model, engine=engine, settled=settled)
 
 
-def _solutions_among(model: Model, configs: Sequence[Mapping[str, object]]) -> set[int]:
-    places, block = encode_all(model, configs)
-    try:
-        verdicts = accepts(model, block)
-    except TooWideError:
-        return set()
-    return {place for place, good in zip(places, verdicts.tolist(), strict=True) if good}
+class _Together:
+    """Judges complete configs together, as `check` does one by one."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._breaches = Breaches(model)
+
+    @cached_property
+    def _acceptor(self) -> Acceptor | None:
+        try:
+            return Acceptor(normalise(self._model))
+        except TooWideError:
+            return None
+
+    def verdicts(self, configs: Sequence[Mapping[str, object]]) -> dict[int, Verdict]:
+        """The verdicts by place, where the config is complete and a solution, or one of many that are not."""
+        places, block = encode_all(self._model, configs)
+        if self._acceptor is None or not places:
+            return {}
+        good = self._acceptor.accepts(block)
+        found = {
+            places[i]: Verdict(MappingProxyType(dict(configs[places[i]])), completions=1)
+            for i in np.flatnonzero(good).tolist()
+        }
+        bad = np.flatnonzero(~good)
+        if len(bad) >= _MANY:
+            breaks = self._breaches.of(block.rows(bad)).T
+            for i, row in zip(bad.tolist(), breaks, strict=True):
+                found[places[i]] = self._invalid(configs[places[i]], np.flatnonzero(row).tolist())
+        return found
+
+    def _invalid(self, config: Mapping[str, object], breaks: Iterable[int]) -> Verdict:
+        broken = []
+        for number in breaks:
+            rule = self._breaches.rules[number].rule
+            values = {name: config[name] for name in self._model.scope(rule)}
+            broken.append(BrokenRule(rule, MappingProxyType(values)))  # type: ignore[arg-type]
+        return Verdict(MappingProxyType(dict(config)), broken=tuple(broken))
 
 
 def _completed(
