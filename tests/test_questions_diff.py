@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from spacegen import Comparison, EngineError, Parameter, Space, load
+from spacegen.cli.main import main
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain
 from spacegen.questions.diff.align import align
 from spacegen.questions.diff.diff import RuleCause, ValueCause
+from spacegen.questions.diff.wording import cause_rows
 
 
 def counts(found: Comparison) -> tuple[int, int, int]:
@@ -203,3 +205,22 @@ def test_an_engine_that_cannot_count_says_so() -> None:
 def test_both_sides_have_the_same_parameters() -> None:
     aligned = align(numbered(1, 2), Space.build("y", {"b": [1, 2]}))
     assert {p.name for p in aligned.old.parameters} == {p.name for p in aligned.new.parameters}
+
+
+def test_two_servers_are_compared_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "h100", "mini-sglang", "--only", "page_size"]) == 1
+    said = capsys.readouterr()
+    assert "note: old is for sglang and new for minisgl: their arguments are compared by name" in said.err
+    assert max(map(len, said.out.splitlines())) < 120
+
+
+def test_long_lists_break_between_values_and_long_rules_between_words() -> None:
+    long = Space.build("s", {"a": ["x", "y,z", *(f"value-number-{i}" for i in range(9))], "b": [1, 2]})
+    rule = " and ".join(f"(a != 'value-number-{i}' or b == 1)" for i in range(9))
+    short = Space.build("s", {"a": ["x"], "b": [1, 2]})
+    (row,) = cause_rows(long.diff(short).only_old, "old", "new")
+    assert row[4] == ('"y,z", value-number-0, value-number-1, value-number-2, … (10 values); new has x')
+    (row,) = cause_rows(long.diff(long.with_rule(rule)).only_old, "old", "new")
+    assert row[4].endswith(" …")
+    assert rule.startswith(row[4].removesuffix(" …"))
+    assert len(row[4]) <= 90

@@ -23,6 +23,7 @@ __all__ = ["diff"]
 
 _SIDES: Final = "The two sides"
 _WIDE: Final = 120
+_CAUSES: Final = 20
 
 
 def _argument(metavar: str, help: str) -> Any:
@@ -75,6 +76,7 @@ def diff(
         after = _load(new, selection, own.new_target, own.new_set, engine)
     aligned = align(before, after).without_rules(selection.without_rule or ())
     aligned = _narrowed(aligned, selection)
+    _say_servers(aligned, selection)
     _say_notes(aligned, selection)
     found = compare(aligned)
     for note in found.notes:
@@ -119,6 +121,16 @@ def _of(side: str) -> Iterator[None]:
         raise UsageError(*(replace(f, message=f"{side}: {f.message}") for f in error.faults)) from None
 
 
+def _say_servers(aligned: Aligned[Space], selection: Selection) -> None:
+    """Tells people that arguments of two servers are compared by their names alone."""
+    old, new = aligned.old.base.target, aligned.new.base.target
+    if old and new and old.server != new.server:
+        selection.say(
+            f"note: old is for {old.server} and new for {new.server}: their arguments are compared by name, "
+            "and a space holds those of the other server at one value"
+        )
+
+
 def _say_notes(aligned: Aligned[Space], selection: Selection) -> None:
     """Tells people what was left out; once, where it was on both sides."""
     sides = {"old": aligned.old.notes, "new": aligned.new.notes}
@@ -154,13 +166,15 @@ def _print(found: Comparison, aligned: Aligned[Space], names: Mapping[str, str])
         print(line)
     print()
     print_table(("", "solutions", "of old", "of new"), count_rows(found), numbers=(1, 2, 3))
+    moved = bool(found.changes.defaults)
     if found.shared is not None:
-        print(f"\nin both, for example: {few_values(found.shared, aligned.new.parameters)}")
-    _print_only(found.only_old, aligned.old, "old", "new")
-    _print_only(found.only_new, aligned.new, "new", "old")
+        whose = "new" if moved else ""
+        print(f"\nin both, for example: {few_values(found.shared, aligned.new.parameters, whose)}")
+    _print_only(found.only_old, aligned.old, "old", "new", moved=moved)
+    _print_only(found.only_new, aligned.new, "new", "old", moved=moved)
 
 
-def _print_only(only: Only, space: Space, side: str, other: str) -> None:
+def _print_only(only: Only, space: Space, side: str, other: str, *, moved: bool) -> None:
     from spacegen.questions.diff.wording import cause_rows, example_lines
 
     if not only.count:
@@ -170,6 +184,8 @@ def _print_only(only: Only, space: Space, side: str, other: str) -> None:
     # A narrow terminal has no room for what rules say.
     most = 4 if sys.stdout.isatty() and get_terminal_size().columns < _WIDE else 5
     rows = [row[:most] for row in cause_rows(only, side, other)]
-    print_table(headers[:most], rows, numbers=(0, 1, 2))
-    for line in example_lines(only, space.parameters, other):
+    print_table(headers[:most], rows[:_CAUSES], numbers=(0, 1, 2))
+    if len(rows) > _CAUSES:
+        print(f"… and {len(rows) - _CAUSES} more, in `--json`")
+    for line in example_lines(only, space.parameters, other, side if moved else ""):
         print(line)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from textwrap import shorten, wrap
 from typing import assert_never
 
 from spacegen.language.expr import Scalar
 from spacegen.language.model import NoDefault, Parameter, same_value
 from spacegen.questions.diff.changes import Changes
 from spacegen.questions.diff.diff import Cause, Comparison, Only, RuleCause, ValueCause
-from spacegen.questions.edits import shorten, words
+from spacegen.questions.edits import words
 from spacegen.questions.summary import percent
 from spacegen.questions.why.conflict import rule_lines
 
@@ -17,6 +19,8 @@ __all__ = ["cause_rows", "change_lines", "count_rows", "example_lines", "few_val
 
 _WIDTH = 90
 _HALF = 60
+_LINE = 110
+_HARD = "\N{NO-BREAK SPACE}"
 
 
 def count_rows(found: Comparison) -> list[tuple[str, str, str, str]]:
@@ -45,31 +49,50 @@ def _named(cause: Cause, side: str, other: str) -> tuple[str, str]:
     match cause:
         case RuleCause(rule, instead):
             if instead is None or instead.text == rule.text:
-                return f"rule {rule.id}", shorten(rule.text, _WIDTH)
-            text = f"{shorten(rule.text, _HALF)}; in {side} {shorten(instead.text, _HALF)}"
+                return f"rule {rule.id}", _cut(rule.text, _WIDTH)
+            text = f"{_cut(rule.text, _HALF)}; in {side} {_cut(instead.text, _HALF)}"
             return f"rule {rule.id}", text
         case ValueCause(parameter, values, _, others):
-            several, there = (shorten(", ".join(map(words, v)), _HALF) for v in (values, others))
-            return f"values of {parameter}", f"{several}; {other} has {there}"
+            return f"values of {parameter}", f"{_listed(values)}; {other} has {_listed(others)}"
         case _:
             assert_never(cause)
+
+
+def _cut(text: str, width: int) -> str:
+    """The text up to a word that ends within `width` characters."""
+    return text if len(text) <= width else shorten(text, width, placeholder=" …")
+
+
+def _listed(values: Sequence[Scalar]) -> str:
+    """Values up to the last that there is room for, and how many there are."""
+    told = [f'"{value}"' if isinstance(value, str) and "," in value else words(value) for value in values]
+    widths = accumulate(len(word) + 2 for word in told)
+    fit = max(sum(width <= _HALF for width in widths), 1)
+    return ", ".join(told) if fit == len(told) else f"{', '.join(told[:fit])}, … ({len(told)} values)"
+
+
+def _wrapped(what: str, parts: Iterable[str]) -> Iterator[str]:
+    """Parts after what they are, in lines that a terminal has room for; none is broken."""
+    line = f"{what}: {', '.join(part.replace(' ', _HARD) for part in parts)}"
+    for text in wrap(line, _LINE, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+        yield text.replace(_HARD, " ")
 
 
 def change_lines(found: Changes) -> Iterator[str]:
     """What else the two declare differently."""
     if found.renamed:
-        yield f"renamed: {', '.join(f'{old} → {new}' for old, new in found.renamed.items())}"
+        yield from _wrapped("renamed", (f"{old} → {new}" for old, new in found.renamed.items()))
     for word, names, side in (("new", found.added, "old"), ("gone", found.removed, "new")):
         if names:
-            listed = ", ".join(f"{name} ({words(value)} in {side})" for name, value in names.items())
-            yield f"{word} parameters: {listed}"
+            listed = (f"{name} ({words(value)} in {side})" for name, value in names.items())
+            yield from _wrapped(f"{word} parameters", listed)
     for word, moved in (
         ("defaults", found.defaults),
         ("constants", found.constants),
         ("fixed", found.fixed),
     ):
         if moved:
-            yield f"{word}: {', '.join(map(str, moved))}"
+            yield from _wrapped(word, map(str, moved))
     rules = {
         "new": found.rules_added,
         "gone": found.rules_removed,
@@ -79,8 +102,9 @@ def change_lines(found: Changes) -> Iterator[str]:
         yield f"rules: {', '.join(f'{len(ids)} {word}' for word, ids in rules.items() if ids)}"
 
 
-def few_values(config: Mapping[str, Scalar], parameters: Sequence[Parameter]) -> str:
-    """A config by what is not at its default."""
+def few_values(config: Mapping[str, Scalar], parameters: Sequence[Parameter], side: str = "") -> str:
+    """A config by what is not at its default; `side` says whose default, where the two differ."""
+    default = f"its default in {side}" if side else "its default"
     told = [
         f"{p.name} = {words(config[p.name])}"
         for p in parameters
@@ -88,14 +112,14 @@ def few_values(config: Mapping[str, Scalar], parameters: Sequence[Parameter]) ->
     ]
     if len(told) == len(parameters):
         return ", ".join(told)
-    return f"{', '.join(told)}, all else at its default" if told else "everything at its default"
+    return f"{', '.join(told)}, all else at {default}" if told else f"everything at {default}"
 
 
-def example_lines(only: Only, parameters: Sequence[Parameter], other: str) -> Iterator[str]:
+def example_lines(only: Only, parameters: Sequence[Parameter], other: str, side: str = "") -> Iterator[str]:
     """One of the solutions, and why the other side lacks it."""
     if only.example is None:
         return
-    yield f"for example: {few_values(only.example, parameters)}"
+    yield f"for example: {few_values(only.example, parameters, side)}"
     for cause in only.reasons:
         match cause:
             case RuleCause(rule):
