@@ -230,8 +230,8 @@ class _Search:
         del self.found[self.n :]
 
     def undecided(self, box: Box) -> list[str]:
-        """The parameters whose values goals still depend on."""
-        special = (self.ranges.special(goal.expr, box) for goal in self.goals)
+        """The parameters whose values the levels still depend on."""
+        special = (self.ranges.special(goal.expr, box) for goal in self.levels)
         names = dict.fromkeys(name for expr in special for name in self.ranges.scope(expr))
         return [name for name in names if len(box[name]) > 1]
 
@@ -246,7 +246,7 @@ class _Search:
     def openness(self, box: Box, name: str) -> float:
         """How far the first goal with large tables still reaches, on average, once a parameter is fixed: the
         part that is left of its range."""
-        goal = next(goal for goal in self.goals if width(goal, self.ranges, box) > objective.MOST_CELLS)
+        goal = next(goal for goal in self.levels if width(goal, self.ranges, box) > objective.MOST_CELLS)
         before = self.ranges.of(goal.expr, box)
         inside = [self.ranges.of(goal.expr, {**box, name: (code,)}) for code in box[name]]
         if before.is_open or before.low is None or before.high == before.low:
