@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from spacegen.api import Space, load
 from spacegen.cli.main import main
 from spacegen.errors import ConfigError, UsageError
+from spacegen.launch.mending import table
 from spacegen.launch.rewriting import rewritten
 from spacegen.questions.near.repair import NoRepair, Repair
 
@@ -63,7 +65,7 @@ def test_three_conflicts_are_three_menus(tuner: Space) -> None:
         "tp_size: 8 -> 2",
         "chunked_prefill_size: 8192 -> 4096",
         "enable_two_batch_overlap: true -> false",
-        "36 configs are equally near (2 × 9 × 2):",
+        "36 ways with as few changes (2 × 9 × 2):",
         "  tp_size = 2, 1",
         f"  chunked_prefill_size = 4096, 2048, 1024, 512, null or max_prefill_tokens = {larger}",
         "  disable_overlap_schedule = false or enable_two_batch_overlap = false",
@@ -251,3 +253,80 @@ def test_a_file_that_nobody_may_write_stays(tmp_path: Path, capsys: pytest.Captu
     assert main(["repair", str(CASES / "server.yaml"), str(path), "--write"]) == 2
     assert path.read_text(encoding="utf-8") == '{"tp_size": 8, "dp_size": 2}'
     assert f"{path} is read-only\nhint: `chmod u+w {path}`" in capsys.readouterr().err
+
+
+def repaired(path: Path, *options: str) -> int:
+    return main(["repair", str(CASES / "server.yaml"), str(path), *options])
+
+
+ROWS = 'tp_size,backend,dp_size\n8,auto,2\n4,,1\n1,"fa,fi",4\n'
+MENDED = 'tp_size,backend,dp_size\n8,auto,1\n4,auto,1\n1,"fa,fi",4\n'
+
+
+def test_rows_stay_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    assert repaired(path) == 0
+    assert capsys.readouterr().out == MENDED
+    assert repaired(path, "-o", str(out)) == 0
+    assert out.read_text(encoding="utf-8") == MENDED
+    assert repaired(path, "-o", str(out.with_suffix(".json"))) == 0
+    assert json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))[1] == {
+        "tp_size": 4,
+        "backend": "auto",
+        "dp_size": 1,
+    }
+
+
+def test_a_suffix_is_kept_or_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "configs.jsonl"
+    path.write_text('{"tp_size": 8, "dp_size": 2}\n{"tp_size": 1, "metrics": true}\n', encoding="utf-8")
+    for name, message in {
+        "out.xlsx": "the suffix of",
+        "out.csv": "not all configs have `metrics`",
+        "configs.jsonl": "would take its place\nhint: `--write` changes the file itself",
+    }.items():
+        assert repaired(path, "-o", str(tmp_path / name)) == 2
+        assert message in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["configs.jsonl"]
+    assert repaired(path, "--json", "-o", "out.csv") == 2
+
+
+def test_values_that_are_added_to_a_row_fill_their_column(server: Space) -> None:
+    space = server.where("dp_size > 1")
+    found = [mended(space, {"tp_size": size}) for size in (8, 2)]
+    assert list(table(found)) == ["tp_size,dp_size", "4,2", "2,2"]
+
+
+def test_parquet_is_refused_and_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "good.parquet"
+    path.write_bytes(b"PAR1\x15\x04\xff\xfe\x00PAR1")
+    assert repaired(path) == 2
+    hint = "hint: `spacegen check` reads Parquet; give JSON, JSON lines, YAML or CSV"
+    assert capsys.readouterr().err == f"error: {path} is Parquet, which is not read here\n{hint}\n"
+
+
+def test_a_line_that_cannot_be_read_keeps_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "configs.jsonl"
+    text = '{"tp_size": 8, "dp_size": 2}\n{"tp_size": \n'
+    path.write_text(text, encoding="utf-8")
+    assert repaired(path, "--write") == 2
+    assert path.read_text(encoding="utf-8") == text
+    assert capsys.readouterr().err.endswith(f"error: nothing was changed in {path}\n")
+
+
+def test_a_name_that_nobody_knows_cannot_be_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"q": 7}', encoding="utf-8")
+    assert repaired(path) == main(["check", str(CASES / "server.yaml"), str(path)]) == 1
+
+
+def test_earlier_verdicts_are_not_repaired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "judged.jsonl"
+    path.write_text('{"tp_size": 8, "dp_size": 2, "valid": false, "broken": [], "wrong": []}\n')
+    assert repaired(path) == 0
+    said = capsys.readouterr()
+    assert said.out == '{"tp_size": 8, "dp_size": 1}\n'
+    assert said.err.startswith("note: `valid`, `broken` and `wrong` are an earlier verdict")

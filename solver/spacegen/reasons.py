@@ -150,7 +150,7 @@ class Reasons(Compiled):
         from spacegen.questions.why.explain import causes
 
         conflict = self.conflict()
-        return () if conflict is None else causes(self.model, (conflict,), {}, (), self._compile)
+        return () if conflict is None else causes(self.model, (conflict,), {})
 
     def around(self, base: Mapping[str, object] | None = None) -> Around:
         """One parameter at a time: for each value of each parameter the solution nearest to `base` that has

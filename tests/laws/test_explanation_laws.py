@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice, product
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -65,11 +67,28 @@ def test_an_explanation_has_a_line_for_every_rule(
     if not found.valid and found.repair is not None:
         menus = found.repair.menus
         assert all(menu in menus for cause in found.causes for menu in cause.menus)
+        assert all(menu in menus for joint in found.joint for menu in joint.menus)
         changed = {change.parameter for change in found.repair.changes}
         assert changed <= {name for menu in menus for name in menu.parameters}
     for cause in found.causes:
         for name, value in cause.alone:
             assert _stands(model, cause.conflict, {**config, name: value})
+        for option in (option for menu in cause.menus for option in menu.options):
+            assert _stands(model, cause.conflict, {**config, **option})
+
+
+@laws
+@given(asked())
+def test_one_option_of_each_joint_menu_ends_all_its_conflicts(
+    case: tuple[Model, dict[str, Scalar], dict[str, Scalar]],
+) -> None:
+    model, some, others = case
+    config = {**some, **others}
+    for joint in Space(model).explain(config).joint:
+        for chosen in islice(product(*(menu.options for menu in joint.menus)), 20):
+            changed = {name: value for option in chosen for name, value in option.items()}
+            for conflict in joint.conflicts:
+                assert _stands(model, conflict, {**config, **changed})
 
 
 def _stands(model: Model, conflict: Conflict, values: dict[str, Scalar]) -> bool:

@@ -30,6 +30,7 @@ __all__ = [
     "parameter",
     "pin",
     "runs",
+    "several",
     "shorten",
     "with_objective",
     "with_parameter",
@@ -39,10 +40,6 @@ __all__ = [
     "without_rules",
     "words",
 ]
-
-_LISTED: Final = 6
-"""More values than that are told by their ends where they have no gaps."""
-
 
 LONG_RUN: Final = 6
 """So many neighbouring numbers are told by the first and the last;"""
@@ -116,7 +113,7 @@ def _is_number(value: Scalar) -> bool:
 
 def several(values: Sequence[Scalar], last: str = ", ") -> str:
     """Values on one line, many whole numbers in steps of one by their ends: `601 … 5000 (4400 values)`."""
-    if len(values) > _LISTED and (ends := _ends(values)):
+    if len(values) >= LONG_RUN and (ends := _ends(values)):
         return f"{ends[0]} … {ends[1]} ({len(values)} values)"
     return fitting(list(map(words, values)), ", ", last)
 

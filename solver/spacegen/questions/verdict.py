@@ -47,10 +47,14 @@ class OutsideValue:
             yield f"  hint: did you mean {words(self.nearly)}?"
         elif isinstance(self.value, str) and (hint := did_you_mean(self.value, map(str, self.allowed))):
             yield f"  hint: {hint}"
+        elif (
+            type(self.value) is int
+            and self.value in (0, 1)
+            and any(v is bool(self.value) for v in self.allowed)
+        ):
+            yield f"  hint: did you mean {words(bool(self.value))}?"
         elif near := _around(self.value, self.allowed):
             yield f"  hint: close to it {'is' if len(near) == 1 else 'are'} {' and '.join(map(words, near))}"
-        if not self.type_fits:
-            yield "  it has the wrong type, so no rule about it was tried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,10 @@ class Verdict:
         """What is wrong besides rules, in lines."""
         for o in self.outside:
             yield from o.lines()
+        if foreign := [f"`{o.parameter}`" for o in self.outside if not o.type_fits]:
+            has = "has" if len(foreign) == 1 else "have"
+            it = "it" if len(foreign) == 1 else "them"
+            yield f"{listed(foreign)} {has} the wrong type, so no rule about {it} was tried"
         yield from self._unknown()
         for w in self.wrong:
             yield w.message

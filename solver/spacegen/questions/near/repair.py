@@ -11,10 +11,10 @@ from spacegen.engines.protocol import Engine
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, Model, NoDefault, Parameter, same_value
-from spacegen.questions.edits import shorten, words
+from spacegen.questions.edits import fitting, several, shorten, words
 from spacegen.questions.near.distance import ONE_EACH, Distance
 from spacegen.questions.near.menus import Menu
-from spacegen.questions.near.nearest import Nearest, nearest, ways
+from spacegen.questions.near.nearest import Nearest, Ways, nearest, ways
 from spacegen.questions.verdict import OutsideValue, assignments, shown
 from spacegen.questions.why.conflict import Conflict
 from spacegen.questions.why.conflicts import find_conflict
@@ -48,7 +48,7 @@ class Repair:
     `config` is the given one with its changes, and where there are any with the values of parameters that it
     left open if each valid config has them away from their default (`added`); `solution` has all parameters,
     and `partial` says that the config names fewer. `changed` is what the
-    changes weigh, their number unless weights say otherwise, `moved` how far they go over the domains;
+    changes weigh, their number unless they are `weighed`, `moved` how far they go over the domains;
     `equally_near` counts the ways to come away with the same weight (`at_least`: there may be more), which
     are the product of the menus if `is_product`, and else take their values from them.
     """
@@ -63,6 +63,7 @@ class Repair:
     menus: tuple[Menu, ...]
     is_product: bool = True
     at_least: bool = False
+    weighed: bool = False
     partial: bool = False
 
     @property
@@ -90,7 +91,7 @@ class Repair:
             return self.headline
         lines = [str(change) for change in self.changes]
         lines += [f"{name}: not given -> {shown(value)}" for name, value in self.added.items()]
-        return "\n".join([*lines, self.choice])
+        return "\n".join([*lines, *filter(None, [self.choice])])
 
     @property
     def headline(self) -> str:
@@ -101,40 +102,44 @@ class Repair:
             *map(str, self.changes),
             *(f"{name}: not given -> {shown(v)}" for name, v in self.added.items()),
         ]
-        others = (
-            ""
-            if self.equally_near == 1 and not self.at_least
-            else f" ({self._number} configs are equally near)"
-        )
+        several = self.equally_near > 1 or self.at_least
+        others = f" ({self.number} {self._alike})" if several else ""
         return "; ".join(parts) + others
 
     @property
-    def _number(self) -> str:
+    def number(self) -> str:
+        """The ways with as few changes, as a number in words."""
         return f"{'at least ' if self.at_least else ''}{self.equally_near:,}"
 
     @property
     def choice(self) -> str:
-        """How many configs are equally near, with their menus, in words."""
+        """In how many ways as few changes do, with their menus, in words; nothing where values had to be
+        added, as these may be chosen otherwise."""
         if self.equally_near == 1 and not self.at_least:
-            return "no other config is as near"
+            return "" if self.added else "no other config is as near"
         if not self.is_product:
-            lines = [f"{self._number} configs are equally near; values that they have:"]
+            lines = [f"{self.number} {self._alike}; values that they have:"]
             return "\n".join([*lines, *(f"  {_options(menu)}" for menu in self.menus)])
         sizes = " × ".join(str(len(menu.options)) for menu in self.menus)
-        head = f"{self._number} configs are equally near" + (f" ({sizes}):" if len(self.menus) > 1 else ":")
+        head = f"{self.number} {self._alike}" + (f" ({sizes}):" if len(self.menus) > 1 else ":")
         return "\n".join([head, *(f"  {_options(menu)}" for menu in self.menus)])
+
+    @property
+    def _alike(self) -> str:
+        return "ways that weigh as little" if self.weighed else "ways with as few changes"
 
 
 def _options(menu: Menu) -> str:
     """The options on one line; those that change a single parameter stand together."""
     if any(len(option) > 1 for option in menu.options):
-        return shorten(" or ".join(assignments(option) or "none of them" for option in menu.options))
-    values: dict[str, list[str]] = {}
+        sets = [assignments(option) or "none of them" for option in menu.options]
+        return fitting([f"({text})" if "," in text else text for text in sets], " or ", " or ", 200)
+    values: dict[str, list[Scalar]] = {}
     for option in menu.options:
         for name, value in option.items() or (("as it is", None),):
-            values.setdefault(name, []).append(words(value))
-    told = [f"{name} = {', '.join(v)}" if name in menu.parameters else name for name, v in values.items()]
-    return shorten(" or ".join(told))
+            values.setdefault(name, []).append(value)
+    told = [f"{name} = {several(v)}" if name in menu.parameters else name for name, v in values.items()]
+    return " or ".join(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +197,11 @@ def repair(
     made = _made(distance, found, config, forced)
     if not made.changes:
         return made
-    others = ways(engine, distance, given)
-    added = _forced(engine, distance, made.solution)
+    return _widened(made, ways(engine, distance, given), _forced(engine, distance, made.solution))
+
+
+def _widened(made: Repair, others: Ways, added: Mapping[str, Scalar]) -> Repair:
+    """A repair with what would have done as well, and what must be added to it."""
     return replace(
         made,
         config={**made.config, **added},
@@ -225,6 +233,7 @@ def _made(
         moved=sum(int(distance.moved(n)[model[n].domain.code(solution[n]) or 0]) for n in distance.named),
         equally_near=1,
         menus=(),
+        weighed=any(weight != 1 for weight in distance.weights.values()),
         partial=len(distance.named) < len(model.parameters),
     )
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from spacegen.engines.protocol import Engine
+from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Model, NoDefault, Rule
+from spacegen.language.model import Model, NoDefault, Parameter, Rule, identity
 from spacegen.language.unparse import unparse
 from spacegen.questions.check import readable, stretched
+from spacegen.questions.dead import dead_values
+from spacegen.questions.draw import is_ranked
 from spacegen.questions.edits import shorten, words
 from spacegen.questions.verdict import Verdict, listed
 from spacegen.questions.why.conflict import Conflict
-from spacegen.questions.why.conflicts import find_conflicts
+from spacegen.questions.why.conflicts import find_conflict, find_conflicts
 from spacegen.questions.why.explanation import Cause, Explanation
 from spacegen.questions.why.reasoning import reason
-from spacegen.questions.why.together import Compile, Together
+from spacegen.questions.why.remedies import Remedies, parted, remedies
+from spacegen.questions.why.together import Compile, Together, possible
 
 if TYPE_CHECKING:
     from spacegen.questions.near.repair import Menu, Repair
 
-__all__ = ["causes", "explain"]
+__all__ = ["causes", "explain", "offered", "why_empty"]
 
 
 def explain(
@@ -35,39 +40,74 @@ def explain(
     if verdict.valid:
         return Explanation(verdict)
     mended = None if repair is None else repair()
+    if repair is not None and mended is None and (empty := why_empty(model, compile_model, engine)):
+        return Explanation(verdict, empty, empty=True)
     values = readable(model, verdict)
     wider = stretched(model, verdict.outside)
     found = find_conflicts(wider, compile_model, values, engine=engine if wider is model else None)
-    menus = mended.menus if mended else ()
-    return Explanation(verdict, causes(wider, found, values, menus, compile_model), mended)
+    mentioned = {name for conflict in found for rule in conflict.rules for name in wider.scope(rule)}
+    strangers = {o.parameter for o in verdict.outside} - mentioned
+    menus, anyway = _apart(mended, strangers)
+    together = Together.of(wider, compile_model, values)
+    ways = remedies(together, found, menus, lambda: offered(model, engine, values))
+    return Explanation(verdict, causes(wider, found, values, ways), mended, ways.joint, anyway)
+
+
+def _apart(mended: Repair | None, strangers: Set[str]) -> tuple[tuple[Menu, ...], tuple[Menu, ...]]:
+    """The menus of a repair without parameters that no conflict is about, and the menus that these had
+    beside others. What is no product offers no menu."""
+    if mended is None or not mended.is_product:
+        return (), ()
+    parts = tuple(parted(mended.menus, strangers))
+    loose = tuple(m for m in parts if m not in mended.menus and not strangers.isdisjoint(m.parameters))
+    return tuple(menu for menu in parts if menu not in loose), loose
+
+
+def offered(
+    model: Model, engine: Callable[[], Engine], names: Iterable[str]
+) -> dict[str, tuple[Scalar, ...]]:
+    """The values of some parameters that a solution has, as far as the engine can tell."""
+    known = {name: model[name].domain.values for name in names}
+    try:
+        compiled = engine()
+        dead = dead_values(compiled) if is_ranked(compiled) else {}
+    except EngineError:
+        return known
+    lost = {name: set(map(identity, values)) for name, values in dead.items()}
+    return {n: tuple(v for v in values if identity(v) not in lost.get(n, ())) for n, values in known.items()}
+
+
+def why_empty(model: Model, compile_model: Compile, engine: Callable[[], Engine]) -> tuple[Cause, ...]:
+    """Why a space has no solution at all; nothing where it has one, or where the engine cannot tell."""
+    try:
+        if possible(engine()):
+            return ()
+    except EngineError:
+        return ()
+    conflict = find_conflict(model, compile_model)
+    return () if conflict is None else causes(model, (conflict,), {})
 
 
 def causes(
     model: Model,
-    conflicts: tuple[Conflict, ...],
+    conflicts: Sequence[Conflict],
     values: Mapping[str, Scalar],
-    menus: tuple[Menu, ...],
-    compile_model: Compile,
+    ways: Remedies | None = None,
 ) -> tuple[Cause, ...]:
-    """The conflicts in words, each with the menus that touch one of its parameters; where a menu ends several
-    conflicts together, also with the changes that end this one alone."""
-    touching = [tuple(menu for menu in menus if _touches(model, conflict, menu)) for conflict in conflicts]
-    shared = [menu for menu in menus if sum(menu in found for found in touching) > 1]
-    together = Together.of(model, compile_model, values)
+    """The conflicts in words, each with what ends it."""
+    rules = Counter(conflict.rules for conflict in conflicts)
+    own = ways.own if ways else ((),) * len(conflicts)
+    alone = ways.alone if ways else ((),) * len(conflicts)
     return tuple(
+        # Two conflicts of one rule differ in their values alone.
         Cause(
             conflict,
-            tuple(_lines(model, conflict, values)),
-            found,
-            tuple(together.ends(conflict.rules, conflict.values)) if any(m in shared for m in found) else (),
+            tuple(_lines(model, conflict, conflict.values if rules[conflict.rules] > 1 else values)),
+            menus,
+            changes,
         )
-        for conflict, found in zip(conflicts, touching, strict=True)
+        for conflict, menus, changes in zip(conflicts, own, alone, strict=True)
     )
-
-
-def _touches(model: Model, conflict: Conflict, menu: Menu) -> bool:
-    scopes = {name for rule in conflict.rules for name in model.scope(rule)}
-    return not scopes.isdisjoint(menu.parameters)
 
 
 def _lines(model: Model, conflict: Conflict, values: Mapping[str, Scalar]) -> Iterator[str]:
@@ -76,7 +116,9 @@ def _lines(model: Model, conflict: Conflict, values: Mapping[str, Scalar]) -> It
         return
     (rule,) = conflict.rules
     free = [name for name in model.scope(rule) if name not in values]
-    line = reason(model, rule.condition, {name: _some(model, name, values) for name in model.scope(rule)})
+    line = _inactive(model, rule, conflict.values) or reason(
+        model, rule.condition, {name: _some(model, name, values) for name in model.scope(rule)}
+    )
     yield f"{line} ({_no_other(free)})" if free else line
 
 
@@ -95,12 +137,24 @@ def _some(model: Model, name: str, values: Mapping[str, Scalar]) -> Scalar:
     return parameter.domain[code or 0]
 
 
+def _inactive(model: Model, rule: Rule, values: Mapping[str, Scalar]) -> str | None:
+    """What an `active_when` rejects; None for other rules."""
+    parameter = _switched(model, rule)
+    if parameter is None or parameter.active_when is None or parameter.name not in values:
+        return None
+    value = words(values[parameter.name])
+    return f"{parameter.name}={value}, but it has no effect unless {unparse(parameter.active_when)}"
+
+
 def _text(model: Model, rule: Rule) -> str:
     """What a rule says; for `active_when`, what holds where it is not true."""
+    parameter = _switched(model, rule)
+    if parameter is None or parameter.active_when is None or isinstance(parameter.default, NoDefault):
+        return rule.text
+    return f"{parameter.name} is {words(parameter.default)} unless {unparse(parameter.active_when)}"
+
+
+def _switched(model: Model, rule: Rule) -> Parameter | None:
+    """The parameter whose `active_when` the rule is."""
     name, _, section = rule.id.rpartition(".")
-    if section != "active_when" or name not in model.index:
-        return rule.text
-    parameter = model[name]
-    if parameter.active_when is None or isinstance(parameter.default, NoDefault):
-        return rule.text
-    return f"{name} is {words(parameter.default)} unless {unparse(parameter.active_when)}"
+    return model[name] if section == "active_when" and name in model.index else None

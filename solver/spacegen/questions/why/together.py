@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
@@ -15,7 +15,7 @@ from spacegen.engines.protocol import ANYTHING, Engine, Given
 from spacegen.language.columns import Column, Mask, column, grid
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Compare, Const, Ref, Scalar
-from spacegen.language.model import Model, Rule, same_value
+from spacegen.language.model import Model, Rule
 from spacegen.questions.draw import is_ranked
 
 __all__ = ["Compile", "Together", "codes_of", "only_rules", "possible"]
@@ -73,21 +73,34 @@ class Together:
         """Whether the rules can hold together with the values of the `fixed` parameters."""
         if len(rules) == 1 and (alone := self._table(rules[0], fixed)) is not None:
             return bool(alone.any())
+        return possible(self._compiled(rules, fixed))
+
+    def _compiled(self, rules: Sequence[Rule], fixed: Sequence[str]) -> Engine:
+        """The parameters of the rules under these and the values of the `fixed` ones."""
         names = {name for rule in rules for name in self.scopes[rule.id]}
         # Rules that hold a value come first: they make most of the others small.
         pins = [_pin(name, self.values[name]) for name in fixed if name in names]
         model = only_rules(self.model, [*pins, *rules])
         kept = tuple(p for p in model.parameters if p.name in names)
-        return possible(self.compile_model(model.replace(parameters=kept)))
+        return self.compile_model(model.replace(parameters=kept))
 
-    def ends(self, rules: Sequence[Rule], names: Iterable[str]) -> Iterator[tuple[str, Scalar]]:
-        """The changes of one of these values after which the rules can hold, all others being as they are."""
-        fixed = self.fixed(rules)
-        for name in names:
-            for value in self.model[name].domain:
-                changed = replace(self, values={**self.values, name: value})
-                if not same_value(value, self.values[name]) and changed.possible(rules, fixed):
-                    yield name, value
+    def helpful(self, rules: Sequence[Rule], name: str) -> tuple[Scalar, ...]:
+        """The values of one parameter, which the rules mention, with which they can hold, all others being as
+        they are."""
+        domain = self.model[name].domain
+        fixed = [other for other in self.fixed(rules) if other != name]
+        if len(rules) == 1 and (alone := self._table(rules[0], fixed)) is not None:
+            free = tuple(other for other in self.scopes[rules[0].id] if other not in fixed)
+            whole = np.broadcast_to(alone, tuple(len(self.model[other].domain) for other in free))
+            rows = np.moveaxis(whole, free.index(name), 0).reshape(len(domain), -1)
+            held = [bool(row.any()) for row in rows]
+        else:
+            engine = self._compiled(rules, fixed)
+            if is_ranked(engine):
+                held = [n > 0 for n in engine.marginals()[engine.model.index[name]]]
+            else:
+                held = [possible(engine, {name: (code,)}) for code in range(len(domain))]
+        return tuple(value for value, holds in zip(domain, held, strict=True) if holds)
 
     def idle(self, rule: Rule, fixed: Collection[str]) -> bool:
         """Whether the rule holds with the values of the `fixed` parameters, whatever the others are; False

@@ -15,9 +15,10 @@ from spacegen.questions.edits import parameter
 from spacegen.questions.summary import percent
 from spacegen.questions.verdict import OutsideValue, assignments
 from spacegen.questions.why.conflicts import find_conflicts
-from spacegen.questions.why.explain import causes
-from spacegen.questions.why.explanation import Cause, indented, repair_lines
-from spacegen.questions.why.together import Compile, codes_of, possible
+from spacegen.questions.why.explain import causes, offered, why_empty
+from spacegen.questions.why.explanation import EMPTY, Cause, cause_blocks, indented, repair_lines
+from spacegen.questions.why.remedies import Joint, remedies
+from spacegen.questions.why.together import Compile, Together, codes_of, possible
 
 if TYPE_CHECKING:
     from spacegen.questions.near.repair import Repair
@@ -29,7 +30,8 @@ __all__ = ["WhyNot", "why_not"]
 class WhyNot:
     """Whether values are possible beside `given` ones: `solutions` of `among` have them, or the causes say
     why none has. `repair` is the smallest change of the given values that makes them possible; `outside` has
-    what no domain offers, and then nothing else was asked. A number that no engine can tell is None."""
+    what no domain offers, and then nothing else was asked; `joint` has the conflicts that end together; in an
+    `empty` space the causes say why it is. A number that no engine can tell is None."""
 
     wanted: Mapping[str, Scalar]
     given: Mapping[str, Scalar]
@@ -38,6 +40,8 @@ class WhyNot:
     causes: tuple[Cause, ...] = ()
     repair: Repair | None = None
     outside: tuple[OutsideValue, ...] = ()
+    joint: tuple[Joint, ...] = ()
+    empty: bool = False
 
     @property
     def possible(self) -> bool:
@@ -64,6 +68,10 @@ class WhyNot:
         found |= {"solutions": self.solutions, "among": self.among, "share": self.share}
         if not self.possible:
             found["conflicts"] = [cause.as_dict() for cause in self.causes]
+            if self.joint:
+                found["together"] = [joint.as_dict() for joint in self.joint]
+            if self.empty:
+                found["empty"] = True
             found["repair"] = None if self.repair is None else self.repair.as_dict()
         return found
 
@@ -83,10 +91,12 @@ class WhyNot:
     def _blocks(self) -> Iterator[str]:
         if self.outside:
             yield "\n".join(line for o in self.outside for line in o.lines())
-        yield from map(str, self.causes)
+        if self.empty:
+            yield EMPTY
+        yield from cause_blocks(self.causes, self.joint)
         if self.repair is not None and self.repair.changes:
             yield "\n".join(repair_lines(self.repair, "smallest change of the given values"))
-        elif self.given and not self.outside:
+        elif self.given and not self.outside and not self.empty:
             yield "no change of the given values makes it possible"
 
 
@@ -122,7 +132,12 @@ def why_not(
         solutions = _count(engine, codes_of(model, together))
         among = None if solutions is None else _count(engine, codes_of(model, given))
         return WhyNot(wanted, given, solutions, among)
+    if empty := why_empty(model, compile_model, lambda: engine):
+        return WhyNot(wanted, given, causes=empty, empty=True)
     found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
-    menus = () if mended is None else mended.menus
-    return WhyNot(wanted, given, 0, 0, causes(model, found, together, menus, compile_model), mended)
+    menus = mended.menus if mended and mended.is_product else ()
+    asked = Together.of(model, compile_model, together)
+    ways = remedies(asked, found, menus, lambda: offered(model, lambda: engine, given))
+    said = causes(model, found, together, ways)
+    return WhyNot(wanted, given, 0, 0, said, mended, joint=ways.joint)
