@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from spacegen.cli.output import print_json, print_table, say, say_judged, watched
-from spacegen.cli.sources import label, opened, source
+from spacegen.cli.sources import is_same_file, label, opened, source
 from spacegen.errors import how_many
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def check_many(
         raise UsageError(Fault("the rows of one file are written at a time", hint="name one file of configs"))
     if json and many.path == "-":
         raise UsageError(Fault("rows and `--json` both go to stdout", hint="write rows to a file: `-o FILE`"))
-    if many.output is not None and _is_same(many.output, names[0]):
+    if many.output is not None and is_same_file(many.output, names[0]):
         hint = "write them to another file"
         raise UsageError(Fault(f"the rows of {names[0]} would take their own place", hint=hint))
     sieve = Sieve(space.base, space.not_searched, lenient=many.ignore_unknown)
@@ -179,14 +179,6 @@ def _opened(work: _Work) -> Iterator[tuple[str, int, Iterator[Chunk]]]:
             if not batch.entries:
                 raise ConfigError(f"there is no config in {label(work.name)}")
             yield other or "jsonl", len(batch.entries), in_memory(batch)
-
-
-def _is_same(path: str, name: str) -> bool:
-    """Whether two names are one file on disk, by whatever links."""
-    from pathlib import Path
-
-    out, read = Path(path), Path(name)
-    return name != "-" and out.is_file() and read.is_file() and out.samefile(read)
 
 
 def _is_parquet(name: str) -> bool:

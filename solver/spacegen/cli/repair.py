@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, assignments, one_of, spread
-from spacegen.cli.output import destination, say
+from spacegen.cli.output import destination, say, say_judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,46 +89,68 @@ def repair(
 ) -> int:
     """Print the nearest valid config: fewest changed parameters, then least movement.
 
-    What changed goes to stderr, with in how many ways as few changes do. A parameter that the config does not
-    name is free. Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space
-    is empty, or what is kept conflicts), and with 2 where one cannot be read.
+    What changed goes to stderr, with how many configs are equally near. A parameter that the config does not
+    name is free; a config that can be completed is left as it is. CSV stays CSV, all else becomes JSON.
+
+    Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space is empty, what
+    is kept conflicts, or nobody knows a name), and with 2 where one is unreadable (`--write` does nothing).
     """
     from spacegen.cli.sources import source
-    from spacegen.errors import ConfigError, UsageError
-    from spacegen.launch.reading import FORMATS, read_launches
+    from spacegen.launch.reading import FORMATS
     from spacegen.questions.configs import SUFFIXES
 
-    if write and (out is not None or config == "-" or json):
-        raise UsageError("`--write` changes the file itself: it goes with neither `-o`, `--json` nor stdin")
     form = None if format is None else one_of(SUFFIXES.get(f".{format}", format), FORMATS, "--format")
-    form_to_write = _form_to_write(config, form) if write else None
+    form_to_write, form_to_print = _forms(config, form, out, write=write, json=json)
     weights = wishes.weights()
     chosen = selection.load(space, engine=engine)
-    batch = read_launches(text := source(config), chosen.model, form)
-    if not batch.entries:
-        raise ConfigError(f"there is no config in {text.name}")
+    batch = _read(text := source(config), chosen, form, quiet=selection.quiet)
     found = [_outcome(chosen, entry, wishes.keep or (), weights) for entry in batch.entries]
     for entry, outcome in zip(batch.entries, found, strict=True):
         _explain(entry, outcome, selection, brief=batch.several)
-    if form_to_write is not None:
+    status = max(map(_status, batch.entries, found))
+    if form_to_write is not None and status == 2:
+        say(f"error: nothing was changed in {text.name}")
+    elif form_to_write is not None:
         _write(config, text, form_to_write, [*map(_edits, batch.entries, found)], selection)
     else:
-        _print(batch, found, out, json=json)
-    return max(map(_status, found))
+        _print(batch, found, out, form_to_print, json=json)
+    return status
 
 
-def _form_to_write(name: str, form: str | None) -> str:
-    """The format in which a file is changed. Raises UsageError where that cannot be done."""
-    from pathlib import PurePath
+def _read(text: Source, space: Space, form: str | None, *, quiet: bool) -> Batch:
+    """The configs of a text, at least one. Raises ConfigError."""
+    from spacegen.errors import ConfigError
+    from spacegen.launch.reading import read_launches, without_verdicts
 
+    found = read_launches(text, space.model, form)
+    if not found.entries:
+        raise ConfigError(f"there is no config in {text.name}")
+    fresh = without_verdicts(found, space.base)
+    if fresh is not found and not quiet:
+        say_judged()
+    return fresh
+
+
+def _forms(
+    name: str, form: str | None, out: str | None, *, write: bool, json: bool
+) -> tuple[str | None, str | None]:
+    """The format in which the file is changed, if it is, and that which the suffix of the output asks for.
+
+    Raises UsageError where the file cannot be changed, the output not be written, or options do not meet.
+    """
+    from spacegen.cli.sources import is_same_file
     from spacegen.errors import Fault, UsageError
-    from spacegen.questions.configs import SUFFIXES
+    from spacegen.launch.mending import form_of
+    from spacegen.launch.rewriting import form_to_rewrite
 
-    found = form or SUFFIXES.get(PurePath(name).suffix.lower())
-    if found not in ("json", "jsonl", "yaml"):
-        hint = "`-o FILE` writes the repaired configs as JSON"
-        raise UsageError(Fault(f"`--write` changes JSON, JSON lines and YAML, and {name} is none", hint=hint))
-    return found
+    if write and (out is not None or name == "-" or json):
+        raise UsageError("`--write` changes the file itself: it goes with neither `-o`, `--json` nor stdin")
+    if write:
+        return form_to_rewrite(name, form), None
+    if out is not None and is_same_file(out, name):
+        hint = "`--write` changes the file itself"
+        raise UsageError(Fault(f"the repaired configs of {name} would take its place", hint=hint))
+    return None, None if out is None else form_of(out, json=json)
 
 
 def _outcome(
@@ -147,13 +169,16 @@ def _outcome(
         return error
 
 
-def _status(outcome: Repair | NoRepair | SpacegenError) -> int:
+def _status(entry: Entry, outcome: Repair | NoRepair | SpacegenError) -> int:
+    from spacegen.errors import ConfigError, Fault
     from spacegen.questions.near.repair import NoRepair, Repair
 
     match outcome:
         case Repair():
             return 0
         case NoRepair():
+            return 1
+        case ConfigError() if not isinstance(entry.config, Fault):
             return 1
         case _:
             return 2
@@ -179,28 +204,49 @@ def _explain(
             say(f"error: {outcome}" if unreadable else f"error: {entry.label}: {outcome}")
 
 
-def _lines(batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, json: bool) -> Iterator[str]:
-    """The repaired configs as JSON, or with `json` all that is known of them."""
-    import json as writer
-
+def _objects(
+    batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], *, json: bool
+) -> Iterator[dict[str, Any]]:
+    """The repaired configs, or with `json` all that is known of them."""
     from spacegen.questions.near.repair import NoRepair, Repair
 
     for entry, outcome in zip(batch.entries, found, strict=True):
         match outcome:
             case Repair() | NoRepair() if json:
-                yield writer.dumps({"name": entry.label, **outcome.as_dict()}, ensure_ascii=False)
+                yield {"name": entry.label, **outcome.as_dict()}
             case Repair():
-                indent = None if batch.several else 2
-                yield writer.dumps(dict(outcome.config), ensure_ascii=False, indent=indent)
+                yield dict(outcome.config)
             case _:
                 pass
 
 
 def _print(
-    batch: Batch, found: Sequence[Repair | NoRepair | SpacegenError], out: str | None, *, json: bool
+    batch: Batch,
+    found: Sequence[Repair | NoRepair | SpacegenError],
+    out: str | None,
+    form: str | None,
+    *,
+    json: bool,
 ) -> None:
+    """The repaired configs as rows, as lines of JSON, or in JSON and YAML files as what these hold; where no
+    form is asked for, rows as rows."""
+    import json as writer
+
+    from spacegen.launch.mending import table
+    from spacegen.questions.near.repair import Repair
+
+    form = form or ("csv" if batch.columns and not json else "jsonl")
+    if form == "csv":
+        lines = list(table([outcome for outcome in found if isinstance(outcome, Repair)]))
+    else:
+        indent = None if batch.several or json else 2
+        objects = _objects(batch, found, json=json)
+        lines = [writer.dumps(data, ensure_ascii=False, indent=indent) for data in objects]
+        if batch.several and form != "jsonl":
+            body = ",\n".join(f"  {line}" for line in lines)
+            lines = [f"[\n{body}\n]" if body else "[]"]
     with destination(out) as stream:
-        for line in _lines(batch, found, json=json):
+        for line in lines:
             print(line, file=stream)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from spacegen.source import Source
 
-__all__ = ["label", "opened", "source"]
+__all__ = ["is_same_file", "label", "opened", "source"]
+
+_PARQUET = b"PAR1"
+
+
+def is_same_file(path: str, name: str) -> bool:
+    """Whether two names are one file on disk, by whatever links."""
+    out, read = Path(path), Path(name)
+    return name != "-" and out.is_file() and read.is_file() and out.samefile(read)
 
 
 def label(name: str) -> str:
@@ -29,6 +38,7 @@ def source(name: str) -> Source:
         try:
             return read_source(Path(name))
         except SpacegenError as error:
+            _refuse_parquet(name)
             raise ConfigError(*error.faults) from None
     if sys.stdin is None:
         raise ConfigError("<stdin> is closed")
@@ -36,6 +46,18 @@ def source(name: str) -> Source:
         return Source(label(name), sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ConfigError("<stdin> is not UTF-8 text") from None
+
+
+def _refuse_parquet(name: str) -> None:
+    """Raises ConfigError for a file whose bytes are better not shown."""
+    from spacegen.errors import ConfigError, Fault
+
+    path = Path(name)
+    if path.is_file() and os.access(path, os.R_OK):
+        with path.open("rb") as stream:
+            if stream.read(len(_PARQUET)) == _PARQUET:
+                hint = "`spacegen check` reads Parquet; give JSON, JSON lines, YAML or CSV"
+                raise ConfigError(Fault(f"{name} is Parquet, which is not read here", hint=hint))
 
 
 @contextmanager

@@ -3,17 +3,20 @@ target knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
-from spacegen.errors import ConfigError, Fault, did_you_mean
+from spacegen.errors import ConfigError, Fault, UsageError, did_you_mean
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Model
 from spacegen.launch.sorting import Sorter
+from spacegen.launch.writers import csv_cell
+from spacegen.questions.configs import SUFFIXES
 from spacegen.questions.near.repair import NoRepair, Repair
 
-__all__ = ["Named", "mended", "named"]
+__all__ = ["Named", "form_of", "mended", "named", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,35 @@ def mended(
         if key in keys.own or key in keys.passed
     }
     return replace(found, config={**spelled, **found.added})
+
+
+def form_of(path: str, *, json: bool) -> str | None:
+    """The format that the suffix of a file asks for, None for no suffix. Raises UsageError for one that
+    repaired configs are not written in, or reports on them, which are `json`."""
+    suffix = PurePath(path).suffix.lower()
+    form = SUFFIXES.get(suffix)
+    if suffix and form is None:
+        hint = "write to a file that ends in `.json`, `.jsonl` or `.csv`"
+        raise UsageError(Fault(f"the suffix of `{path}` names no format of repaired configs", hint=hint))
+    if json and form == "csv":
+        hint = "leave out one of them"
+        raise UsageError(Fault(f"`--json` writes JSON, and `{path}` is for rows", hint=hint))
+    return form
+
+
+def table(repairs: Sequence[Repair]) -> Iterator[str]:
+    """The repaired configs as the lines of a CSV table: what was added to one config has its value in all.
+
+    Raises UsageError where configs have other names than the first.
+    """
+    columns = list(dict.fromkeys(name for found in repairs for name in found.config))
+    for found in repairs:
+        if lost := [name for name in columns if name not in {**found.solution, **found.config}]:
+            hint = "write them as JSON lines: `-o FILE.jsonl`"
+            raise UsageError(Fault(f"not all configs have `{lost[0]}`, as rows of a table must", hint=hint))
+    if columns:
+        yield ",".join(map(csv_cell, columns))
+    for found in repairs:
+        cells = {**found.solution, **found.config}
+        # A blank line is no row to CSV readers.
+        yield ",".join(csv_cell(cells[name]) for name in columns) or "null"

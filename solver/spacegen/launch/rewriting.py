@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 
-from spacegen.errors import ConfigError, Fault, SpaceError
+from spacegen.errors import ConfigError, Fault, SpaceError, UsageError
 from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import write_scalar
+from spacegen.questions.configs import SUFFIXES
 from spacegen.questions.strictjson import read_json
 from spacegen.source import Source
 
-__all__ = ["rewritten"]
+__all__ = ["form_to_rewrite", "rewritten"]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def form_to_rewrite(name: str, form: str | None) -> str:
+    """The format in which a file is changed, its suffix's unless it is given. Raises UsageError where that
+    cannot be done."""
+    found = form or SUFFIXES.get(PurePath(name).suffix.lower())
+    if found not in ("json", "jsonl", "yaml"):
+        hint = "`-o FILE` writes the repaired configs to another file"
+        raise UsageError(Fault(f"`--write` changes JSON, JSON lines and YAML, and {name} is none", hint=hint))
+    return found
 
 
 def rewritten(text: str, form: str, edits: Mapping[int, Mapping[str, Any]]) -> str:

@@ -47,10 +47,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The configs of one source; `several` says that it may hold more than one."""
+    """The configs of one source; `several` says that it may hold more than one, `columns` names those that
+    all configs of a table have."""
 
     entries: tuple[Entry, ...]
     several: bool
+    columns: tuple[str, ...] = ()
 
 
 def read_configs(source: Source, model: Model, form: Format | None = None) -> Batch:
@@ -67,7 +69,7 @@ def read_configs(source: Source, model: Model, form: Format | None = None) -> Ba
             case "jsonl":
                 return Batch(tuple(_json_lines(source)), several=True)
             case "csv":
-                return Batch(tuple(_csv(source, model)), several=True)
+                return _csv(source, model)
             case "yaml":
                 return _yaml(source)
     except RecursionError:
@@ -129,20 +131,22 @@ def _yaml(source: Source) -> Batch:
     return _batch(source, tree.data)
 
 
-def _csv(source: Source, model: Model) -> Iterator[Entry]:
+def _csv(source: Source, model: Model) -> Batch:
     rows = csv.reader(source.text.splitlines(keepends=True), strict=True)
     try:
         header = next(rows, [])
         check_separator(header, model, source)
         if repeated := [name for name in header if header.count(name) > 1]:
             raise ConfigError(Fault(f"the column `{repeated[0]}` occurs twice", Span(source, 1, 1)))
-        for row in rows:
-            label = f"{source.name}:{rows.line_num}"
-            if row:
-                yield Entry(label, _row(header, row, model, Span(source, rows.line_num, 1)))
+        entries = tuple(
+            Entry(f"{source.name}:{rows.line_num}", _row(header, row, model, Span(source, rows.line_num, 1)))
+            for row in rows
+            if row
+        )
     except csv.Error as error:
         fault = Fault(f"not CSV: {error}", Span(source, max(rows.line_num, 1), 1))
         raise ConfigError(fault) from None
+    return Batch(entries, several=True, columns=tuple(header))
 
 
 def check_separator(header: list[str], model: Model, source: Source) -> None:
