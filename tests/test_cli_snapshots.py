@@ -75,6 +75,7 @@ COMMANDS = {
     "info-best-json": "info best.yaml --json -q",
     "show": "show server.yaml 5",
     "show-csv": "show server.yaml 5 --format csv --with used,rank",
+    "show-empty": "show empty.yaml 0",
     "show-past-the-end": "show server.yaml 1,000,000",
     "show-no-rank": "show server.yaml -- -1",
     "info": "info server.yaml",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spacegen.cli.options import EngineChoice, Selection, SpaceName, spread
+from spacegen.cli.output import say_empty
 from spacegen.cli.rows import Rows
 
 __all__ = ["show"]
@@ -32,6 +33,9 @@ def show(
     digits = rank.replace(",", "").replace("_", "")
     if not digits.isdecimal() or len(digits) > 4000:
         raise UsageError(f"`{rank}` is no rank: ranks are whole numbers from 0")
+    if not chosen.count():
+        say_empty(chosen)
+        return 1
     solution = chosen.unranked([int(digits)])
     rows.write([solution], chosen, destination)
     return 0
