@@ -57,6 +57,10 @@ def not_in_domain(value: Scalar, domain: Domain) -> str:
     return f"its values are {shown}"
 
 
+def _about(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"about {Decimal(number):.0e}"
+
+
 def _span_of(name: str, entry: Range, at: Callable[[Path], Span], faults: list[Fault]) -> tuple[Scalar, ...]:
     """The values of a range, computed in decimal so that 0.7 + 0.12 is 0.82."""
     start, stop, step = (Decimal(repr(number)) for number in (entry.start, entry.stop, entry.step))
@@ -69,7 +73,7 @@ def _span_of(name: str, entry: Range, at: Callable[[Path], Span], faults: list[F
         return ()
     steps = int((stop - start) / step)
     if steps >= MAX_VALUES:
-        message = f"the range of `{name}` has {steps + 1:,} values; at most {MAX_VALUES:,} are allowed"
+        message = f"the range of `{name}` has {_about(steps + 1)} values; at most {MAX_VALUES:,} are allowed"
         faults.append(Fault(message, at(())))
         return ()
     if start + steps * step != stop:

@@ -41,8 +41,29 @@ def syntax_fault(source: Source, error: yaml.MarkedYAMLError) -> Fault:
         # The end says nothing; the quote that was never closed does.
         span = Span(source, error.context_mark.line + 1, error.context_mark.column + 1)
         problem = "this quote is never closed"
+    opening = _never_closed(source, error)
+    if opening is not None:
+        bracket = source.line(opening.line)[opening.column - 1 :][:1]
+        return Fault(f"this `{bracket}` is never closed", opening)
     message = _SYNTAX_WORDS.get(problem) or problem.replace("did not find expected", "expected")
     return Fault(message, span, _syntax_hint(error, span))
+
+
+def _never_closed(source: Source, error: yaml.MarkedYAMLError) -> Span | None:
+    """Where the bracket stands that the parser still waits for at the end of the text, or at a line that is
+    indented no deeper than that of the bracket."""
+    start, stop = error.context_mark, error.problem_mark
+    if not start or not stop or "flow" not in (error.context or "") or start.line == stop.line:
+        return None
+    first, last = source.line(start.line + 1), source.line(stop.line + 1)
+    is_open = first[start.column : start.column + 1] in ("[", "{")
+    if not is_open or (last.strip() and _indent(last) > _indent(first)):
+        return None
+    return Span(source, start.line + 1, start.column + 1)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 _SYNTAX_WORDS: Final = {
