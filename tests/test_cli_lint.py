@@ -206,3 +206,27 @@ def test_files_of_an_installed_package_stay_as_they_are(
     assert main(["lint", str(path), "--fix"]) == 2
     assert "part of the installed package" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--format", "github", "--json"], "`--format github` and `--json` both say what is printed"),
+        (["--fix", "--dry-run", "--json"], "`--dry-run` prints a patch, and no findings"),
+        (["--select", "dead-value", "--ignore", "dead-value"], "`dead-value` is both selected and ignored"),
+    ],
+)
+def test_options_that_do_not_meet_are_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["lint", str(file), *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"error: {message}\nhint: leave out ")
+    assert file.read_text(encoding="utf-8") == BEFORE
+
+
+def test_a_folder_is_nothing_to_lint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"error: {tmp_path} is a folder, not a file\n")

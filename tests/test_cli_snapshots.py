@@ -28,6 +28,8 @@ COMMANDS = {
     "count-by-rule-json": "count server.yaml --by rule --json",
     "count-by-parameter": "count server.yaml --by parameter --drop chunk",
     "count-by-parameter-json": "count server.yaml --by parameter --only tp_size --only backend --json -q",
+    "count-by-both": "count server.yaml --by rule --by parameter",
+    "count-by-both-json": "count server.yaml --by parameter --by rule --json",
     "count-by-rule-empty": "count empty.yaml --by rule",
     "diff": "diff server.yaml server-next.yaml",
     "diff-json": "diff server.yaml server-next.yaml --only parallelism --only backend --json -q",

@@ -19,8 +19,8 @@ _WIDTH = 20
 
 
 _By: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--by", metavar="WHAT", help="rule or parameter: what each removes, or has."),
+    list[str] | None,
+    typer.Option("--by", metavar="WHAT", help="rule or parameter, or both: what each removes, or has."),
 ]
 _Effective: TypeAlias = Annotated[
     bool, typer.Option("--effective", help="Count configs that come to the same launch once.")
@@ -43,8 +43,7 @@ def count(
     `--by rule` adds what each rule removes of the combinations, and what only it removes: of those that keep
     all other rules. `--by parameter` adds how many solutions have each value.
     """
-    if by is not None:
-        one_of(by, ("rule", "parameter"), "--by")
+    wanted = {one_of(what, ("rule", "parameter"), "--by") for what in by or ()}
     chosen = selection.load(space, engine=engine, effective=effective)
     # Counting may take long, or fail: people know first who does it.
     selection.say_engine(chosen)
@@ -56,12 +55,12 @@ def count(
     }
     if not json:
         _print_count(found)
-    if by == "rule":
+    if "rule" in wanted:
         data |= {"rules": _rules(chosen, show=not json)}
-    if by == "parameter":
+    if "parameter" in wanted:
         data |= {"parameters": _parameters(chosen, show=not json)}
     if json:
-        print_json(data, indent=None if by is None else 2)
+        print_json(data, indent=2 if wanted else None)
     if not found.solutions and not selection.quiet:
         say_empty(chosen)
     return 0

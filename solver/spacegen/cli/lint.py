@@ -46,7 +46,8 @@ DryRun: TypeAlias = Annotated[
     bool, _option("--dry-run", help="With `--fix`: print the changes, and leave the file alone.")
 ]
 FormatName: TypeAlias = Annotated[
-    str, _option("--format", metavar="NAME", help="text, json or github (annotations for workflows).")
+    str | None,
+    _option("--format", metavar="NAME", help="text, json or github (annotations for workflows)."),
 ]
 
 
@@ -58,7 +59,7 @@ def lint(
     strict: Strict = False,
     fix: Fix = False,
     dry_run: DryRun = False,
-    format: FormatName = "text",
+    format: FormatName = None,
     engine: EngineChoice = "auto",
     json: AsJson = False,
     *,
@@ -70,11 +71,9 @@ def lint(
     space without solutions, or a file that is no sound space.
     """
     from spacegen.cli.lint_fix import fix_files
-    from spacegen.questions.lint.finding import CODES
 
-    form = "json" if json else one_of(format, FORMATS, "--format")
-    chosen = {one_of(code, CODES, "--select") for code in select or CODES}
-    chosen -= {one_of(code, CODES, "--ignore") for code in ignore or ()}
+    form = _form(format, json=json, dry_run=dry_run)
+    chosen = _codes(select or (), ignore or ())
     fix_files(space, selection, engine=engine, fix=fix, dry_run=dry_run)
     if dry_run:
         return 0
@@ -85,6 +84,33 @@ def lint(
         _print(list(dict.fromkeys(found)), form)
     bad = any(f.severity == "error" or (strict and f.severity == "warning") for f in found)
     return 2 if None in answers else int(bad)
+
+
+def _form(name: str | None, *, json: bool, dry_run: bool) -> str:
+    """How findings are printed. Raises UsageError for options that do not meet."""
+    from spacegen.errors import Fault, UsageError
+
+    found: str = one_of(name or ("json" if json else "text"), FORMATS, "--format")
+    if json and found != "json":
+        hint = "leave out one of them"
+        raise UsageError(Fault(f"`--format {found}` and `--json` both say what is printed", hint=hint))
+    if dry_run and found != "text":
+        hint = f"leave out `{'--json' if json else f'--format {found}'}`"
+        raise UsageError(Fault("`--dry-run` prints a patch, and no findings", hint=hint))
+    return found
+
+
+def _codes(select: Sequence[str], ignore: Sequence[str]) -> set[str]:
+    """The codes to look for. Raises UsageError where none is left, or one is both wanted and not."""
+    from spacegen.errors import Fault, UsageError
+    from spacegen.questions.lint.finding import CODES
+
+    chosen = {one_of(code, CODES, "--select") for code in select}
+    ignored = {one_of(code, CODES, "--ignore") for code in ignore}
+    if both := sorted(chosen & ignored):
+        hint = "leave out one of them"
+        raise UsageError(Fault(f"`{both[0]}` is both selected and ignored", hint=hint))
+    return (chosen or set(CODES)) - ignored
 
 
 def _findings(name: str, selection: Selection, engine: str) -> tuple[Finding, ...] | None:
