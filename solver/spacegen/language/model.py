@@ -18,6 +18,7 @@ from spacegen.language.expr import (
     Ref,
     Scalar,
 )
+from spacegen.language.unparse import unparse
 from spacegen.language.walk import scope
 from spacegen.source import Source, Span
 
@@ -275,7 +276,7 @@ def _pinned_while_inactive(parameter: Parameter, active: Expr) -> Rule:
     return Rule(
         id=f"{parameter.name}.active_when",
         condition=Or((IsTrue(active), at_default)),
-        text=f"active_when of {parameter.name}",
+        text=f"`{parameter.name}` has no effect unless {unparse(active)}",
         because=f"`{parameter.name}` has no effect here, so it stays at its default",
         kind=Kind.INERT,
         span=parameter.span,
