@@ -2,7 +2,7 @@ import pytest
 
 from build import le, parameter, space, sum_of
 from spacegen.engines.plan import compile_model
-from spacegen.errors import UsageError
+from spacegen.errors import EngineError, UsageError
 from spacegen.language.expr import AllDifferent, Ref
 
 
@@ -34,3 +34,17 @@ def test_each_engine_goes_by_its_name(name: str) -> None:
 def test_an_unknown_engine_gets_a_hint() -> None:
     with pytest.raises(UsageError, match="did you mean `jointree`"):
         compile_model(space(), "joinTree")
+
+
+@pytest.mark.parametrize(("notes", "named"), [((), True), (("too wide",), False)])
+def test_the_join_tree_is_no_hint_where_it_was_tried(
+    notes: tuple[str, ...], named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spacegen.engines.cpsat import engine
+
+    for name in ("_ENUMERATED", "_TREE", "MOST_SOLUTIONS"):
+        monkeypatch.setattr(engine, name, 1)
+    wide = space(*(parameter(n, *range(9)) for n in "abcdef"), rules=[le(sum_of(*"abcdef"), 20)])
+    with pytest.raises(EngineError) as told:
+        engine.CpSat(wide, notes=notes).count()
+    assert ("jointree" in str(told.value)) == named

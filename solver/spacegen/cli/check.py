@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -86,7 +87,7 @@ def check(
     batches = [_read(name, chosen, form, quiet=selection.quiet) for name in config or ()]
     batches += [_read_argv(text, chosen) for text in argv or ()]
     several = len(batches) > 1 or any(batch is not None and batch.several for batch in batches)
-    judge = _judge if brief or several else _explain
+    judge = _judge if brief or several else partial(_explain, selection)
     return max(2 if batch is None else judge(chosen, batch, json=json) for batch in batches)
 
 
@@ -120,7 +121,7 @@ def _read_argv(text: str, space: Space) -> Batch | None:
         return None
 
 
-def _explain(space: Space, batch: Batch, *, json: bool) -> int:
+def _explain(selection: Selection, space: Space, batch: Batch, *, json: bool) -> int:
     """Says all there is to say about a config by itself."""
     from spacegen.errors import EngineError, Fault
 
@@ -129,6 +130,8 @@ def _explain(space: Space, batch: Batch, *, json: bool) -> int:
         say(f"error: {entry.config}")
         return 2
     try:
+        if space.model.index.keys() - entry.config.keys() or not space.check(entry.config).valid:
+            selection.say_choice(space)  # what it is now asked may take a while
         found = space.explain(entry.config).with_faults(entry.wrong, entry.notes)
     except EngineError as error:
         say(f"error: {entry.label}: {error}")

@@ -154,12 +154,16 @@ class Selection:
         return space
 
     def say_engine(self, space: Space) -> None:
-        """Tells people what the engine has to say of its choice."""
-        for note in space.engine.notes:
-            self.say(f"note: {note}")
+        """Tells people what the engine has to say of its choice, and which values a target leaves none."""
+        self.say_choice(space)
         # Only an engine that counts by itself knows this at once.
         if self.target is not None and space.ranked and not self.quiet:
             self.say_dead(space)
+
+    def say_choice(self, space: Space) -> None:
+        """Tells people what the engine has to say of its choice."""
+        for note in space.engine.notes:
+            self.say(f"note: {note}")
 
     def say_dead(self, space: Space) -> None:
         """Tells people which values another target leaves without a solution."""

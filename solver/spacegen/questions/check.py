@@ -32,7 +32,7 @@ _NEAR: Final = 1e-9
 _BATCH: Final = 4096
 _MANY: Final = 32
 """So many invalid configs are worth a table of each rule."""
-_LISTED: Final = 10_000
+_LISTED: Final = 4000
 """Engines that count by listing list so many completions of a config."""
 
 

@@ -94,7 +94,10 @@ class CpSat:
                     Fault(
                         f"engine `cpsat` cannot count the solutions of {len(part.names)} parameters that "
                         f"hang together: about {weights.mean():.0e}",
-                        hint="a smaller space, or `--engine jointree` where it takes the space",
+                        # Where there are notes, the join tree was tried.
+                        hint="pin or restrict parameters"
+                        if self.notes
+                        else "a smaller space, or `--engine jointree` where it takes the space",
                     )
                 )
         return len(self.rows(part).all())

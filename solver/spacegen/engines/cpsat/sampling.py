@@ -111,7 +111,7 @@ class Balance:
                 Fault(
                     f"engine `cpsat` draws balanced only from up to {_ENUMERATED:,} solutions of parameters "
                     "that hang together",
-                    hint="`--engine jointree` draws balanced from spaces of any size",
+                    hint="`--engine jointree` draws balanced, where it takes the space",
                 )
             )
         codes = dict(zip(part.names, rows.T, strict=True))
