@@ -89,7 +89,7 @@ def repair(
 ) -> int:
     """Print the nearest valid config: fewest changed parameters, then least movement.
 
-    What changed goes to stderr, with how many configs are equally near. A parameter that the config does not
+    What changed goes to stderr, and in how many ways as few changes do. A parameter that the config does not
     name is free; a config that can be completed is left as it is. CSV stays CSV, all else becomes JSON.
 
     Exits with 0 where every config is valid or repaired, with 1 where one cannot be (the space is empty, what
