@@ -104,6 +104,7 @@ def repair(
     weights = wishes.weights()
     chosen = selection.load(space, engine=engine)
     batch = _read(text := source(config), chosen, form, quiet=selection.quiet)
+    selection.say_choice(chosen)
     found = [_outcome(chosen, entry, wishes.keep or (), weights) for entry in batch.entries]
     for entry, outcome in zip(batch.entries, found, strict=True):
         _explain(entry, outcome, selection, brief=batch.several)
