@@ -49,14 +49,15 @@ def explain(
     strangers = {o.parameter for o in verdict.outside} - mentioned
     menus, anyway = _apart(mended, strangers)
     together = Together.of(wider, compile_model, values)
-    ways = remedies(together, found, menus, lambda: offered(model, engine, values))
+    whole = mended is None or mended.is_product
+    ways = remedies(together, found, menus, lambda: offered(model, engine, values), is_product=whole)
     return Explanation(verdict, causes(wider, found, values, ways), mended, ways.joint, anyway)
 
 
 def _apart(mended: Repair | None, strangers: Set[str]) -> tuple[tuple[Menu, ...], tuple[Menu, ...]]:
     """The menus of a repair without parameters that no conflict is about, and the menus that these had
-    beside others. What is no product offers no menu."""
-    if mended is None or not mended.is_product:
+    beside others."""
+    if mended is None:
         return (), ()
     parts = tuple(parted(mended.menus, strangers))
     loose = tuple(m for m in parts if m not in mended.menus and not strangers.isdisjoint(m.parameters))

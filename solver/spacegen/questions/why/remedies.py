@@ -49,8 +49,10 @@ def remedies(
     conflicts: Sequence[Conflict],
     menus: Sequence[Menu],
     offered: Callable[[], Mapping[str, Sequence[Scalar]]],
+    *,
+    is_product: bool = True,
 ) -> Remedies:
-    """What ends the conflicts. The menus are a product, in which each choice ends all of them; `offered` has
+    """What ends the conflicts. Of menus that are a product each choice ends all of them; `offered` has
     the values that may be proposed for the parameters that may change."""
     touching = [[menu for menu in menus if _touches(together, conflict, menu)] for conflict in conflicts]
     own = tuple(
@@ -58,7 +60,7 @@ def remedies(
         for conflict, found in zip(conflicts, touching, strict=True)
     )
     links = [ending or tuple(found) for ending, found in zip(own, touching, strict=True)]
-    joint = tuple(_joints(conflicts, menus, own, links))
+    joint = tuple(_joints(conflicts, menus, own, links)) if is_product else ()
     values = offered() if joint else {}
     alone = tuple(
         tuple(_alone(together, conflict, values)) if any(conflict in j.conflicts for j in joint) else ()

@@ -136,8 +136,8 @@ def why_not(
         return WhyNot(wanted, given, causes=empty, empty=True)
     found = find_conflicts(model, compile_model, together, engine=lambda: engine)
     mended = repair(together, wanted) if given else None
-    menus = mended.menus if mended and mended.is_product else ()
+    menus, whole = (mended.menus, mended.is_product) if mended else ((), True)
     asked = Together.of(model, compile_model, together)
-    ways = remedies(asked, found, menus, lambda: offered(model, lambda: engine, given))
+    ways = remedies(asked, found, menus, lambda: offered(model, lambda: engine, given), is_product=whole)
     said = causes(model, found, together, ways)
     return WhyNot(wanted, given, 0, 0, said, mended, joint=ways.joint)
