@@ -14,3 +14,11 @@ def test_an_error_shows_all_faults() -> None:
 def test_did_you_mean_is_silent_far_off() -> None:
     assert did_you_mean("tp_sise", ["tp_size", "pp_size"]) == "did you mean `tp_size`?"
     assert did_you_mean("zzz", ["tp_size"]) is None
+
+
+def test_did_you_mean_names_no_other_parameter() -> None:
+    assert did_you_mean("dp_size", ["tp_size", "pp_size"]) is None
+    assert did_you_mean("disable_radix_cache", ["disable_pynccl"]) is None
+    assert did_you_mean("dp_sise", ["tp_size", "dp_size"]) == "did you mean `dp_size`?"
+    for slip in ("TP_SIZE", "tp-size", "tpsize", "pt_size", "tp_sizes"):
+        assert did_you_mean(slip, ["dp_size", "tp_size"]) == "did you mean `tp_size`?"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from itertools import zip_longest
 
 from spacegen.source import Span
 
@@ -76,8 +77,27 @@ class EmptySpaceError(SpacegenError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the closest known word, or nothing where none is close."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    spelled: dict[str, str] = {}
+    for name in known:
+        spelled.setdefault(_plain(name), name)
+    close = get_close_matches(_plain(word), list(spelled), n=10, cutoff=0.6)
+    found = next((spelled[name] for name in close if _is_close(_plain(word), name)), None)
+    return None if found is None else f"did you mean `{found}`?"
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "_")
+
+
+def _is_close(word: str, known: str) -> bool:
+    """Whether one may be a slip of the other. Names that share most of their parts (`dp_size`, `tp_size`) may
+    still be as different as the others."""
+    pairs = list(zip_longest(word.split("_"), known.split("_")))
+    if len(pairs) == 1 or SequenceMatcher(None, word, known).ratio() >= 0.94:
+        return True
+    if any(None in pair for pair in pairs):
+        return SequenceMatcher(None, word.replace("_", ""), known.replace("_", "")).ratio() >= 0.8
+    return all(sorted(a) == sorted(b) or SequenceMatcher(None, a, b).ratio() >= 0.6 for a, b in pairs)
 
 
 def how_many(number: int, noun: str) -> str:
