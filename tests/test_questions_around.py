@@ -108,6 +108,7 @@ def test_a_limit_takes_the_first_ones(capsys: pytest.CaptureFixture[str]) -> Non
     status, rows, said = solve("--radius", "1", "-n", "3", capsys=capsys)
     assert (status, len(rows)) == (0, 3)
     assert "solutions within 1 change of the base" in said
+    assert said.endswith("3 of them written\n")
 
 
 @pytest.mark.parametrize(
@@ -136,3 +137,4 @@ def test_an_empty_space_is_explained(capsys: pytest.CaptureFixture[str]) -> None
     status, rows, said = solve("--pin", "tp_size=8", "--radius", "0", capsys=capsys)
     assert (status, rows) == (0, [])
     assert "0 solutions within 0 changes of the base" in said
+    assert "note: the base is no solution; the nearest one is 1 change away" in said

@@ -94,12 +94,16 @@ def _within(
 
     found = space.within(radius, start)
     total = found.count()
-    if not total and found.costed.least() is None:
+    if (least := found.costed.least()) is None:
         raise EmptySpaceError("there is no solution at all")
+    if least:
+        selection.say(f"note: the base is no solution; the nearest one is {how_many(least, 'change')} away")
     selection.say(f"{how_many(total, 'solution')} within {how_many(radius, 'change')} of the base")
     wanted = total if count is None else min(count, total)
     blocks = _first(found.blocks(), wanted) if wanted else [Block.concatenate(space.model, [])]
     write(watched(_solutions(space, blocks), wanted, quiet=selection.quiet))
+    if wanted < total:
+        selection.say(f"{wanted:,} of them written")
     return 0
 
 
