@@ -103,8 +103,7 @@ def repair(
     form_to_write, form_to_print = _forms(config, form, out, write=write, json=json)
     weights = wishes.weights()
     chosen = selection.load(space, engine=engine)
-    batch = _read(text := source(config), chosen, form, quiet=selection.quiet)
-    selection.say_choice(chosen)
+    batch = _read(text := source(config), chosen, form, selection)
     found = [_outcome(chosen, entry, wishes.keep or (), weights) for entry in batch.entries]
     for entry, outcome in zip(batch.entries, found, strict=True):
         _explain(entry, outcome, selection, brief=batch.several)
@@ -118,8 +117,8 @@ def repair(
     return status
 
 
-def _read(text: Source, space: Space, form: str | None, *, quiet: bool) -> Batch:
-    """The configs of a text, at least one. Raises ConfigError."""
+def _read(text: Source, space: Space, form: str | None, selection: Selection) -> Batch:
+    """The configs of a text, at least one, after a word on who repairs them. Raises ConfigError."""
     from spacegen.errors import ConfigError
     from spacegen.launch.reading import read_launches, without_verdicts
 
@@ -127,8 +126,9 @@ def _read(text: Source, space: Space, form: str | None, *, quiet: bool) -> Batch
     if not found.entries:
         raise ConfigError(f"there is no config in {text.name}")
     fresh = without_verdicts(found, space.base)
-    if fresh is not found and not quiet:
+    if fresh is not found and not selection.quiet:
         say_judged()
+    selection.say_choice(space)
     return fresh
 
 
