@@ -42,5 +42,6 @@ def _shown(value: Scalar, unit: str | None) -> str:
     """A value in words, numbers with commas and their unit."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return words(value)
-    number = f"{int(value) if value == int(value) else value:,}"
+    whole = isinstance(value, int) or value.is_integer()
+    number = f"{int(value) if whole else value:,}"
     return f"{number} {unit}" if unit else number

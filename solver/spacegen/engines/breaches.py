@@ -59,7 +59,7 @@ class Breaks:
             return broken(self.rule, {name: values.take(codes) for (name, values), codes in pairs}, size)
         if not self.scope:
             return np.full(size, table[0])
-        index = np.min_scalar_type(max(len(table) - 1, 0))
+        index = np.min_scalar_type(len(table))
         place: Any = columns[0]
         for codes, length in zip(columns[1:], self._sizes[1:], strict=True):
             place = place.astype(index) * index.type(length) + codes.astype(index)

@@ -55,7 +55,7 @@ class Listed:
         return int(self._totals.min()) if len(self._totals) else None
 
     def best(self, n: int) -> Ranking:
-        first = np.argsort(self._totals, kind="stable")[:n]
+        first = np.argsort(self._totals, kind="stable")[: max(n, 0)]
         return Ranking(self._block.rows(first), self._totals[first])
 
     def within(self, limit: int, *, rows: int = 65536) -> Iterator[Block]:

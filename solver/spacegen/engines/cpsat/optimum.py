@@ -105,7 +105,7 @@ class PricedRows(Rows):
             int(self.part.live[name][posting.labels[name].searchsorted(label)])
             for name, label in zip(self.part.names, labels, strict=True)
         ]
-        return row, None if bound is None else int(bound)
+        return row, bound
 
 
 def _total(posting: Posting, terms: Terms) -> Any:
@@ -207,7 +207,9 @@ class Priced:
 
     def best(self, n: int) -> Ranking:
         split = self._split
-        if split is None or n <= 0:
+        if n <= 0:
+            return Ranking(Block.concatenate(self.engine.model, []), np.empty(0, np.object_))
+        if split is None:
             return self._listed.best(n)
         self.engine.patience.restart()
         blocks: list[Block] = []

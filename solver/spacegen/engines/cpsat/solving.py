@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from math import inf, nextafter
 from threading import Event, Thread
 from typing import Final
 
@@ -84,7 +85,7 @@ class _Improver(cp_model.CpSolverSolutionCallback):
 
 def minimise(
     model: cp_model.CpModel, variables: list[cp_model.IntVar], workers: int, patience: Patience
-) -> tuple[list[int] | None, float | None]:
+) -> tuple[list[int] | None, int | None]:
     """The values of the variables in a solution with the least objective (None: no solution), and None; where
     `patience` ends before that is proven, those of the best solution found, and a bound on the objective.
     Raises EngineError where time ends without a solution."""
@@ -100,10 +101,17 @@ def minimise(
     except EngineError:
         if improver.best is None:
             raise
-        return improver.best, solver.best_objective_bound
+        return improver.best, _at_most(solver.best_objective_bound)
     if status == cp_model.MODEL_INVALID:
         raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
+    if status == cp_model.UNKNOWN:
+        raise EngineError("engine `cpsat` ended without an answer")
     return improver.best, None
+
+
+def _at_most(bound: float) -> int:
+    """An integer bound that the solver gives as a double, not rounded up."""
+    return int(bound if abs(bound) < 2.0**53 else nextafter(bound, -inf))
 
 
 def refuted(
@@ -118,6 +126,8 @@ def refuted(
     status = _outcome(solver, model, _Improver([]), patience)
     if status == cp_model.MODEL_INVALID:
         raise EngineError(f"engine `cpsat` cannot read its model: {model.validate()}")
+    if status == cp_model.UNKNOWN:
+        raise EngineError("engine `cpsat` ended without an answer")
     if status != cp_model.INFEASIBLE:
         return None
     return frozenset(solver.sufficient_assumptions_for_infeasibility())

@@ -138,9 +138,8 @@ class TreeCosts:
 
     def within(self, limit: int, *, rows: int = 65536) -> Iterator[Block]:
         tree = self._possible
-        if tree is None:
+        if tree is None or (extra := self._extra(tree, limit)) < 0:
             return
-        extra = self._extra(tree, limit)
         if tree.layout.walk == tree.layout.wanted:
             yield from map(self._block, within(tree, extra, tree.layout.walk, rows))
         else:

@@ -58,6 +58,9 @@ def best(engine: Engine, goals: tuple[Goal, ...], n: int, timeout: float | None 
     search = _Search(engine, goals, n, float("inf") if timeout is None else monotonic() + timeout)
     if n > 0:
         search.run()
+    if search.limit is not None and search.found:
+        # What was found may be better than all that nobody looked into.
+        search.limit = min(search.limit, search.found[0][0][0])
     block = search.block()
     values = tuple(tuple(evaluated(engine.model, block, goal.expr).values()) for goal in goals)
     limit = None if search.limit is None else goals[0].value(search.limit)
@@ -133,7 +136,7 @@ class _Search:
             else:
                 self.add(next(self.engine.enumerate(rows=max(_SOME, self.n))))
         if not self.is_full or self.waiting[0][0] <= self.worst[0]:
-            self.limit = min(self.waiting[0][0], self.found[0][0])[0]
+            self.limit = self.waiting[0][0][0]
 
     def look(self, box: Box, *, is_live: bool) -> None:
         """Asks for the best solutions in a box, or splits it."""

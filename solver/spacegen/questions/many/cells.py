@@ -287,5 +287,8 @@ def _of_pandas(domain: Domain, column: Any) -> Cells:
         return _gathered(domain, values, column.cat.codes.to_numpy())
     if isinstance(column.dtype, np.dtype) and (column.dtype.kind != "O" or _numeric(domain)):
         return cells(domain, column.to_numpy())
-    places, found = column.factorize()
+    try:
+        places, found = column.factorize()
+    except TypeError:  # lists and the like, which have no hash
+        return _of_values(domain, listed_values(column))
     return _gathered(domain, [*listed_values(found), None], places)

@@ -50,7 +50,8 @@ def _checked(columns: Columns) -> tuple[Columns, int]:
     for name, column in columns.items():
         if not isinstance(name, str):
             raise UsageError(f"columns have names, and `{name!r}` is none")
-        if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+        is_flat = getattr(column, "ndim", 1) == 1
+        if isinstance(column, str | bytes) or not hasattr(column, "__len__") or not is_flat:
             raise UsageError(Fault(f"`{name}` is no column", hint="give a value for each row"))
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
