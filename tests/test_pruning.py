@@ -69,6 +69,7 @@ def test_dead_values_go(tmp_path: Path, before: str, rule: str, after: str) -> N
     [
         ("{a: {values: [1, 9], default: 9}}", "a < 5", None, "it is the default"),
         ("{a: {from: 1, to: 9}}", "a not in [4, 5]", None, "they stand inside a range"),
+        ("{a: {from: 0x0, to: 0x9}}", "a > 5", None, "the range is not written in decimals"),
         ("{a: {values: [50], range: {from: 1, to: 9}}}", "a > 9", None, "they are the whole range"),
         ("{a: {values: [50], range: {from: 1, to: 9}}}", "a < 50", None, "nothing else is in the list"),
         ("{a: &x [1, 9], b: *x}", "a < 5", None, "other parts of the file share it"),

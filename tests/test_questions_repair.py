@@ -226,6 +226,16 @@ def test_write_changes_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("m.json", '[{"tp_size": 16}, 5]'), ("m.yaml", "- tp_size: 16\n- 5\n")]
+)
+def test_a_file_with_an_item_that_is_no_config_stays(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    assert main(["repair", str(CASES / "server.yaml"), str(path), "--write"]) == 2
+    assert path.read_text(encoding="utf-8") == text
+
+
 def test_a_file_that_cannot_be_repaired_stays(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("tp_size: 8\ndp_size: 2\n", encoding="utf-8")

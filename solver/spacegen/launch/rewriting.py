@@ -43,9 +43,8 @@ def rewritten(text: str, form: str, edits: Mapping[int, Mapping[str, Any]]) -> s
             lines[full[number]] = rewritten(lines[full[number]], "json", {0: values})
         return "\n".join(lines)
     data = _read(text, form)
-    wanted = [
-        {**item, **edits.get(i, {})} for i, item in enumerate(data if isinstance(data, list) else [data])
-    ]
+    items = data if isinstance(data, list) else [data]
+    wanted = [{**item, **edits[i]} if i in edits else item for i, item in enumerate(items)]
     made = _edited(text, form, edits)
     expected = wanted if isinstance(data, list) else wanted[0]
     if made is not None and _same(made, form, expected):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import takewhile
 from typing import Any, TypeAlias
 
@@ -141,7 +141,10 @@ class _Domain:
         end = scalar_text(done.source, path)
         step = scalar_text(done.source, (*of, "step")) or "1"
         # The decimals of the texts are kept: 0.70 moves to 0.90, not to 0.9.
-        text = str(Decimal(end or "0") + steps * Decimal(step))
+        try:
+            text = str(Decimal(end or "0") + steps * Decimal(step))
+        except InvalidOperation:
+            return _keep(done, name, gone, "the range is not written in decimals")
         after = with_scalar(done.source, path, text)
         if end is None or after is None:
             return _keep(done, name, gone, "other parts of the file share them")
