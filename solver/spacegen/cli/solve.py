@@ -133,7 +133,7 @@ def solve(
     chosen = search.aimed(chosen)
     selection.say_engine(chosen)
     if search.method == "best":
-        _say_idle(chosen, selection)
+        _say_aims(chosen, search, selection)
     try:
         if search.around:
             write = partial(rows.write, space=chosen, destination=destination)
@@ -165,12 +165,14 @@ def _slice(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _say_idle(space: Space, selection: Selection) -> None:
-    """Tells people which objectives do not count, as a constant has no value."""
+def _say_aims(space: Space, search: Search, selection: Selection) -> None:
+    """Tells people which objectives count first, and which not at all, as a constant has no value."""
     from spacegen.language.inputs import source_of
     from spacegen.language.unknowns import unset_names
     from spacegen.questions.best.goals import idle_objectives
 
+    if search.maximize and search.minimize:
+        selection.say("note: what to `--maximize` counts before what to `--minimize`")
     for objective in idle_objectives(space.model):
         names = unset_names(objective.expr)
         source = source_of(names)
