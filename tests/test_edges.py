@@ -43,3 +43,8 @@ def test_lists_in_a_frame_are_values_outside_the_domain() -> None:
     pandas = pytest.importorskip("pandas")
     found = Space.build("s", {"x": ["a", "b"]}).verdicts(pandas.DataFrame({"x": [["a"], "b"]}))
     assert found.valid.tolist() == [False, True]
+
+
+def test_a_value_has_to_be_asked_about() -> None:
+    with pytest.raises(spacegen.UsageError, match="no value is asked about"):
+        Space.build("s", {"x": [1, 2]}).why_not({})

@@ -25,7 +25,6 @@ def test_counts_without_a_rule_and_under_it_alone_are_those_of_the_oracle(model:
         assert left.total == total
         assert left.without == len(oracle.solutions(only_rules(model, others)))
         assert left.alone == len(oracle.solutions(only_rules(model, [left.rule])))
-        assert left.is_redundant == (left.without == total)
 
 
 def test_parts_share_no_rule() -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.compiled import Compiled
-from spacegen.errors import EngineError
+from spacegen.errors import EngineError, Fault, UsageError
 from spacegen.questions.check import check, check_all
 from spacegen.questions.given import plain_config, several, whole
 from spacegen.questions.verdict import Verdict
@@ -128,10 +128,12 @@ class Reasons(Compiled):
         self, wanted: Mapping[str, Scalar], given: Mapping[str, Scalar] = MappingProxyType({})
     ) -> WhyNot:
         """Whether a solution has the wanted values beside the given ones; if none has, why, and which given
-        values would have to change."""
+        values would have to change. Raises UsageError where nothing is wanted."""
         from spacegen.questions.why.whynot import why_not
 
         asked, beside = plain_config(wanted), plain_config(given)
+        if not asked:
+            raise UsageError(Fault("no value is asked about", hint="`count` counts the whole space"))
         return why_not(self.model, asked, beside, self.engine, self._compile, self._repaired)
 
     def _repaired(self, config: Mapping[str, object], keep: Collection[str] = ()) -> Repair | None:

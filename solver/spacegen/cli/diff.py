@@ -71,9 +71,9 @@ def diff(
     from spacegen.questions.diff.diff import compare
 
     with _of("old"):
-        before = _load(old, selection, own.old_target, own.old_set, engine)
+        before = _load(old, selection, own.old_target, own.old_set, engine, "--old-set")
     with _of("new"):
-        after = _load(new, selection, own.new_target, own.new_set, engine)
+        after = _load(new, selection, own.new_target, own.new_set, engine, "--new-set")
     aligned = align(before, after).without_rules(selection.without_rule or ())
     aligned = _narrowed(aligned, selection)
     _say_servers(aligned, selection)
@@ -88,9 +88,12 @@ def diff(
     return 0 if found.same else 1
 
 
-def _load(name: str, selection: Selection, target: str | None, sets: list[str] | None, engine: str) -> Space:
-    """One side, as wide as it is: what both are narrowed to can be said once they have the same names."""
-    own = assignments(sets, "--set")
+def _load(
+    name: str, selection: Selection, target: str | None, sets: list[str] | None, engine: str, flag: str
+) -> Space:
+    """One side, as wide as it is: what both are narrowed to can be said once they have the same names. `flag`
+    is the option that `sets` came with."""
+    own = assignments(sets, flag)
     others = [text for text in selection.set or () if text.partition("=")[0].strip() not in own]
     whole = replace(selection, quiet=True, pin=None, drop=None, only=None, where=None, without_rule=None)
     return replace(whole, set=[*others, *(sets or ())], target=target or selection.target).load(

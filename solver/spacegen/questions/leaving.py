@@ -24,11 +24,6 @@ class Left:
     without: int
     alone: int
 
-    @property
-    def is_redundant(self) -> bool:
-        """Whether the other rules imply this one."""
-        return self.without == self.total
-
 
 class Blocks:
     """A model in parts that share no rule: counts multiply over them, so that a change of the rules of one
@@ -49,10 +44,6 @@ class Blocks:
     def total(self) -> int:
         """The number of solutions of the model."""
         return prod(self.counts)
-
-    def part_of(self, rule: Rule) -> Model:
-        """The part that a rule of the model belongs to."""
-        return self.parts[self._part_of[rule.id]]
 
     def without(self, *rules: Rule) -> int:
         """The number of solutions of all rules but these."""
