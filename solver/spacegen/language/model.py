@@ -156,6 +156,11 @@ class Rule:
     pack: str | None = None
     span: Span | None = field(default=None, compare=False)
 
+    @property
+    def place(self) -> str | None:
+        """Where the rule stands, as `file:line`."""
+        return f"{self.span.source.name}:{self.span.line}" if self.span else None
+
 
 @dataclass(frozen=True, slots=True)
 class Preference:

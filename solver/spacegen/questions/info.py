@@ -144,7 +144,7 @@ def _rule(r: RuleInfo) -> dict[str, Any]:
         "source": rule.source,
         "versions": rule.versions,
         "pack": rule.pack,
-        "place": f"{rule.span.source.name}:{rule.span.line}" if rule.span else None,
+        "place": rule.place,
     }
     found: dict[str, Any] = {"id": rule.id, "text": rule.text, "scope": list(r.scope)}
     return found | {key: value for key, value in optional.items() if value is not None}

@@ -217,8 +217,7 @@ def _around(value: object, allowed: Iterable[Scalar]) -> list[Scalar]:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    place = f"{rule.span.source.name}:{rule.span.line}" if rule.span else None
-    return {"rule": rule.id, "place": place, "text": rule.text, "because": rule.because}
+    return {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}
 
 
 def assignments(values: Mapping[str, Scalar]) -> str:

@@ -42,7 +42,7 @@ class RuleCause:
             "was": None if self.instead is None else self.instead.text,
             "because": rule.because,
             "kind": rule.kind,
-            "place": f"{rule.span.source.name}:{rule.span.line}" if rule.span else None,
+            "place": rule.place,
         }
         found: dict[str, Any] = {"rule": rule.id, "text": rule.text}
         found |= {key: value for key, value in optional.items() if value is not None}

@@ -8,7 +8,6 @@ from spacegen.language.expr import Compare, Const, Expr, IsNull, IsTrue, Not, Re
 from spacegen.language.model import Model, Rule
 from spacegen.language.walk import children, scope
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.why.conflict import place
 from spacegen.questions.why.quickxplain import minimal
 from spacegen.questions.why.together import Compile, only_rules, possible
 
@@ -117,7 +116,7 @@ def because(rules: Sequence[Rule], model: Model) -> str | None:
     """The rules behind a finding, and the constants that they compare with, in words."""
     if not rules:
         return None
-    listed = [f"`{rule.id}`" + (f" ({place(rule)})" if rule.span else "") for rule in rules]
+    listed = [f"`{rule.id}`" + (f" ({rule.place})" if rule.span else "") for rule in rules]
     reason = f": {rules[0].because}" if len(rules) == 1 and rules[0].because else ""
     known = {constant.name for constant in model.constants}
     values = {c.name: c.value for rule in rules for c in _constants(rule.condition) if c.name in known}

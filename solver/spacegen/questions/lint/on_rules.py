@@ -14,7 +14,7 @@ from spacegen.questions.lint.against import Against, because, is_false
 from spacegen.questions.lint.finding import Finding, Severity
 from spacegen.questions.lint.witness import breaks_nothing_else, is_true_somewhere
 from spacegen.questions.lint.written import Written
-from spacegen.questions.why.conflict import is_own, place
+from spacegen.questions.why.conflict import is_own
 
 __all__ = ["Progress", "Rules", "premise"]
 
@@ -64,7 +64,7 @@ class Rules:
         """The rules with the condition of an earlier one."""
         for first, *others in self._twins().values():
             for rule in others:
-                where = f" ({place(first)})" if first.span else ""
+                where = f" ({first.place})" if first.span else ""
                 yield Finding(
                     "duplicate-rule",
                     self._severity(rule),

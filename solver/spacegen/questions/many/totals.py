@@ -65,5 +65,4 @@ class Totals:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    place = f"{rule.span.source.name}:{rule.span.line}" if rule.span else None
-    return {"rule": rule.id, "place": place, "text": rule.text, "because": rule.because}
+    return {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}

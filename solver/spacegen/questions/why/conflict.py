@@ -10,7 +10,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Rule
 from spacegen.questions.edits import shorten, words
 
-__all__ = ["Conflict", "is_hint", "is_own", "place", "rule_lines"]
+__all__ = ["Conflict", "is_hint", "is_own", "rule_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Conflict:
     def as_dict(self) -> dict[str, Any]:
         """The conflict as plain data."""
         rules = [
-            {"rule": rule.id, "place": place(rule), "text": rule.text, "because": rule.because}
+            {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}
             for rule in self.rules
         ]
         return {"rules": rules, "values": dict(self.values)}
@@ -53,13 +53,8 @@ def is_hint(rule: Rule) -> bool:
     return rule.kind is Kind.HEURISTIC
 
 
-def place(rule: Rule) -> str | None:
-    """Where the rule stands, as `file:line`."""
-    return f"{rule.span.source.name}:{rule.span.line}" if rule.span else None
-
-
 def rule_lines(rule: Rule) -> list[str]:
     """A rule in words: id, place, text and reason."""
-    where = f" ({place(rule)})" if rule.span else ""
+    where = f" ({rule.place})" if rule.span else ""
     lines = [f"  rule `{rule.id}`{where}: {shorten(rule.text)}"]
     return [*lines, f"    because {rule.because}"] if rule.because else lines

@@ -12,7 +12,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule, identity
 from spacegen.questions.edits import fitting, several, shorten, words
 from spacegen.questions.verdict import Verdict, assignments, listed, shown
-from spacegen.questions.why.conflict import Conflict, is_hint, place
+from spacegen.questions.why.conflict import Conflict, is_hint
 from spacegen.questions.why.remedies import Joint
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _lone_lines(alone: Sequence[tuple[str, Scalar]]) -> Iterator[str]:
 
 
 def _source(rule: Rule) -> Iterator[str]:
-    where = f" ({place(rule)})" if rule.span else ""
+    where = f" ({rule.place})" if rule.span else ""
     yield f"rule `{rule.id}`{where}{', a hint only' if is_hint(rule) else ''}"
     if rule.because:
         yield f"because {rule.because}"
