@@ -196,3 +196,8 @@ def test_shipped_rules_have_short_lines(name: str) -> None:
                     f"{name}={'null' if config[name] is None else str(config[name]).lower()}" in line.lower()
                     for name in model.scope(rule)
                 )
+
+
+def test_a_condition_without_facts_is_false_whatever_the_values_are() -> None:
+    nothing = e.Not(e.And((e.AllDifferent(()),)))
+    assert reason(MODEL, nothing, {}) == "false whatever the values are"

@@ -36,6 +36,8 @@ _FITS: Final = 110
 _MOST: Final = 156
 _DEPTHS: Final = (9, 2, 1, 0)
 _SHOWN: Final = 6
+_WHATEVER: Final = "false whatever the values are"
+"""Of a condition that no fact decides, such as one about no parameter at all."""
 _NEGATED: Final[Mapping[CompareOp, CompareOp]] = {
     "==": "!=",
     "!=": "==",
@@ -52,7 +54,7 @@ def reason(model: Model, condition: Expr, values: Mapping[str, Scalar]) -> str:
     named, text = Named(model.derived), ""
     for thorough in (True, False):
         for depth in _DEPTHS:
-            text = Reasoning(model, at, named, depth, thorough).of(condition)
+            text = Reasoning(model, at, named, depth, thorough).of(condition) or _WHATEVER
             if len(text) <= _FITS:
                 return text
     return shorten(text, _MOST)
