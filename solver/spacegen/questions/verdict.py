@@ -11,7 +11,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Rule
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten, words
-from spacegen.questions.why.conflict import Conflict, rule_lines
+from spacegen.questions.why.conflict import Conflict, rule_data, rule_lines
 
 __all__ = ["BrokenRule", "OutsideValue", "UnknownKey", "Verdict", "assignments", "listed", "shown"]
 
@@ -113,7 +113,7 @@ class Verdict:
         if self.missing:
             found["free"] = list(self.missing)
         if self.broken:
-            found["broken"] = [{**_rule(b.rule), "values": dict(b.values)} for b in self.broken]
+            found["broken"] = [{**rule_data(b.rule), "values": dict(b.values)} for b in self.broken]
         if self.outside:
             found["outside"] = [o.as_dict() for o in self.outside]
         if self.unknown:
@@ -125,7 +125,7 @@ class Verdict:
         if self.notes:
             found["notes"] = list(self.notes)
         if self.conflict is not None:
-            rules = [_rule(rule) for rule in self.conflict.rules]
+            rules = [rule_data(rule) for rule in self.conflict.rules]
             found["conflict"] = {"rules": rules, "values": dict(self.conflict.values)}
         return found
 
@@ -214,10 +214,6 @@ def _around(value: object, allowed: Iterable[Scalar]) -> list[Scalar]:
     numbers = [v for v in allowed if isinstance(v, int | float) and not isinstance(v, bool)]
     below, above = [v for v in numbers if v < value], [v for v in numbers if v > value]
     return [*([max(below)] if below else []), *([min(above)] if above else [])]
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}
 
 
 def assignments(values: Mapping[str, Scalar]) -> str:

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from spacegen.language.model import Rule
 from spacegen.questions.many.verdicts import RuleTally, Verdicts
+from spacegen.questions.why.conflict import rule_data
 
 __all__ = ["Totals"]
 
@@ -59,10 +59,6 @@ class Totals:
             "valid": self.valid,
             "invalid": self.invalid,
             "unreadable": self.unreadable,
-            "broken": [{**_rule(t.rule), "configs": t.rows, "only": t.alone} for t in self.broken],
+            "broken": [{**rule_data(t.rule), "configs": t.rows, "only": t.alone} for t in self.broken],
             "wrong": [{"message": message, "configs": n} for message, n in self.wrong],
         }
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}

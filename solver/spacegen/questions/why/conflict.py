@@ -10,7 +10,7 @@ from spacegen.language.expr import Scalar
 from spacegen.language.model import Kind, Rule
 from spacegen.questions.edits import shorten, words
 
-__all__ = ["Conflict", "is_hint", "is_own", "rule_lines"]
+__all__ = ["Conflict", "is_hint", "is_own", "rule_data", "rule_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,7 @@ class Conflict:
 
     def as_dict(self) -> dict[str, Any]:
         """The conflict as plain data."""
-        rules = [
-            {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}
-            for rule in self.rules
-        ]
+        rules = list(map(rule_data, self.rules))
         return {"rules": rules, "values": dict(self.values)}
 
     def __str__(self) -> str:
@@ -51,6 +48,11 @@ def is_own(rule: Rule) -> bool:
 def is_hint(rule: Rule) -> bool:
     """Whether the rule is only advice."""
     return rule.kind is Kind.HEURISTIC
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    """What is told of a rule as plain data."""
+    return {"rule": rule.id, "place": rule.place, "text": rule.text, "because": rule.because}
 
 
 def rule_lines(rule: Rule) -> list[str]:
