@@ -39,6 +39,12 @@ OWNERS = {
     "pyarrow": (),
     "rich": (),
     "scipy": (),
+    "aiohttp": ("spacegen.tune.simulated",),
+    "optuna": ("spacegen.tune",),
+    "plotly": ("spacegen.tune.report",),
+    "psutil": ("spacegen.tune",),
+    "pynvml": ("spacegen.tune",),
+    "ray": ("spacegen.tune",),
 }
 SOLE_USERS = {name: OWNERS[name] for name in ("ortools", "constraint")}
 

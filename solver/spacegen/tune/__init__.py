@@ -1,0 +1,1 @@
+"""Feasible configs measured on servers, and the study that looks for the best of them."""

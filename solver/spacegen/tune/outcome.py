@@ -1,0 +1,108 @@
+"""What came of launching a config and putting a workload on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from spacegen.tune.values import Value
+
+__all__ = ["Cause", "Failure", "GpuUse", "Outcome"]
+
+
+class Cause(StrEnum):
+    """Why a launch gave no metrics."""
+
+    ARGUMENTS = "arguments"
+    """The server refused its arguments."""
+    LOADING_MEMORY = "out of memory while loading"
+    GRAPH_MEMORY = "out of memory at graph capture"
+    SERVING_MEMORY = "out of memory while serving"
+    TIMEOUT = "time-out"
+    PORT = "port in use"
+    CRASH = "crash"
+    """The server ended, or never came up, for a reason that its log does not name."""
+    LOAD = "load generator"
+    """The server stood, the load generator failed."""
+    INTERRUPTED = "interrupted"
+    """Somebody ended the measurement; it says nothing about the config."""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the failure is the config's own, which a sampler should learn from; else it is worth
+        another try."""
+        return self not in (Cause.INTERRUPTED, Cause.PORT, Cause.LOAD)
+
+
+class Failure(Value):
+    """Why a launch gave no metrics, in one line, with the end of the log as evidence."""
+
+    cause: Cause
+    message: str
+    log_tail: tuple[str, ...] = ()
+
+
+class GpuUse(Value):
+    """What the GPUs of a launch did while it was under load: shares within 0 … 1, memory in MiB."""
+
+    utilisation: float
+    peak_memory_mib: float
+    samples: int
+
+
+class Outcome(Value):
+    """Metrics by name, or the failure. Exactly one of `metrics` and `failure` says something."""
+
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """The medians over `repeats`."""
+    failure: Failure | None = None
+    repeats: tuple[dict[str, float], ...] = ()
+    """The metrics of each load, in order."""
+    started: float = 0.0
+    """Seconds since the epoch."""
+    seconds: float = 0.0
+    """How long launch, loads and teardown took."""
+    gpu_ids: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    """The words that started the server."""
+    load_command: tuple[str, ...] = ()
+    log: str | None = None
+    """The server's log file."""
+    altered: dict[str, tuple[Any, Any]] = Field(default_factory=dict)
+    """Arguments that the server runs otherwise than they were given: as given, as run."""
+    gpu_use: GpuUse | None = None
+    hardware: str | None = None
+    simulated: bool = False
+    """Whether a formula stood in for a server, so that nothing here is about hardware."""
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+    @property
+    def gpu_seconds(self) -> float:
+        return self.seconds * len(self.gpu_ids)
+
+    @classmethod
+    def failed(cls, cause: Cause, message: str, **known: Any) -> Outcome:
+        """A failure with whatever else is known of the launch."""
+        tail = tuple(known.pop("log_tail", ()))
+        return cls(failure=Failure(cause=cause, message=message, log_tail=tail), **known)
+
+    def metric(self, name: str) -> float | None:
+        """A metric, also one derived from others: see `spacegen.tune.metrics`."""
+        from spacegen.tune.metrics import derived
+
+        return derived(self.metrics, len(self.gpu_ids)).get(name)
+
+    def __contains__(self, name: str) -> bool:
+        return self.metric(name) is not None
+
+    def values(self) -> Mapping[str, float]:
+        """All metrics with those derived from them."""
+        from spacegen.tune.metrics import derived
+
+        return derived(self.metrics, len(self.gpu_ids))
