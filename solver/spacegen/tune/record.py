@@ -41,6 +41,8 @@ class Record(Value):
     violations: dict[str, float] = Field(default_factory=dict)
     """By how much service levels are missed, as shares; positive ones are missed."""
     again: int = 0
+    origin: str | None = None
+    """Where the config came from: `defaults`, `repaired defaults`, `warm start` or `sampler`."""
     provenance: Provenance
 
     def as_dict(self) -> dict[str, Any]:
