@@ -1,0 +1,82 @@
+"""The front of a study beside everything that did not make it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from spacegen.tune.front import pareto
+from spacegen.tune.metrics import Goal, Limit
+from spacegen.tune.record import Provenance, Record
+from spacegen.tune.summary.measured import Measured, measured
+
+__all__ = ["Summary", "summarise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a study found.
+
+    `front` has the trials that keep every limit and that no other such trial dominates, by their first goal,
+    the best first. `missed` has the trials that miss a limit, those
+    that miss it least first. `failures` counts trials without metrics by their cause. `defaults` is the
+    launch that the server would make by itself (or the nearest one in the space), where it was measured.
+    """
+
+    study: str | None
+    goals: tuple[Goal, ...]
+    limits: tuple[Limit, ...]
+    finished: int
+    front: tuple[Measured, ...]
+    missed: tuple[Measured, ...]
+    failures: dict[str, int]
+    defaults: Measured | None
+    provenance: Provenance | None
+    simulated: bool
+
+
+def summarise(
+    records: Iterable[Record],
+    goals: Sequence[Goal],
+    limits: Sequence[Limit] = (),
+    *,
+    study: str | None = None,
+) -> Summary:
+    """What the records of one study come to."""
+    known = list(records)
+    firsts = [record for record in known if not record.again]
+    found = measured(known, goals, limits)
+    kept = [one for one in found if one.keeps]
+    missed = [one for one in found if not one.keeps]
+    missed.sort(key=lambda one: sum(max(0.0, share) for share in one.violations.values()))
+    origins = [one for one in found if (one.record.origin or "").endswith("defaults")]
+    return Summary(
+        study=study if study is not None else next((r.study for r in known), None),
+        goals=tuple(goals),
+        limits=tuple(limits),
+        finished=len(firsts),
+        front=_front(kept, goals),
+        missed=tuple(missed),
+        failures=_failures(firsts, found),
+        defaults=origins[0] if origins else None,
+        provenance=known[0].provenance if known else None,
+        simulated=any(record.outcome.simulated or record.provenance.simulated for record in known),
+    )
+
+
+def _front(found: Sequence[Measured], goals: Sequence[Goal]) -> tuple[Measured, ...]:
+    points = [tuple(one.metrics[goal.metric] * goal.sign for goal in goals) for one in found]
+    front = [i for i, kept in enumerate(pareto(points).tolist()) if kept]
+    return tuple(found[i] for i in sorted(front, key=lambda i: (points[i], i)))
+
+
+def _failures(firsts: Iterable[Record], found: Iterable[Measured]) -> dict[str, int]:
+    """Trials without metrics by cause, the most frequent first."""
+    good = {one.record.trial for one in found}
+    causes = Counter(
+        "no such metric" if record.outcome.failure is None else str(record.outcome.failure.cause)
+        for record in firsts
+        if record.trial not in good
+    )
+    return dict(causes.most_common())
