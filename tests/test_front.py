@@ -31,7 +31,9 @@ def test_a_front_is_what_nothing_dominates(points: list[tuple[int, ...]]) -> Non
 @given(clouds())
 def test_the_hypervolume_is_the_number_of_dominated_unit_cubes(points: list[tuple[int, ...]]) -> None:
     cubes = product(range(SIDE), repeat=len(points[0]))
-    covered = sum(any(all(p <= c for p, c in zip(point, cube, strict=True)) for point in points) for cube in cubes)
+    covered = sum(
+        any(all(p <= c for p, c in zip(point, cube, strict=True)) for point in points) for cube in cubes
+    )
     assert hypervolume(points, [SIDE] * len(points[0])) == covered
 
 

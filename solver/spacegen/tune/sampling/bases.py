@@ -1,0 +1,34 @@
+"""The samplers that propose: Optuna's own, by name, made anew for each trial."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias, get_args
+from warnings import catch_warnings, simplefilter
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+
+from spacegen.questions.given import known_word
+
+__all__ = ["BASES", "Base", "BaseName", "base_for"]
+
+BaseName: TypeAlias = Literal["tpe", "nsga2", "nsga3"]
+Base: TypeAlias = BaseName | BaseSampler | None
+BASES: Final[tuple[BaseName, ...]] = get_args(BaseName)
+
+
+def base_for(base: Base, seed: int) -> BaseSampler | None:
+    """The sampler itself, or the one of that name with this seed. Raises UsageError for another name."""
+    if base is None or isinstance(base, BaseSampler):
+        return base
+    known_word(base, BASES, "sampler")
+    match base:
+        case "tpe":
+            return TPESampler(seed=seed, multivariate=True)
+        case "nsga2":
+            return NSGAIISampler(seed=seed)
+        case "nsga3":
+            with catch_warnings():
+                # Optuna says each time that it may change its options, none of which is used here.
+                simplefilter("ignore", ExperimentalWarning)
+                return NSGAIIISampler(seed=seed)

@@ -1,0 +1,146 @@
+"""What a study has tried or is about to try, and claims on what it tries next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import sleep
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from optuna import Study
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from spacegen.errors import Fault, UsageError
+from spacegen.language.scalars import write_scalar
+from spacegen.questions.edits import shorten
+from spacegen.tune.sampling.encoding import Encoding, Row
+
+__all__ = ["Ledger", "Seen", "fixed_of"]
+
+_CLAIM: Final = "spacegen:claim"
+_FIXED: Final = "fixed_params"
+_PATIENCE: Final = 50
+_LEARNT: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The configs of all other trials. `open` says that some are claimed by trials that may yet withdraw;
+    `shared` has the parameters that every trial has which samplers learn from."""
+
+    taken: frozenset[Row]
+    open: bool
+    shared: frozenset[str]
+
+
+class Ledger:
+    """The trials of studies over one space."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        # Finished trials do not change: each is read once.
+        self._finished: WeakKeyDictionary[BaseStorage, dict[tuple[int, int], _Entry]] = WeakKeyDictionary()
+
+    def read(self, study: Study, number: int) -> Seen:
+        """What the trials of a study but the one of this number have. Raises UsageError where the study is
+        about another space."""
+        known = self._finished.setdefault(study._storage, {})
+        taken, shared, open_claims = set(), set(self._encoding.parameters), False
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == number:
+                continue
+            key = (study._study_id, trial.number)
+            entry = known.get(key)
+            if entry is None:
+                entry = self._entry(trial)
+                if trial.state.is_finished():
+                    known[key] = entry
+            if entry.row is not None:
+                taken.add(entry.row)
+            open_claims |= entry.open
+            if entry.missing and trial.state in _LEARNT:
+                shared -= entry.missing
+        return Seen(frozenset(taken), open_claims, frozenset(shared))
+
+    def claimed(self, trial: FrozenTrial) -> Row | None:
+        """The config that a trial has claimed, if any."""
+        claim: Any = trial.system_attrs.get(_CLAIM)
+        if not isinstance(claim, list) or len(claim) != len(self._encoding.parameters):
+            return None
+        sizes = map(len, self._encoding.choices.values())
+        fits = all(isinstance(c, int) and 0 <= c < size for c, size in zip(claim, sizes, strict=True))
+        return tuple(claim) if fits else None
+
+    def claim(self, study: Study, trial: FrozenTrial, pick: Callable[[Seen, int], Row | None]) -> Row | None:
+        """The config that `pick` chooses and no other trial has or claims; None where `pick` finds none.
+
+        `pick` is told what is taken and how often it was asked before.
+        """
+        # Each claim is written before it is looked for among the claims of others. Of two trials that claim
+        # the same config the later to write sees the other's claim and takes another config; where both
+        # wrote before either looked, both do. So no two keep one config, and no lock is needed.
+        for attempt in range(_PATIENCE):
+            seen = self.read(study, trial.number)
+            row = pick(seen, attempt)
+            if row is not None:
+                self._write(study, trial, list(row))
+                if row not in self.read(study, trial.number).taken:
+                    return row
+            elif not seen.open:
+                return None
+            else:
+                # Two that yield the last config to each other try again at different times.
+                self._write(study, trial, None)
+                sleep(float(np.random.default_rng([trial.number, attempt]).uniform(0.001, 0.04)))
+        return None
+
+    def _write(self, study: Study, trial: FrozenTrial, claim: list[int] | None) -> None:
+        study._storage.set_trial_system_attr(trial._trial_id, _CLAIM, claim)
+
+    def _entry(self, trial: FrozenTrial) -> _Entry:
+        for name in trial.distributions.keys() & self._encoding.parameters.keys():
+            self._check(trial, name)
+        missing = frozenset(self._encoding.parameters.keys() - trial.params.keys())
+        row = self._encoding.row(trial.params)
+        if row is not None:
+            return _Entry(row, False, missing)
+        claim = self.claimed(trial)
+        if trial.state == TrialState.WAITING:
+            return _Entry(self._encoding.row(trial.system_attrs.get(_FIXED, {})), False, missing)
+        # A trial that failed before it had any parameter has tried nothing.
+        idle = trial.state == TrialState.FAIL and not trial.params
+        return _Entry(None if idle else claim, claim is not None and not trial.state.is_finished(), missing)
+
+    def _check(self, trial: FrozenTrial, name: str) -> None:
+        distribution = trial.distributions[name]
+        if self._encoding.agree(name, distribution):
+            return
+        before = _told(getattr(distribution, "choices", ()))
+        now = _told(self._encoding.choices[name])
+        hint = "a study keeps its domains: begin another one, or move this one to the new space"
+        message = (
+            f"this study is about other values of `{name}`: trial {trial.number} chose among {before}, "
+            f"and now they are {now}"
+        )
+        raise UsageError(Fault(message, hint=hint))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A trial's config; whether that is only claimed; the parameters that the trial lacks."""
+
+    row: Row | None
+    open: bool
+    missing: frozenset[str]
+
+
+def _told(choices: tuple[Any, ...]) -> str:
+    return shorten(", ".join(map(write_scalar, choices)))
+
+
+def fixed_of(trial: FrozenTrial) -> Mapping[str, object]:
+    """The params that a trial must have: somebody enqueued them, or it has them already."""
+    return {**trial.system_attrs.get(_FIXED, {}), **trial.params}
