@@ -1,0 +1,168 @@
+"""Workloads from YAML files, and every fault of a file at its place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from spacegen.errors import ConfigError, Fault, SpacegenError, did_you_mean
+from spacegen.language.files import read_source
+from spacegen.language.nodes import Tree, read_tree
+from spacegen.language.validate import described
+from spacegen.source import Source
+from spacegen.tune.load.builtin import WORKLOADS
+from spacegen.tune.load.sense import nonsense
+from spacegen.tune.workload import Workload
+
+__all__ = ["read_workload", "workload_of"]
+
+_VERSION: Final = "workload"
+_START: Final = "start with `workload: 1`"
+_KEYS: Final = tuple(Workload.model_fields)
+_HINTS: Final[Mapping[str, str]] = {
+    "request_rate": "leave it out to send requests as fast as `concurrency` lets them",
+    "concurrency": "leave it out for no limit",
+    "extra": "a list of words: [--flush-cache]",
+    "metrics": "names of metrics, each with a JSONPath expression: {tps: $.output_throughput}",
+}
+_KINDS: Final[Mapping[str, str]] = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+}
+
+
+def read_workload(name: str | Path) -> Workload:
+    """The workload of a YAML file, of stdin for `-`, or one that ships, by its name.
+
+    A file that a workload names is looked for beside the workload. Raises ConfigError with every fault.
+    """
+    if isinstance(name, str) and not _is_path(name):
+        if name in WORKLOADS:
+            return WORKLOADS[name]
+        listed = ", ".join(f"`{known}`" for known in WORKLOADS)
+        hint = did_you_mean(name, WORKLOADS) or f"{listed} ship; a file ends in .yaml"
+        raise ConfigError(Fault(f"no workload `{name}`", hint=hint))
+    if str(name) == "-":
+        return workload_of(_stdin(), Path.cwd(), "stdin")
+    path = Path(name)
+    try:
+        source = read_source(path)
+    except SpacegenError as error:
+        raise ConfigError(*error.faults) from None
+    return workload_of(source, path.resolve().parent, path.stem)
+
+
+def _is_path(name: str) -> bool:
+    return name == "-" or "/" in name or name.endswith((".yaml", ".yml")) or Path(name).is_file()
+
+
+def _stdin() -> Source:
+    if sys.stdin is None:
+        raise ConfigError("<stdin> is closed")
+    try:
+        return Source("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ConfigError("<stdin> is not UTF-8 text") from None
+
+
+def workload_of(source: Source, folder: Path, name: str = "default") -> Workload:
+    """The workload of a text, which is called `name` unless it says otherwise; its files are looked for in
+    `folder`. Raises ConfigError."""
+    try:
+        tree = read_tree(source)
+    except SpacegenError as error:
+        raise ConfigError(*error.faults) from None
+    if not isinstance(tree.data, dict):
+        message = f"the file must hold a mapping, not {described(tree.data)}"
+        raise ConfigError(*tree.faults, Fault(message, tree.at(), _START))
+    faults = [*tree.faults, *_version(tree)]
+    workload = _validated(tree, name, faults)
+    if workload is None:
+        raise ConfigError(*sorted([*faults, *tree.suspects], key=_position))
+    workload = _with_file(workload, folder)
+    faults.extend(_placed(workload, tree))
+    if faults:
+        raise ConfigError(*sorted(faults, key=_position))
+    return workload
+
+
+def _position(fault: Fault) -> tuple[int, int]:
+    return (fault.span.line, fault.span.column) if fault.span else (0, 0)
+
+
+def _validated(tree: Tree, name: str, faults: list[Fault]) -> Workload | None:
+    """The workload of a mapping, or None with what is wrong added to `faults`."""
+    given = {"name": name, **{key: value for key, value in tree.data.items() if key != _VERSION}}
+    if "command" in given:
+        given.setdefault("generator", "command")
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    try:
+        return Workload.model_validate(fields, strict=True)
+    except ValidationError as error:
+        faults.extend(_worded(problem, tree) for problem in error.errors(include_url=False))
+        return None
+
+
+def _version(tree: Tree) -> Iterator[Fault]:
+    version = tree.data.get(_VERSION)
+    if _VERSION not in tree.data:
+        yield Fault("the key `workload` is missing", tree.at(), _START)
+    elif version != 1 or isinstance(version, bool):
+        hint = "this is the version of the format"
+        yield Fault(f"`workload` must be 1, not {described(version)}", tree.at((_VERSION,)), hint)
+
+
+def _worded(problem: Any, tree: Tree) -> Fault:
+    path = tuple(problem["loc"])
+    named = f"`{path[0]}`" if len(path) == 1 else f"`{path[1]}` of `{path[0]}`"
+    if len(path) > 1 and isinstance(path[1], int):
+        named = f"item {path[1] + 1} of `{path[0]}`"
+    value, context = problem["input"], problem.get("ctx", {})
+    at = tree.at(path)
+    hint = _HINTS.get(str(path[0]))
+    match problem["type"]:
+        case "extra_forbidden":
+            hint = did_you_mean(str(path[0]), _KEYS) or "known keys: " + ", ".join(f"`{k}`" for k in _KEYS)
+            return Fault(f"unknown key `{path[0]}`", tree.at_key(path), hint)
+        case "literal_error":
+            allowed = [word.strip("' ") for word in context["expected"].replace(" or ", ", ").split(",")]
+            listed = ", ".join(f"`{word}`" for word in allowed)
+            hint = did_you_mean(str(value), allowed)
+            return Fault(f"{named} must be one of {listed}, not {described(value)}", at, hint)
+        case "greater_than":
+            return Fault(f"{named} must be more than {context['gt']:g}, not {described(value)}", at, hint)
+        case "greater_than_equal":
+            return Fault(f"{named} must be at least {context['ge']:g}, not {described(value)}", at, hint)
+        case "less_than_equal":
+            return Fault(f"{named} must be at most {context['le']:g}, not {described(value)}", at, hint)
+        case kind if kind in _KINDS:
+            if kind == "string_type" and isinstance(value, bool | int | float):
+                hint = f'put it in quotes: "{described(value).strip("`")}"'
+            shown = "a list" if isinstance(value, tuple) else described(value)
+            return Fault(f"{named} must be {_KINDS[kind]}, not {shown}", at, hint)
+        case _:
+            return Fault(f"{named}: {problem['msg'].lower()}", at, hint)
+
+
+def _with_file(workload: Workload, folder: Path) -> Workload:
+    if workload.file is None:
+        return workload
+    return workload.model_copy(update={"file": str(folder / Path(workload.file).expanduser())})
+
+
+def _placed(workload: Workload, tree: Tree) -> Iterator[Fault]:
+    """What makes no sense together, where it stands."""
+    for key, message, hint in nonsense(workload, frozenset(tree.data)):
+        yield Fault(message, tree.at((key,)), hint)
+    if workload.file is not None and not Path(workload.file).is_file():
+        yield Fault(
+            f"no such file: {workload.file}", tree.at(("file",)), "it is looked for beside the workload"
+        )

@@ -1,0 +1,220 @@
+"""The GPUs of a machine, through a driver that is made up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from spacegen.errors import UsageError
+from spacegen.tune.gpus import GpuSampler, cuda_environment, hardware_label, present_gpus, read_gpus
+
+
+class NVMLError(Exception):
+    pass
+
+
+@dataclass
+class Gpu:
+    name: str
+    parts: list[str] = field(default_factory=list)
+    shares: list[int] = field(default_factory=lambda: [50])
+    used: int = 2**30
+
+
+@dataclass
+class Driver:
+    """What NVML answers, under its own names."""
+
+    gpus: list[Gpu]
+    broken: bool = False
+    opened: int = 0
+
+    def module(self) -> ModuleType:
+        made = ModuleType("pynvml")
+        found = {name: getattr(self, name) for name in dir(self) if name.startswith("nvml")}
+        vars(made).update(found, NVMLError=NVMLError)
+        return made
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if self.broken:
+            raise NVMLError("driver not loaded")
+        self.opened += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.opened -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Gpu:  # noqa: N802
+        if index >= len(self.gpus):
+            raise NVMLError("invalid argument")
+        return self.gpus[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Gpu:  # noqa: N802
+        return next(gpu for gpu in self.gpus if uuid in gpu.parts)
+
+    def nvmlDeviceGetName(self, gpu: Gpu) -> str:  # noqa: N802
+        return gpu.name
+
+    def nvmlDeviceGetMigMode(self, gpu: Gpu) -> tuple[int, int]:  # noqa: N802
+        if gpu.name == "old":
+            raise NVMLError("not supported")
+        return (int(bool(gpu.parts)),) * 2
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, gpu: Gpu) -> int:  # noqa: N802
+        return 7
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, gpu: Gpu, index: int) -> tuple[Gpu, str]:  # noqa: N802
+        if index >= len(gpu.parts):
+            raise NVMLError("not found")
+        return gpu, gpu.parts[index]
+
+    def nvmlDeviceGetUUID(self, part: tuple[Gpu, str]) -> str:  # noqa: N802
+        return part[1]
+
+    def nvmlDeviceGetUtilizationRates(self, gpu: Gpu) -> Any:  # noqa: N802
+        if not gpu.shares:
+            raise NVMLError("GPU is lost")
+        share = gpu.shares.pop(0) if len(gpu.shares) > 1 or gpu.name == "dying" else gpu.shares[0]
+        return type("Rates", (), {"gpu": share})
+
+    def nvmlDeviceGetMemoryInfo(self, gpu: Gpu) -> Any:  # noqa: N802
+        return type("Memory", (), {"used": gpu.used})
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    made = Driver([Gpu("NVIDIA H100 80GB HBM3") for _ in range(8)])
+    monkeypatch.setitem(sys.modules, "pynvml", made.module())
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return made
+
+
+@pytest.fixture
+def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("no_driver")
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("0", "0"),
+        ("0-3,6", "0 1 2 3 6"),
+        (" 6 , 0 - 1 ", "6 0 1"),
+        ("GPU-8f1c-22,MIG-ab/1/0", "GPU-8f1c-22 MIG-ab/1/0"),
+        ("03", "3"),
+    ],
+)
+def test_gpus_are_numbers_ranges_and_uuids(text: str, ids: str) -> None:
+    assert read_gpus(text) == tuple(ids.split())
+
+
+@pytest.mark.usefixtures("no_driver")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "an empty place in `--gpus ` is no GPU"),
+        ("0,,1", "an empty place"),
+        ("all", "`all` in `--gpus all` is no GPU"),
+        ("3-0", "hint: write `0-3`"),
+        ("0-3,2", "names GPU 2 twice"),
+        ("0-99999999999", "more than 1,024"),
+        ("-1", "is no GPU"),
+        ("²", "is no GPU"),
+    ],
+)
+def test_what_is_no_gpu_is_said(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_gpus(text)
+    assert words in str(caught.value)
+
+
+def test_a_machine_with_a_driver_knows_its_gpus(driver: Driver) -> None:
+    with pytest.raises(UsageError, match="GPU 8 is not there") as caught:
+        read_gpus("6-9")
+    assert "8 GPUs: 0, 1, 2" in str(caught.value)
+    assert driver.opened == 0
+
+
+def test_present_gpus_are_those_of_the_driver(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert present_gpus() == tuple("01234567")
+    driver.gpus[1:] = [Gpu("A100", parts=["MIG-a", "MIG-b"]), Gpu("old")]
+    assert present_gpus() == ("0", "MIG-a", "MIG-b", "2")
+    with pytest.raises(UsageError, match="split by MIG"):
+        read_gpus("1")
+    driver.broken = True
+    assert present_gpus() == ()
+
+
+@pytest.mark.parametrize(
+    ("visible", "ids"),
+    [("2,3", "2 3"), ("", ""), ("-1", ""), ("0,-1,1", "0"), ("GPU-a, GPU-b", "GPU-a GPU-b")],
+)
+def test_the_variable_of_cuda_wins(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, visible: str, ids: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert present_gpus() == tuple(ids.split())
+
+
+def test_hardware_is_called_by_count_and_name(driver: Driver) -> None:
+    assert hardware_label(tuple("01234567")) == "8x NVIDIA H100 80GB HBM3"
+    driver.gpus[0] = Gpu("NVIDIA L40S")
+    assert hardware_label(("0", "1", "2")) == "1x NVIDIA L40S + 2x NVIDIA H100 80GB HBM3"
+    assert hardware_label(("99",)) is None
+    assert hardware_label(()) is None
+
+
+@pytest.mark.usefixtures("no_driver")
+def test_without_a_driver_nothing_is_known() -> None:
+    assert present_gpus() == ()
+    assert hardware_label(("0",)) is None
+    with GpuSampler(("0",)) as sampler:
+        pass
+    assert sampler.use is None
+
+
+def test_a_process_is_shown_its_gpus_alone() -> None:
+    assert cuda_environment(("4", "5")) == {"CUDA_VISIBLE_DEVICES": "4,5", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def _sampled(sampler: GpuSampler, samples: int) -> None:
+    end = time.monotonic() + 5
+    while (sampler.use is None or sampler.use.samples < samples) and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def test_the_sampler_takes_the_mean_share_and_the_peak_memory(driver: Driver) -> None:
+    driver.gpus[0].shares = [100]
+    driver.gpus[1].shares = [0]
+    driver.gpus[1].used = 3 * 2**30
+    with GpuSampler(("0", "1"), interval=0.01) as sampler:
+        _sampled(sampler, 3)
+    use = sampler.use
+    assert use is not None
+    assert use.samples >= 3
+    assert (use.utilisation, use.peak_memory_mib) == (0.5, 3072)
+    assert driver.opened == 0
+
+
+def test_a_gpu_that_is_lost_ends_the_sampling_not_the_run(driver: Driver) -> None:
+    driver.gpus[0] = Gpu("dying", shares=[80])
+    with GpuSampler(("0",), interval=0.01) as sampler:
+        _sampled(sampler, 1)
+        time.sleep(0.05)
+    assert sampler.use is not None
+    assert sampler.use.samples == 1
+
+
+def test_gpus_that_are_not_there_are_not_sampled(driver: Driver) -> None:
+    with GpuSampler(("31",), interval=0.01) as sampler:
+        time.sleep(0.03)
+    assert sampler.use is None
