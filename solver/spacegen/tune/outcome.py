@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spacegen.tune.values import Value
 
@@ -78,6 +79,17 @@ class Outcome(Value):
     simulated: bool = False
     """Whether a formula stood in for a server, so that nothing here is about hardware."""
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _finite(cls, metrics: Any) -> Any:
+        """JSON has no numbers that are not finite, and nothing can be learnt from them: they are left out."""
+        return _without_gaps(metrics)
+
+    @field_validator("repeats", mode="before")
+    @classmethod
+    def _all_finite(cls, repeats: Any) -> Any:
+        return tuple(map(_without_gaps, repeats)) if isinstance(repeats, list | tuple) else repeats
+
     @property
     def ok(self) -> bool:
         return self.failure is None
@@ -106,3 +118,13 @@ class Outcome(Value):
         from spacegen.tune.metrics import derived
 
         return derived(self.metrics, len(self.gpu_ids))
+
+
+def _without_gaps(metrics: Any) -> Any:
+    if not isinstance(metrics, Mapping):
+        return metrics
+    return {
+        name: value
+        for name, value in metrics.items()
+        if value is not None and (not isinstance(value, float) or math.isfinite(value))
+    }

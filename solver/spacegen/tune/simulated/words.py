@@ -1,0 +1,36 @@
+"""What the real servers say when memory does not suffice, for the SIMULATED one to say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spacegen.tune.outcome import Cause
+from spacegen.tune.simulated.effective import Effective
+from spacegen.tune.simulated.formula import Memory
+
+__all__ = ["memory_words"]
+
+_NO_CACHE: Final = "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static."
+_NO_ROOM: Final = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB."
+_NO_GRAPHS: Final = (
+    "Exception: Capture cuda graph failed: CUDA out of memory. Tried to allocate 256.00 MiB.",
+    "Possible solutions:",
+    "1. set --mem-fraction-static to a smaller value (e.g., 0.8 or 0.7)",
+    "2. set --cuda-graph-max-bs to a smaller value (e.g., 16)",
+)
+
+
+def memory_words(needs: Memory, launch: Effective) -> tuple[str, ...]:
+    """The lines with which a server of this version ends for lack of memory."""
+    match needs.failing:
+        case Cause.LOADING_MEMORY if needs.pool < 1:
+            return (f"{_NO_CACHE} Current value: mem_fraction_static={needs.share}",)
+        case Cause.LOADING_MEMORY:
+            return (_NO_ROOM,)
+        case Cause.GRAPH_MEMORY:
+            return _NO_GRAPHS
+        case _:
+            return (
+                "RuntimeError: Prefill out of memory. Try to lower your batch size.",
+                f"Try to allocate {launch.chunk} tokens.",
+            )
