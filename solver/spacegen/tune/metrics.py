@@ -9,11 +9,21 @@ from typing import Final, Literal, TypeAlias
 
 from spacegen.errors import Fault, UsageError
 
-__all__ = ["DEFAULT_GOALS", "Direction", "Goal", "Limit", "derived", "missing", "read_goal", "read_limit"]
+__all__ = [
+    "DEFAULT_GOALS",
+    "RATES",
+    "Direction",
+    "Goal",
+    "Limit",
+    "derived",
+    "missing",
+    "read_goal",
+    "read_limit",
+]
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
 
-_RATES: Final = ("tps", "total_tps", "requests_per_s")
+RATES: Final = ("tps", "total_tps", "requests_per_s")
 _LIMIT: Final = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([^\s]+)\s*")
 
 
@@ -37,7 +47,7 @@ def derived(metrics: Mapping[str, float], gpus: int) -> dict[str, float]:
         if name not in found and source in metrics:
             found[name] = metrics[source] * factor
     if gpus:
-        found |= {f"{name}_per_gpu": found[name] / gpus for name in _RATES if name in found}
+        found |= {f"{name}_per_gpu": found[name] / gpus for name in RATES if name in found}
     return found
 
 
