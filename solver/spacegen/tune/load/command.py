@@ -14,7 +14,7 @@ from spacegen.tune.load.jsonpath import first
 from spacegen.tune.load.process import last_lines, run_load
 from spacegen.tune.load.protocol import Alive, LoadError, always
 from spacegen.tune.load.results import numbers, read_json, text_of
-from spacegen.tune.load.sense import nonsense
+from spacegen.tune.load.sense import PLACE, nonsense
 from spacegen.tune.setup import Setup
 
 __all__ = ["RESULT", "CommandLoad"]
@@ -40,11 +40,12 @@ class CommandLoad:
         places = self._places(base_url, folder)
         words: list[str] = []
         for word in shlex.split(self.setup.workload.command or ""):
-            if word.startswith("{") and word.endswith("}") and places.get(word[1:-1]) == "":
+            alone = PLACE.fullmatch(word)
+            if alone is not None and not places[alone[1]]:
                 if words and words[-1].startswith("-"):
                     words.pop()
                 continue
-            words.append(word.format_map(places))
+            words.append(PLACE.sub(lambda found: places[found[1]], word))
         return tuple(words)
 
     def _places(self, base_url: str, folder: Path) -> dict[str, str]:

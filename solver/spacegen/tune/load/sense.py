@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Iterator
-from string import Formatter
 from typing import Final, NamedTuple
 
 from spacegen.errors import did_you_mean
 from spacegen.tune.workload import Workload
 
-__all__ = ["PLACES", "Nonsense", "nonsense"]
+__all__ = ["PLACE", "PLACES", "Nonsense", "nonsense"]
 
 PLACES: Final = (
     "base_url",
@@ -30,6 +30,9 @@ PLACES: Final = (
     "seed",
 )
 """The places of a command template."""
+
+PLACE: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
+"""Other braces, such as those of JSON, stay as they are."""
 
 _OFFLINE: Final = ("sharegpt", "random", "generated-shared-prefix")
 """The datasets of sglang's offline benchmark, 0.5.6 and 0.5.23."""
@@ -80,14 +83,12 @@ def _of_command(workload: Workload) -> Iterator[Nonsense]:
         yield Nonsense("extra", "`extra` is not for `generator: command`", "write the words into `command`")
     try:
         words = shlex.split(workload.command)
-        names = [name for word in words for _, name, _, _ in Formatter().parse(word) if name is not None]
     except ValueError as error:
-        hint = "a brace that is meant as it stands is doubled: {{"
-        yield Nonsense("command", f"`command` cannot be read: {str(error).lower()}", hint)
+        yield Nonsense("command", f"`command` cannot be read: {str(error).lower()}", None)
         return
     if not words:
         yield Nonsense("command", "`command` has no words", None)
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(PLACE.findall(workload.command)):
         if name not in PLACES:
             hint = did_you_mean(name, PLACES) or "places: " + ", ".join(f"{{{place}}}" for place in PLACES)
             yield Nonsense("command", f"unknown place `{{{name}}}`", hint)
