@@ -57,8 +57,9 @@ def measured(config: Mapping[str, Any], asked: Requests) -> tuple[float, float]:
 
 
 def gained(points: Sequence[tuple[float, float]], start: tuple[float, float]) -> float:
-    """How far a front has come from where it started: the area that it dominates and the start does not, where
-    both objectives are logarithms (a point that halves the seconds at twice the tokens alone gains ln 2 ** 2).
+    """How far a front has come from where it started: the area between them, both objectives as logarithms.
+
+    A point that halves the seconds at twice the tokens alone gains ln 2 ** 2.
     """
     (ttft, tps) = start
     return hypervolume([(log(a / ttft), log(tps / b)) for a, b in points], [0.0, 0.0])
