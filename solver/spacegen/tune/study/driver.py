@@ -1,0 +1,290 @@
+"""The loop of a study: ask for trials, have them measured, tell what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Final
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from spacegen.api import Space
+from spacegen.errors import EmptySpaceError, SpacegenError
+from spacegen.language.expr import Scalar
+from spacegen.tune.jobs import Executor, Job
+from spacegen.tune.outcome import Failure, Outcome
+from spacegen.tune.record import Record
+from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.study.attributes import (
+    CONFIG,
+    OUTCOME,
+    RANK,
+    VOID,
+    TrialLike,
+    as_stored,
+    constrain,
+    counts,
+    mark,
+    outcome_of,
+    trial_now,
+    trials,
+)
+from spacegen.tune.study.opening import OpenStudy
+from spacegen.tune.study.ownership import Ownership
+from spacegen.tune.study.records import Measurements, record_of
+from spacegen.tune.study.stopping import Ended, Stop
+from spacegen.tune.study.telling import constraints, values, worst
+
+__all__ = ["Driver", "Observer", "gpus_of"]
+
+_TRIES: Final = 3
+"""How often a trial is launched whose failures are not its config's."""
+_BROKEN: Final = 3
+"""After so many trials in a row that failed so, nothing will come of more."""
+_TICK: Final = 0.5
+_ADOPTING: Final = 2.0
+"""Seconds between looks for trials that nobody runs."""
+
+
+class Observer:
+    """Told what a driver does; does nothing itself."""
+
+    def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
+        """A trial was handed to the executor, for the `starts`-th time."""
+
+    def retried(self, trial: int, failure: Failure) -> None:
+        """A trial failed for no fault of its config, and will be started again."""
+
+    def finished(self, record: Record) -> None:
+        """A trial was told, and is in the storage for good."""
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A trial that is being measured."""
+
+    trial: TrialLike
+    config: dict[str, Scalar]
+    tries: int
+
+
+class Driver:
+    """Runs trials of a study on an executor, as one of any number of drivers.
+
+    Each trial goes through the storage in this order: owner, params, config, outcome, told. Whoever takes
+    over a trial of a driver that died goes on where that one stopped.
+    """
+
+    def __init__(
+        self,
+        opened: OpenStudy,
+        space: Space,
+        executor: Executor,
+        *,
+        stops: Sequence[Stop] = (),
+        observer: Observer | None = None,
+        gpus: Callable[[Mapping[str, Scalar]], int] | None = None,
+    ) -> None:
+        self._study, self._known, self._space = opened.study, opened.identity, space
+        self._executor, self._stops, self._observer = executor, stops, observer or Observer()
+        self._gpus = gpus or gpus_of(space)
+        self._encoding = Encoding(space, opened.identity.labels)
+        self._measurements = Measurements(opened.study, opened.identity)
+        self._owner = Ownership(opened.study, opened.storage)
+        self._flying: dict[Future[Outcome], _Flight] = {}
+        self._ended: Ended | None = None
+        self._failures = 0
+        self._next_look = 0.0
+
+    def run(self, wanted: int | None) -> Ended:
+        """Goes on until the study has `wanted` finished trials in all (None: until something else ends it),
+        those of other drivers included.
+
+        Whatever ends this early (Ctrl-C, a fault) ends what runs, keeps what is finished and lets go of the
+        rest. Raises UsageError where an enqueued trial cannot be had.
+        """
+        with self._owner:
+            try:
+                while not self._over(wanted):
+                    self._owner.sign()
+                    self._launch(wanted)
+                    self._land()
+            except BaseException:
+                self._abandon()
+                raise
+        return self._ended or Ended("trials", "all trials are finished")
+
+    @property
+    def finished(self) -> int:
+        """How many finished trials the study has."""
+        return sum(map(counts, trials(self._study, TrialState.COMPLETE, TrialState.FAIL)))
+
+    def _over(self, wanted: int | None) -> bool:
+        """Whether nothing is left to do, for this driver and those whose trials it would adopt."""
+        if self._flying:
+            return False
+        return self._ended is not None or (wanted is not None and self.finished >= wanted)
+
+    # Starting
+
+    def _launch(self, wanted: int | None) -> None:
+        while len(self._flying) < self._executor.slots and not self._stopped():
+            if not self._adopted() and not (self._wants_more(wanted) and self._asked(wanted)):
+                return
+
+    def _stopped(self) -> bool:
+        if self._ended is None and self._stops:
+            records = self._measurements.records()
+            self._ended = next((end for stop in self._stops if (end := stop.ended(records))), None)
+        return self._ended is not None
+
+    def _wants_more(self, wanted: int | None) -> bool:
+        if wanted is None:
+            return True
+        begun = trials(self._study, TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAIL)
+        return sum(map(counts, begun)) < wanted
+
+    def _adopted(self) -> bool:
+        """Goes on with a trial that nobody runs, if there is one."""
+        if time.monotonic() < self._next_look:
+            return False
+        found = self._owner.adopt()
+        if found is None:
+            self._next_look = time.monotonic() + _ADOPTING
+            return False
+        outcome = outcome_of(found)
+        if outcome is not None:
+            self._tell(found, outcome)
+        elif found.params.keys() >= self._encoding.distributions.keys():
+            self._submit(found)
+        else:
+            # Its driver died while it asked: the sampler goes on with what the trial has.
+            self._suggest(optuna.Trial(self._study, found._trial_id))
+        return True
+
+    def _asked(self, wanted: int | None) -> bool:
+        """Begins a new trial; False where there is none to be had."""
+        trial = self._study.ask()
+        self._owner.take(trial)
+        # Of trials that drivers began at the same time the first by number are wanted, whoever waits to be
+        # taken.
+        before = sum(counts(other) for other in trials(self._study) if other.number < trial.number)
+        if wanted is not None and before >= wanted:
+            self._withdraw(trial, "surplus")
+            return False
+        return self._suggest(trial)
+
+    def _suggest(self, trial: optuna.Trial) -> bool:
+        try:
+            for name, distribution in self._encoding.distributions.items():
+                trial._suggest(name, distribution)
+        except EmptySpaceError as error:
+            self._withdraw(trial, "exhausted")
+            self._ended = Ended("exhausted", str(error))
+            return False
+        except SpacegenError:
+            self._withdraw(trial, "impossible")
+            raise
+        self._submit(trial_now(self._study, trial))
+        return True
+
+    def _withdraw(self, trial: TrialLike, why: str) -> None:
+        """Ends a trial that was never launched."""
+        if trial_now(self._study, trial).state == TrialState.RUNNING:
+            mark(self._study, trial, VOID, why)
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        self._owner.done(trial)
+
+    def _submit(self, trial: FrozenTrial, tries: int = 1) -> None:
+        config = self._encoding.decode(trial.params)
+        if CONFIG not in trial.user_attrs:
+            if self._space.ranked:
+                mark(self._study, trial, RANK, self._space.rank(config))
+            mark(self._study, trial, CONFIG, config)
+        starts = self._owner.starts(trial)
+        name = f"trial-{trial.number:05}" + (f"-{starts}" if starts > 1 else "")
+        given = {**self._space.arguments, **config}
+        future = self._executor.submit(Job(name=name, config=given, gpus=self._gpus(given)))
+        self._flying[future] = _Flight(trial, config, tries)
+        self._observer.started(trial.number, config, starts)
+
+    # Ending
+
+    def _land(self) -> None:
+        """Waits a little for trials to end, and tells those that did."""
+        if not self._flying:
+            # Others have the rest: they finish it, or die and leave it.
+            time.sleep(0.0 if self._ended else _TICK / 5)
+            return
+        done, _ = wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
+        for future in done:
+            flight = self._flying.pop(future)
+            self._arrived(flight, future.result())
+
+    def _arrived(self, flight: _Flight, outcome: Outcome) -> None:
+        trial = flight.trial
+        if not self._owner.has(trial):
+            self._owner.done(trial)
+            return
+        failure = outcome.failure
+        if failure is not None and not failure.cause.teaches and flight.tries < _TRIES:
+            self._observer.retried(trial.number, failure)
+            self._owner.restart(trial)
+            self._submit(trial_now(self._study, trial), flight.tries + 1)
+            return
+        mark(self._study, trial, OUTCOME, as_stored(outcome))
+        self._tell(trial, outcome)
+
+    def _tell(self, trial: TrialLike, outcome: Outcome) -> None:
+        """Finishes a trial whose outcome is stored."""
+        goals = self._known.goals
+        told = values(outcome, goals)
+        if outcome.failure is not None and outcome.failure.cause.teaches:
+            told = worst(self._study, goals)
+        if told is None:
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        else:
+            for name, value in constraints(outcome, self._known.limits).items():
+                constrain(self._study, trial, name, value)
+            self._study.tell(trial.number, told)
+        self._owner.done(trial)
+        self._count_failures(outcome, told is None)
+        self._observer.finished(record_of(self._study, trial_now(self._study, trial), outcome, self._known))
+
+    def _count_failures(self, outcome: Outcome, failed: bool) -> None:
+        self._failures = self._failures + 1 if failed else 0
+        if self._failures >= _BROKEN and self._ended is None:
+            if outcome.failure is not None:
+                why = f"{outcome.failure.cause}: {outcome.failure.message}"
+            else:
+                lacking = [goal.metric for goal in self._known.goals if goal.metric not in outcome]
+                why = f"no `{'`, `'.join(lacking)}` among what was measured: {', '.join(outcome.values())}"
+            self._ended = Ended("broken", f"{_BROKEN} trials in a row gave nothing: {why}")
+
+    def _abandon(self) -> None:
+        """Ends what runs, and keeps what came to its end before."""
+        self._executor.close()
+        for future, flight in self._flying.items():
+            ended = future.done() and not future.cancelled() and future.exception() is None
+            outcome = future.result() if ended else None
+            usable = outcome is not None and (outcome.failure is None or outcome.failure.cause.teaches)
+            if outcome is not None and usable and self._owner.has(flight.trial):
+                mark(self._study, flight.trial, OUTCOME, as_stored(outcome))
+                self._tell(flight.trial, outcome)
+        self._flying.clear()
+
+
+def gpus_of(space: Space) -> Callable[[Mapping[str, Scalar]], int]:
+    """How many GPUs a config of the space takes; 1 where its target does not say."""
+    from spacegen.launch.commands import gpus
+    from spacegen.launch.config import LaunchConfig
+    from spacegen.servers.schema import load
+
+    target = space.base.target
+    if target is None:
+        return lambda _: 1
+    schema = load(target.server, target.version)
+    return lambda config: gpus(LaunchConfig(schema, config)) or 1

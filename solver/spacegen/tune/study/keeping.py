@@ -1,0 +1,40 @@
+"""The results file of a study: each of its records once, whoever appends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacegen.tune.record import Record
+from spacegen.tune.results import ResultsFile
+from spacegen.tune.study.opening import OpenStudy
+from spacegen.tune.study.records import records
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """Appends the records of a study to a file of results."""
+
+    def __init__(self, opened: OpenStudy, file: ResultsFile) -> None:
+        self._opened, self._file = opened, file
+
+    def keep(self, record: Record) -> None:
+        """Appends a record, unless it is there."""
+        self._add([record])
+
+    def catch_up(self) -> int:
+        """Appends what was measured and not written before somebody was killed; says how many records."""
+        return self._add(records(self._opened.study))
+
+    def _add(self, some: list[Record]) -> int:
+        # Another driver that catches up must not look between our looking and our writing.
+        with self._opened.storage.exclusive():
+            there = set(map(_key, self._file.records()))
+            missing = tuple(record for record in some if _key(record) not in there)
+            if missing:
+                self._file.append_all(missing)
+        return len(missing)
+
+
+def _key(record: Record) -> tuple[Any, ...]:
+    return record.study, record.trial, record.again

@@ -1,0 +1,198 @@
+"""Who runs which trial, so that none is run twice and none is lost when its driver dies."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from spacegen.tune.study.attributes import DRIVER, OWNER, TrialLike, mark, trial_now, trials
+from spacegen.tune.study.storage import StudyStorage
+from spacegen.tune.values import Value
+
+__all__ = ["LEASE", "Owner", "Ownership", "Whereabouts", "owner_of"]
+
+LEASE: Final = 120.0
+"""For how many seconds a driver on another machine is trusted after each sign of life."""
+_SKEW: Final = 60.0
+"""By how many seconds clocks of machines may differ."""
+_SIGNS: Final = 6
+"""Signs of life in each lease."""
+
+_alive: set[str] = set()
+"""The drivers of this process."""
+
+
+class Whereabouts(Value):
+    """Where a driver runs. A machine is one start of one system, a process one pid with the time of its
+    start."""
+
+    machine: str
+    pid: int
+    born: str
+    until: float
+
+    @property
+    def gone(self) -> bool:
+        """Whether the driver is dead: on this machine its process ended, on another it gave no sign of
+        life."""
+        if self.machine == _machine() and (born := _born(self.pid)) != "?":
+            return born != self.born
+        return time.time() > self.until + _SKEW
+
+
+class Owner(Value):
+    """The driver of a trial (null: it was let go), and how often the trial was started."""
+
+    driver: str | None
+    starts: int = 1
+
+
+class Ownership:
+    """The trials of one driver of a study. A context manager: leaving it lets go of what is still owned."""
+
+    def __init__(self, study: Study, storage: StudyStorage) -> None:
+        self._study, self._storage = study, storage
+        self.driver = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._owned: dict[int, TrialLike] = {}
+        self._next_sign = 0.0
+
+    def __enter__(self) -> Ownership:
+        _alive.add(self.driver)
+        self.sign()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            for trial in tuple(self._owned.values()):
+                self.let_go(trial)
+        finally:
+            _alive.discard(self.driver)
+            self._study.set_user_attr(DRIVER + self.driver, None)
+
+    def sign(self) -> None:
+        """Gives a sign of life, if it is time for one."""
+        if time.monotonic() < self._next_sign:
+            return
+        self._next_sign = time.monotonic() + LEASE / _SIGNS
+        here = Whereabouts(
+            machine=_machine(), pid=os.getpid(), born=_born(os.getpid()) or "", until=time.time() + LEASE
+        )
+        self._study.set_user_attr(DRIVER + self.driver, here.model_dump(mode="json"))
+
+    def take(self, trial: TrialLike) -> None:
+        """Owns a trial that this driver asked for, or that is let go."""
+        mark(self._study, trial, OWNER, Owner(driver=self.driver).model_dump(mode="json"))
+        self._owned[trial.number] = trial
+
+    def starts(self, trial: TrialLike) -> int:
+        """How often a trial of this driver was started, this time included."""
+        owner = owner_of(trial_now(self._study, trial))
+        return owner.starts if owner else 1
+
+    def restart(self, trial: TrialLike) -> int:
+        """Counts one more start of a trial of this driver, and returns their number."""
+        starts = self.starts(trial) + 1
+        mark(self._study, trial, OWNER, Owner(driver=self.driver, starts=starts).model_dump(mode="json"))
+        return starts
+
+    def has(self, trial: TrialLike) -> bool:
+        """Whether this driver still owns a trial: one that slept for long may have lost it to another."""
+        now = trial_now(self._study, trial)
+        owner = owner_of(now)
+        return now.state == TrialState.RUNNING and owner is not None and owner.driver == self.driver
+
+    def done(self, trial: TrialLike) -> None:
+        """The trial is finished, or another's."""
+        self._owned.pop(trial.number, None)
+
+    def let_go(self, trial: TrialLike) -> None:
+        """Leaves a trial of this driver to whoever comes next."""
+        self.done(trial)
+        if self.has(trial):
+            left = Owner(driver=None, starts=self.starts(trial))
+            mark(self._study, trial, OWNER, left.model_dump(mode="json"))
+
+    def adopt(self) -> FrozenTrial | None:
+        """Takes over one running trial whose driver is dead or let it go; None where there is none.
+
+        Nobody else adopts at the same time: the storage keeps them out.
+        """
+        if next(self._orphans(), None) is None:
+            return None
+        with self._storage.exclusive():
+            found = next(self._orphans(), None)
+            if found is None:
+                return None
+            owner = owner_of(found)
+            mine = Owner(driver=self.driver, starts=owner.starts + 1 if owner else 1)
+            mark(self._study, found, OWNER, mine.model_dump(mode="json"))
+            self._owned[found.number] = found
+            return trial_now(self._study, found)
+
+    def _orphans(self) -> Iterator[FrozenTrial]:
+        """The running trials that nobody runs, by number."""
+        # Trials before drivers: whoever asked for a trial that is seen here had said before where it runs.
+        running = trials(self._study, TrialState.RUNNING)
+        drivers = {
+            key.removeprefix(DRIVER): Whereabouts.model_validate(where)
+            for key, where in self._study.user_attrs.items()
+            if key.startswith(DRIVER) and where is not None
+        }
+        alive = {driver for driver, where in drivers.items() if _runs(driver, where)}
+        for trial in running:
+            owner = owner_of(trial)
+            if trial.number in self._owned:
+                continue
+            # Without an owner: between asking and owning a driver does nothing else, so it died if all did.
+            orphaned = not alive - {self.driver} if owner is None else owner.driver not in alive
+            if orphaned:
+                yield trial
+
+
+def owner_of(trial: FrozenTrial) -> Owner | None:
+    """The owner of a trial; None where its driver did not come to say so."""
+    found: Any = trial.user_attrs.get(OWNER)
+    return None if found is None else Owner.model_validate(found)
+
+
+def _runs(driver: str, where: Whereabouts) -> bool:
+    here = where.machine == _machine() and where.pid == os.getpid() and where.born == _born(os.getpid())
+    return driver in _alive if here else not where.gone
+
+
+@lru_cache
+def _machine() -> str:
+    """One start of one system, and the numbering of processes in it (a container has its own)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # not Linux
+        return platform.node()
+
+
+def _born(pid: int) -> str | None:
+    """When a process started, in the clock of its system; None where it has ended. `?` where others may not
+    know."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (
+            None if state in "ZX" else rest[18]
+        )  # field 22 of proc(5), in ticks since the start of the system
+    except OSError:
+        pass
+    try:
+        return str(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return "?"

@@ -1,0 +1,234 @@
+"""Where studies are kept: a SQLite file, a journal file, a PostgreSQL server, or memory."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sql
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage, get_storage
+from sqlalchemy.engine import URL, Engine, make_url
+
+from spacegen.errors import Fault, UsageError, did_you_mean
+from spacegen.tune.extras import require
+from spacegen.tune.study.journal import Journal, locked_file
+
+__all__ = ["JOURNAL", "StudyStorage", "open_storage"]
+
+JOURNAL: Final = "spacegen.journal"
+"""The file of `journal` without a path."""
+
+_NAMES: Final = ("sqlite", "journal", "postgresql", "memory")
+_KINDS: Final = (
+    "`sqlite:///FILE`, `journal:FILE` or `postgresql://USER@HOST/DATABASE` (or `memory`, which forgets)"
+)
+_START: Final = b'{"op_code":'
+"""What journals begin with."""
+_PATIENCE: Final = 60.0
+"""How many seconds a write waits for others."""
+
+Lock: TypeAlias = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class StudyStorage:
+    """An open storage. `exclusive()` keeps all other holders of the same storage out, on whatever machine,
+    until its holder leaves it or dies; it is for short sections. `label` names the storage without its
+    password."""
+
+    optuna: BaseStorage
+    label: str
+    exclusive: Lock
+    lasting: bool = True
+    """Whether other processes see it, and it is still there tomorrow."""
+
+
+def open_storage(url: str) -> StudyStorage:
+    """The storage of an option. Raises UsageError where there is no such kind, or it cannot be opened."""
+    scheme, _, rest = url.partition(":")
+    kind = scheme.partition("+")[0].lower()
+    match kind:
+        case "memory" if not rest:
+            return _in_memory()
+        case "journal":
+            return _journal(rest.removeprefix("//") or JOURNAL)
+        case "sqlite" if rest.startswith("///") and len(rest) > 3:
+            return _sqlite(rest[3:])
+        case "postgresql" | "postgres" if rest.startswith("//"):
+            return _postgresql(url)
+    shown = _without_password(url)
+    close = None if kind in _NAMES else did_you_mean(kind, _NAMES)
+    raise UsageError(Fault(f"`{shown}` is no storage", hint=f"{f'{close} ' if close else ''}use {_KINDS}"))
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (sql.exc.ArgumentError, ValueError):
+        # Whatever stands before an @ may hold a password.
+        scheme, mark, rest = url.partition("://")
+        return f"{scheme}{mark}***@{rest.rpartition('@')[2]}" if "@" in rest else url
+
+
+def _in_memory() -> StudyStorage:
+    lock = threading.RLock()
+
+    @contextmanager
+    def exclusive() -> Iterator[None]:
+        with lock:
+            yield
+
+    return StudyStorage(InMemoryStorage(), "memory", exclusive, lasting=False)
+
+
+def _file(text: str, label: str) -> Path:
+    """A file that can be made or written. Raises UsageError."""
+    path = Path(text).expanduser()
+    folder = path.parent
+
+    def fault(what: str, hint: str) -> UsageError:
+        return UsageError(Fault(f"cannot keep a study in `{label}`: {what}", hint=hint))
+
+    if not folder.is_dir():
+        raise fault(f"there is no folder `{folder}`", f"make it: `mkdir -p {folder}`")
+    if path.is_dir():
+        raise fault(f"`{path}` is a folder", "name a file in it")
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise fault(f"`{path}` cannot be written", "use a file of your own")
+    try:
+        # What stands beside it are the lock here and the journal of SQLite.
+        with TemporaryFile(dir=folder):
+            return path.absolute()
+    except OSError as error:
+        raise fault(f"`{folder}`: {error.strerror}", "use a folder of your own") from None
+
+
+def _beside(path: Path) -> Lock:
+    lock = path.with_name(f"{path.name}.lock")
+
+    @contextmanager
+    def exclusive() -> Iterator[None]:
+        with locked_file(lock):
+            yield
+
+    return exclusive
+
+
+def _journal(text: str) -> StudyStorage:
+    label = f"journal:{text}"
+    path = _file(text, label)
+    try:
+        with path.open("ab+") as file:
+            file.seek(0)
+            # What a writer left unfinished is cut off later: it must not be somebody's text.
+            if not _START.startswith(file.read(len(_START))):
+                raise ValueError("another start")
+        return StudyStorage(JournalStorage(Journal(path)), label, _beside(path))
+    except (ValueError, KeyError, TypeError, AssertionError):
+        hint = "a journal has a line of JSON for each change; use another file"
+        raise UsageError(Fault(f"`{path}` is no journal of a study", hint=hint)) from None
+
+
+def _sqlite(text: str) -> StudyStorage:
+    label = f"sqlite:///{text}"
+    if text == ":memory:":
+        return _in_memory()
+    path = _file(text, label)
+    _check_sqlite(path)
+    exclusive = _beside(path)
+    with exclusive():  # two processes that make the tables at once would collide
+        url = URL.create("sqlite", database=str(path))
+        storage = _database(url, {"connect_args": {"timeout": _PATIENCE}}, label)
+    _immediate(storage.engine)
+    return StudyStorage(get_storage(storage), label, exclusive)
+
+
+def _check_sqlite(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        connection = sqlite3.connect(path, timeout=_PATIENCE)
+        try:
+            connection.execute("select count(*) from sqlite_master").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise UsageError(Fault(f"`{path}` is no SQLite database: {error}", hint="use another file")) from None
+
+
+def _immediate(engine: Engine) -> None:
+    """Makes each transaction take the write lock when it begins: SQLite knows no `select for update`, and two
+    processes would else read a trial as waiting and both take it."""
+
+    @sql.event.listens_for(engine, "connect")
+    def no_implicit_transactions(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @sql.event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("begin immediate")
+
+    engine.dispose()  # connections from before know nothing of this
+
+
+def _postgresql(text: str) -> StudyStorage:
+    require("psycopg", "postgresql", "a study in PostgreSQL")
+    label = _without_password(text)
+    try:
+        url = make_url(text).set(drivername="postgresql+psycopg")
+    except (sql.exc.ArgumentError, ValueError):
+        hint = "write `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with `%40` for an @ in a password"
+        raise UsageError(Fault(f"`{label}` is no address of a database", hint=hint)) from None
+    options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+    engine = sql.create_engine(url, **options)
+    with _telling(label), engine.connect():
+        pass
+    exclusive = _advisory(engine)
+    with exclusive():
+        storage = _database(url, options, label)
+    return StudyStorage(get_storage(storage), label, exclusive)
+
+
+def _advisory(engine: Engine) -> Lock:
+    """A lock of the server that ends with the connection. All studies of a database share it."""
+    key = zlib.crc32(b"spacegen")
+
+    @contextmanager
+    def exclusive() -> Iterator[None]:
+        with engine.connect() as connection:
+            connection.execute(sql.text("select pg_advisory_lock(:key)"), {"key": key})
+            try:
+                yield
+            finally:
+                connection.execute(sql.text("select pg_advisory_unlock(:key)"), {"key": key})
+
+    return exclusive
+
+
+def _database(url: URL, options: dict[str, Any], label: str) -> RDBStorage:
+    # Optuna fills places in addresses, so that braces have to be doubled.
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    with _telling(label), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return RDBStorage(text, engine_kwargs=options)
+
+
+@contextmanager
+def _telling(label: str) -> Iterator[None]:
+    """Says what is wrong with a database, without its password."""
+    try:
+        yield
+    except (sql.exc.SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        cause = getattr(error, "orig", None) or error.__cause__ or error
+        why = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        raise UsageError(Fault(f"cannot keep a study in `{label}`: {why}")) from None
