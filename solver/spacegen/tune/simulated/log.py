@@ -1,0 +1,161 @@
+"""The log of a SIMULATED server, line for line as the real ones of each version write theirs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TextIO
+
+from packaging.version import Version
+
+from spacegen.servers.schema import TargetSchema
+from spacegen.tune.simulated.effective import Effective
+from spacegen.tune.simulated.formula import GPU_GIB, Memory
+
+__all__ = ["Batch", "Log"]
+
+_NEW: Final = Version("0.5.14")
+"""The version since which batch lines have no comma at their end."""
+_CONTEXT: Final = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a scheduler tells of a batch: prefill or decoding."""
+
+    running: int
+    queued: int
+    used: int
+    """Tokens in the cache."""
+    share: float
+    """Of the cache."""
+    rate: float
+    """Tokens a second."""
+    started: int = 0
+    fresh: int = 0
+    pending: int = 0
+    graph: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Writes to stderr, as the servers do."""
+
+    schema: TargetSchema
+    launch: Effective
+
+    @property
+    def mini(self) -> bool:
+        """Whether the server is mini-SGLang, which says less."""
+        return self.schema.server == "minisgl"
+
+    @property
+    def _new(self) -> bool:
+        return Version(self.schema.version) >= _NEW
+
+    def say(self, text: str, replica: int | None = None) -> None:
+        """A line of the server's main process, or of the first rank of a replica."""
+        stream: TextIO = sys.stderr
+        stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        rank = ""
+        if replica is not None:
+            rank += f" DP{replica}" if self.launch.replicas > 1 else ""
+            rank += " TP0" if self.launch.tp > 1 else ""
+        print(f"[{stamp}{rank}] {text}", file=stream, flush=True)
+
+    def bare(self, text: str) -> None:
+        """A line as web servers and tracebacks write it."""
+        print(text, file=sys.stderr, flush=True)
+
+    def loading(self) -> None:
+        if self.mini:
+            self.say(f"Free memory before loading model: {GPU_GIB:.2f} GiB", 0)
+        else:
+            self.say(f"Load weight begin. avail mem={GPU_GIB - 1.2:.2f} GB", 0)
+
+    def loaded(self, needs: Memory, seconds: float) -> None:
+        if self.mini:
+            return
+        took = f"elapsed={seconds:.2f} s, " if self._new else ""
+        left = GPU_GIB - 1.2 - needs.weights
+        self.say(
+            f"Load weight end. {took}type=LlamaForCausalLM, dtype=torch.bfloat16, avail mem={left:.2f} GB, "
+            f"mem usage={needs.weights:.2f} GB.",
+            0,
+        )
+
+    def allocated(self, needs: Memory) -> None:
+        half = needs.pool / 2
+        if self.mini:
+            self.say(f"Allocating {needs.tokens} tokens for KV cache, K + V = {needs.pool:.2f} GiB", 0)
+            return
+        kind = "dtype: torch.bfloat16, " if self._new else ""
+        self.say(
+            f"KV Cache is allocated. {kind}#tokens: {needs.tokens}, "
+            f"K size: {half:.2f} GB, V size: {half:.2f} GB",
+            0,
+        )
+
+    def capturing(self, sizes: Sequence[int], left: float) -> None:
+        if self.mini:
+            self.say(f"Start capturing CUDA graphs with sizes: {list(sizes)}", 0)
+            return
+        name = "decode CUDA graph" if self._new else "cuda graph"
+        self.say(f"Capture {name} begin. This can take up to several minutes. avail mem={left:.2f} GB", 0)
+        self.say(f"Capture cuda graph bs {list(sizes)}", 0)
+
+    def captured(self, needs: Memory, seconds: float, left: float) -> None:
+        if self.mini:
+            return
+        name = "decode CUDA graph" if self._new else "cuda graph"
+        self.say(
+            f"Capture {name} end. Time elapsed: {seconds:.2f} s. mem usage={needs.graphs:.2f} GB. "
+            f"avail mem={left:.2f} GB.",
+            0,
+        )
+
+    def set_up(self, needs: Memory, left: float) -> None:
+        if not self.mini:
+            a = self.launch
+            self.say(
+                f"max_total_num_tokens={needs.tokens}, chunked_prefill_size={a.chunk}, "
+                f"max_prefill_tokens={a.batch_tokens}, max_running_requests={a.most_running}, "
+                f"context_len={_CONTEXT}, available_gpu_mem={left:.2f} GB",
+                0,
+            )
+
+    def ready(self) -> None:
+        self.say("Scheduler is ready" if self.mini else "The server is fired up and ready to roll!")
+
+    def prefill(self, batch: Batch, replica: int) -> None:
+        if self.mini:
+            return
+        text = (
+            f"Prefill batch, #new-seq: {batch.started}, #new-token: {batch.fresh}, #cached-token: 0, "
+            f"token usage: {batch.share:.2f}, #running-req: {batch.running}, #queue-req: {batch.queued}, "
+        )
+        if self._new:
+            text += f"#pending-token: {batch.pending}, cuda graph: False, "
+            text += f"input throughput (token/s): {batch.rate:.2f}"
+        self.say(text, replica)
+
+    def decode(self, batch: Batch, replica: int) -> None:
+        if self.mini:
+            return
+        self.say(
+            f"Decode batch, #running-req: {batch.running}, #token: {batch.used}, "
+            f"token usage: {batch.share:.2f}, cuda graph: {batch.graph}, "
+            f"gen throughput (token/s): {batch.rate:.2f}, #queue-req: {batch.queued}"
+            + ("" if self._new else ", "),
+            replica,
+        )
+
+    def died(self, words: Sequence[str]) -> None:
+        """The traceback of a scheduler, whose last lines these are."""
+        place = 'File "/SIMULATED/managers/scheduler.py", line 1, in run_scheduler_process'
+        self.say("Scheduler hit an exception: Traceback (most recent call last):", 0)
+        for line in (f"  {place}", "    scheduler.event_loop_overlap()", *words, ""):
+            self.bare(line)
+        self.say("Received sigquit from a child process. It usually means the child failed.")

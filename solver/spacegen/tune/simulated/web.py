@@ -1,0 +1,212 @@
+"""The web interface of a SIMULATED server: the parts of SGLang's and of OpenAI's that load generators use."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from aiohttp import web
+
+from spacegen.tune.simulated.engine import Engine, Request
+
+__all__ = ["Face", "application"]
+
+_WORD: Final = " so"
+_PER_TOKEN: Final = 4
+"""Characters of a prompt that are taken for a token."""
+_DEFAULT_WANTED: Final = 128
+
+_Chunk: TypeAlias = Callable[[int, bool], dict[str, Any]]
+"""What is sent for so many tokens, whether or not they are all."""
+
+
+@dataclass(slots=True)
+class Face:
+    """What the interface tells of the server; `ready` is set when the server has warmed up."""
+
+    info: Mapping[str, Any]
+    model: str
+    interval: int
+    metrics: bool
+    mini: bool
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Handlers:
+    face: Face
+    engine: Engine
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.Response(status=200 if self.face.ready else 503)
+
+    async def info(self, _request: web.Request) -> web.Response:
+        states = [{"last_gen_throughput": self.engine.rate, "SIMULATED": True}]
+        return web.json_response({**self.face.info, "internal_states": states})
+
+    async def model_info(self, _request: web.Request) -> web.Response:
+        return web.json_response({"model_path": self.face.model, "is_generation": True, "SIMULATED": True})
+
+    async def models(self, _request: web.Request) -> web.Response:
+        card = {"id": self.face.model, "object": "model", "owned_by": "SIMULATED", "root": self.face.model}
+        return web.json_response({"object": "list", "data": [card]})
+
+    async def flush(self, _request: web.Request) -> web.Response:
+        return web.Response(text="Cache flushed (SIMULATED).\n")
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        if not self.face.metrics:
+            raise web.HTTPNotFound
+        return web.Response(text=_exposition(self.engine, self.face.model), content_type="text/plain")
+
+    async def generate(self, request: web.Request) -> web.StreamResponse:
+        """SGLang's own form: `text` or `input_ids`, and all of the text so far in each chunk."""
+        asked = await _asked(request)
+        prompt = asked.get("input_ids") or asked.get("text")
+        wanted = (asked.get("sampling_params") or {}).get("max_new_tokens", _DEFAULT_WANTED)
+        if not isinstance(prompt, str | list) or not prompt or not isinstance(wanted, int):
+            raise web.HTTPBadRequest(text="SIMULATED: one `text` or one list of `input_ids` is generated for")
+        work = self.engine.submit(_length(prompt), wanted)
+        name = uuid.uuid4().hex
+
+        def chunk(made: int, last: bool) -> dict[str, Any]:
+            reason = {"type": "length", "length": made} if last else None
+            counts = {"prompt_tokens": work.prompt, "completion_tokens": made, "cached_tokens": 0}
+            return {"text": _WORD * made, "meta_info": {"id": name, "finish_reason": reason, **counts}}
+
+        return await self._answer(request, work, chunk, bool(asked.get("stream")))
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        """OpenAI's completions."""
+        asked = await _asked(request)
+        return await self._openai(request, asked, asked.get("prompt", ""), chat=False)
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """OpenAI's chat completions."""
+        asked = await _asked(request)
+        said = "".join(_said(message) for message in asked.get("messages") or ())
+        return await self._openai(request, asked, said, chat=True)
+
+    async def _openai(
+        self, request: web.Request, asked: Mapping[str, Any], prompt: Any, *, chat: bool
+    ) -> web.StreamResponse:
+        wanted = asked.get("max_completion_tokens") or asked.get("max_tokens") or _DEFAULT_WANTED
+        if not isinstance(prompt, str | list) or not isinstance(wanted, int):
+            raise web.HTTPBadRequest(text="SIMULATED: a prompt and a number of tokens are needed")
+        work, stream = self.engine.submit(_length(prompt), wanted), bool(asked.get("stream"))
+        kind = ("chat." if chat else "text_") + "completion" + (".chunk" if chat and stream else "")
+        head = {"id": uuid.uuid4().hex, "object": kind, "created": int(time.time()), "model": self.face.model}
+        sent = 0
+
+        def chunk(made: int, last: bool) -> dict[str, Any]:
+            nonlocal sent
+            text, sent = _WORD * (made - sent), made
+            said = {"role": "assistant", "content": text}
+            body = {("delta" if stream else "message"): said} if chat else {"text": text}
+            reason = "length" if last else None
+            usage = {
+                "prompt_tokens": work.prompt,
+                "completion_tokens": made,
+                "total_tokens": work.prompt + made,
+            }
+            choices = [{"index": 0, **body, "finish_reason": reason}]
+            return {**head, "choices": choices, **({"usage": usage} if last else {})}
+
+        return await self._answer(request, work, chunk, stream)
+
+    async def _answer(
+        self, request: web.Request, work: Request, chunk: _Chunk, stream: bool
+    ) -> web.StreamResponse:
+        """All at once, or as events while tokens come."""
+        try:
+            if stream:
+                return await _events(request, work, chunk, self.face.interval)
+            async with aclosing(work.progress(work.wanted)) as progress:
+                async for _made in progress:
+                    pass
+            return web.json_response(chunk(work.made, True))
+        finally:
+            self.engine.done(work)
+
+
+def application(face: Face, engine: Engine) -> web.Application:
+    """The routes of the server; mini-SGLang has but a few."""
+    handlers = _Handlers(face, engine)
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/generate", handlers.generate)
+    app.router.add_post("/v1/chat/completions", handlers.chat)
+    app.router.add_get("/v1/models", handlers.models)
+    if face.mini:
+        return app
+    app.router.add_post("/v1/completions", handlers.complete)
+    for path in ("/health", "/health_generate"):
+        app.router.add_get(path, handlers.health)
+    for path in ("/server_info", "/get_server_info"):
+        app.router.add_get(path, handlers.info)
+    for path in ("/model_info", "/get_model_info"):
+        app.router.add_get(path, handlers.model_info)
+    app.router.add_route("*", "/flush_cache", handlers.flush)
+    app.router.add_get("/metrics", handlers.metrics)
+    return app
+
+
+async def _asked(request: web.Request) -> dict[str, Any]:
+    try:
+        asked = await request.json()
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise web.HTTPBadRequest(text="SIMULATED: the request is no JSON object")
+    return asked
+
+
+def _said(message: Any) -> str:
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content or "")
+
+
+def _length(prompt: str | list[Any]) -> int:
+    return len(prompt) if isinstance(prompt, list) else max(1, len(prompt) // _PER_TOKEN)
+
+
+async def _events(request: web.Request, work: Request, chunk: _Chunk, interval: int) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(request)
+    async with aclosing(_texts(work, chunk, interval)) as texts:
+        async for text in texts:
+            await response.write(f"data: {text}\n\n".encode())
+    await response.write_eof()
+    return response
+
+
+async def _texts(work: Request, chunk: _Chunk, interval: int) -> AsyncGenerator[str, None]:
+    async with aclosing(work.progress(interval)) as progress:
+        async for made in progress:
+            yield json.dumps(chunk(made, made >= work.wanted))
+    yield "[DONE]"
+
+
+def _exposition(engine: Engine, model: str) -> str:
+    """A few of SGLang's metrics in Prometheus's text format."""
+    replicas = engine.replicas
+    values = {
+        "num_running_reqs": ("gauge", sum(len(r.running) for r in replicas)),
+        "num_queue_reqs": ("gauge", sum(len(r.waiting) for r in replicas)),
+        "gen_throughput": ("gauge", engine.rate),
+        "num_requests_total": ("counter", engine.served),
+        "prompt_tokens_total": ("counter", engine.prompt_tokens),
+        "generation_tokens_total": ("counter", engine.made_tokens),
+    }
+    label = json.dumps(model)
+    return "".join(
+        f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {kind}\n"
+        f"sglang:{name}{{model_name={label}}} {float(value)}\n"
+        for name, (kind, value) in values.items()
+    )
