@@ -19,7 +19,7 @@ from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.workload import Workload
 
-__all__ = ["Memory", "Pace", "measured", "memory", "pace", "start_seconds"]
+__all__ = ["GPU_GIB", "Memory", "Pace", "measured", "memory", "start_seconds"]
 
 # The made-up machine: GPUs of 80 GiB, and a model of 16 GiB that caches 128 KiB a token.
 GPU_GIB: Final = 80.0
@@ -136,10 +136,6 @@ class Pace:
         paged = lengths + self.launch.page / 2
         careful = 1 / (0.85 + 0.15 * min(self.launch.caution, 3.0))
         return max(1.0, min(self.launch.most_running, tokens / paged * careful))
-
-
-def pace(launch: Effective) -> Pace:
-    return Pace(launch)
 
 
 def start_seconds(launch: Effective) -> float:
