@@ -50,8 +50,10 @@ class Setup(Value):
     server_command: tuple[str, ...] | None = None
     """Words that start the server in place of `python -m MODULE`; arguments follow."""
     launch_template: str | None = None
-    """A command that starts the launch elsewhere (ssh, docker, srun), with places `{command}`, `{gpus}`,
-    `{port}` and `{name}`."""
+    """A command that starts the launch elsewhere (ssh, docker, srun), with places `{command}` (or `{line}`),
+    `{gpus}`, `{count}`, `{port}` and `{name}`."""
+    stop_template: str | None = None
+    """A command with the same places that ends such a launch for sure, such as `docker rm --force {name}`."""
     bench_command: tuple[str, ...] | None = None
     """Words that start the load generator in place of the target's own."""
     host: str = "127.0.0.1"

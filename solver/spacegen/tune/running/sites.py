@@ -1,0 +1,83 @@
+"""Where a job runs: GPUs, ports and a folder to itself, from its turn until it has cooled down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spacegen.tune.jobs import Job, Report
+from spacegen.tune.outcome import Cause, Outcome
+from spacegen.tune.running.leases import LeaseTimeoutError, lease
+from spacegen.tune.running.ports import free_ports
+from spacegen.tune.setup import Setup
+
+__all__ = ["LOG", "Site", "at_site"]
+
+LOG: Final = "server.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`fds` are open files that hold the GPUs and the ports: what inherits them holds these, too."""
+
+    gpus: tuple[str, ...]
+    port: int
+    folder: Path
+    fds: tuple[int, ...]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / LOG
+
+
+def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Outcome]) -> Outcome:
+    """What `measure` finds at a site of its own, once there are GPUs for it.
+
+    The site rests before it is given back.
+    """
+    if setup.gpu_ids and job.gpus > len(setup.gpu_ids):
+        message = f"the launch takes {job.gpus} GPUs, and {len(setup.gpu_ids)} are given"
+        return Outcome.failed(Cause.ARGUMENTS, message, started=time.time())
+    report(job, "waiting for GPUs")
+    with ExitStack() as held:
+        try:
+            ids, fds = _gpus(setup, job, held)
+        except LeaseTimeoutError as error:
+            return Outcome.failed(Cause.INTERRUPTED, str(error), started=time.time())
+        ports = held.enter_context(free_ports(setup.host, folder=setup.lease_folder))
+        outcome = measure(Site(ids, ports.first, _fresh(setup.folder / job.name), (*fds, *ports.fds)))
+        time.sleep(setup.timeouts.cooldown)
+    return outcome
+
+
+def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    if not setup.gpu_ids:
+        return (), ()
+    wanted = lease(
+        setup.gpu_ids,
+        job.gpus,
+        folder=setup.lease_folder,
+        exclusive=setup.exclusive,
+        timeout=setup.timeouts.gpus,
+        name=job.name,
+    )
+    found = held.enter_context(wanted)
+    return found.ids, found.fds
+
+
+def _fresh(folder: Path) -> Path:
+    """The folder of a job, for words that are written from other places.
+
+    Logs of an earlier launch of the same job are kept under other names.
+    """
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / LOG
+    if log.exists():
+        number = next(n for n in range(1, 10**6) if not (folder / f"server-{n}.log").exists())
+        log.rename(folder / f"server-{number}.log")
+    return folder
