@@ -20,8 +20,10 @@ def died(log: ServerLog, status: int | None) -> Failure:
     found = _evidence(log)
     if found is not None:
         return _failure(found.cause, found.line, log)
-    if log.exception is not None:
-        return _failure(Cause.CRASH, f"{log.exception} (while {log.stage})", log)
+    # A process that a signal ended has no exception of its own, but those who miss it do.
+    exception = log.fatal or (log.exception if log.killed is None else None)
+    if exception is not None:
+        return _failure(Cause.CRASH, f"{exception} (while {log.stage})", log)
     return _failure(Cause.CRASH, f"{_ending(log, status)} while {log.stage}", log)
 
 

@@ -70,6 +70,7 @@ _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
 _OF_ARGUMENTS: Final = re.compile(
     r'File ".*(?:server_args\.py|[/\\]arg_groups[/\\].*|[/\\]server[/\\]args\.py)"'
 )
+_INSTALLATION: Final = re.compile(r"ImportError|ModuleNotFoundError|KeyboardInterrupt")
 _PREFIX: Final = re.compile(r"^(?:\x1b\[[\d;]*m)*\[[^\]]*\]\s*")
 
 
