@@ -54,8 +54,8 @@ OLD_UP = (
 )
 NEW_START = (
     (
-        "UserWarning: 'python -m sglang.launch_server' is still supported, but 'sglang serve' is the recommended "
-        "entrypoint."
+        "UserWarning: 'python -m sglang.launch_server' is still supported, but 'sglang serve' is the "
+        "recommended entrypoint."
     ),
     f"{T} TP0] Load weight begin. avail mem=78.58 GB",
 )
@@ -207,8 +207,8 @@ CASES = [
             *OLD_LOADED,
             *SCHEDULER,
             (
-                "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: "
-                "self.server_args.mem_fraction_static=0.2"
+                "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current "
+                "value: self.server_args.mem_fraction_static=0.2"
             ),
             *QUIT,
         ),
@@ -223,8 +223,8 @@ CASES = [
             *NEW_LOADED,
             *SCHEDULER,
             (
-                "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: "
-                "mem_fraction_static=0.2"
+                "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current "
+                "value: mem_fraction_static=0.2"
             ),
             *QUIT,
         ),
@@ -335,8 +335,8 @@ CASES = [
         (
             *OLD_UP[:-3],
             (
-                "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', 30000): address "
-                "already in use"
+                "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', 30000): "
+                "address already in use"
             ),
         ),
         status=1,
@@ -350,9 +350,9 @@ CASES = [
             OLD_START[0],
             *SCHEDULER,
             (
-                "torch.distributed.DistNetworkError: The server socket has failed to listen on any local network "
-                "address. port: 30001, useIpv6: false, code: -98, name: EADDRINUSE, message: address already in "
-                "use"
+                "torch.distributed.DistNetworkError: The server socket has failed to listen on any local "
+                "network address. port: 30001, useIpv6: false, code: -98, name: EADDRINUSE, "
+                "message: address already in use"
             ),
             *QUIT,
         ),
@@ -406,8 +406,8 @@ CASES = [
             "Traceback (most recent call last):",
             '  File "/x/sglang/srt/entrypoints/engine.py", line 2029, in _wait_for_scheduler_ready',
             (
-                "RuntimeError: Rank 1 scheduler died during initialization (exit code: -9). If exit code is -9 "
-                "(SIGKILL), a common cause is the OS OOM killer. Run `dmesg -T | grep -i oom` to check."
+                "RuntimeError: Rank 1 scheduler died during initialization (exit code: -9). If exit code is "
+                "-9 (SIGKILL), a common cause is the OS OOM killer. Run `dmesg -T | grep -i oom` to check."
             ),
         ),
         status=1,

@@ -179,9 +179,8 @@ class ServerLog:
             return Cause.PORT
         if _WATCHDOG.search(line):
             return Cause.TIMEOUT
-        if self.stage is Stage.STARTING and (
-            _REFUSED.match(line) or (ended and self._traceback.of_arguments)
-        ):
+        of_arguments = ended and self._traceback.of_arguments and not _INSTALLATION.match(line)
+        if self.stage is Stage.STARTING and (of_arguments or _REFUSED.match(line)):
             return Cause.ARGUMENTS
         return None
 
