@@ -35,7 +35,7 @@ _ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # How often a parent that went without closing its pipe is noticed (a fork of it may hold the other end).
 _GLANCE = 0.5
 _STEP = 0.02
-# What a command leaves behind when it ends by itself has had its chance.
+# What outlives its command has had its chance.
 _LEFTOVERS = 2.0
 _OUTER_PATIENCE = 2.0
 
@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
         os.close(status)
         watch = _Watch(inner, parent, control)
         watch.until_over()
-        watch.end(lambda: _signal([inner], signal.SIGTERM), 0.0 if watch.code else grace + _OUTER_PATIENCE)
+        watch.end(lambda: _signal([inner], signal.SIGTERM), grace + _OUTER_PATIENCE, leftovers=0.0)
     else:
         _guard(words[3:], control, status, grace)
 
@@ -66,8 +66,7 @@ def _guard(command: list[str], control: int, status: int, grace: float) -> None:
     _tell(status, f"started {child}")
     watch = _Watch(child, outer, control, lambda code: _tell(status, f"ended {code}"))
     watch.until_over()
-    by_itself = watch.code is not None
-    watch.end(lambda: watch.signal(signal.SIGTERM), min(grace, _LEFTOVERS) if by_itself else grace)
+    watch.end(lambda: watch.signal(signal.SIGTERM), grace, leftovers=min(grace, _LEFTOVERS))
 
 
 def _tell(status: int, line: str) -> None:
@@ -134,13 +133,18 @@ class _Watch:
                 return
             self._drain()
 
-    def end(self, ask: Callable[[], None], grace: float) -> None:
-        """Until nothing is left; what does not go when asked is killed after `grace` seconds."""
-        deadline = time.monotonic() + grace
+    def end(self, ask: Callable[[], None], grace: float, leftovers: float) -> None:
+        """Until nothing is left; what does not go when asked is killed after `grace` seconds, and what the
+        child leaves behind after `leftovers`."""
+        limit = time.monotonic() + grace
+        orphaned: float | None = None
         if self._reap():
             ask()
         while self._reap():
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            if orphaned is None and self.code is not None:
+                orphaned = now + leftovers
+            left = min(limit, orphaned or limit) - now
             if left <= 0:
                 self.signal(signal.SIGKILL)
             select.select([self._woken], [], [], _STEP if left <= 0 else min(left, _GLANCE))

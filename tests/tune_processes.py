@@ -1,0 +1,37 @@
+"""Waiting for processes to appear and to go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+
+__all__ = ["alive", "until", "with_word"]
+
+
+def with_word(word: str) -> list[psutil.Process]:
+    """The living processes whose command line or environment has a word."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            said = (*process.cmdline(), *process.environ().values())
+            if any(word in part for part in said) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return [process for process in found if process.pid != psutil.Process().pid]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def until(happens: Callable[[], object], seconds: float = 10.0) -> None:
+    """Waits for something; fails where it does not come about."""
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
