@@ -179,8 +179,8 @@ class Driver:
 
     def _suggest(self, trial: optuna.Trial) -> bool:
         try:
-            for name, distribution in self._encoding.distributions.items():
-                trial._suggest(name, distribution)
+            for name, choices in self._encoding.choices.items():
+                trial.suggest_categorical(name, choices)
         except EmptySpaceError as error:
             self._withdraw(trial, "exhausted")
             self._ended = Ended("exhausted", str(error))
@@ -217,12 +217,13 @@ class Driver:
         """Waits a little for trials to end, and tells those that did."""
         if not self._flying:
             # Others have the rest: they finish it, or die and leave it.
-            time.sleep(0.0 if self._ended else _TICK / 5)
+            time.sleep(0.0 if self._ended else _TICK / 2)
             return
         done, _ = wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
         for future in done:
-            flight = self._flying.pop(future)
-            self._arrived(flight, future.result())
+            self._arrived(self._flying[future], future.result())
+            # Not before: what interrupts this finds the outcome there.
+            del self._flying[future]
 
     def _arrived(self, flight: _Flight, outcome: Outcome) -> None:
         trial = flight.trial

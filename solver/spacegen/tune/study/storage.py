@@ -159,11 +159,13 @@ def _check_sqlite(path: Path) -> None:
     try:
         connection = sqlite3.connect(path, timeout=_PATIENCE)
         try:
-            connection.execute("select count(*) from sqlite_master").fetchone()
+            tables = {name for (name,) in connection.execute("select name from sqlite_master")}
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
         raise UsageError(Fault(f"`{path}` is no SQLite database: {error}", hint="use another file")) from None
+    if tables and "studies" not in tables:
+        raise UsageError(Fault(f"`{path}` is a database of something else", hint="use another file"))
 
 
 def _immediate(engine: Engine) -> None:
