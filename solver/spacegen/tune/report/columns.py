@@ -19,8 +19,8 @@ _Key: TypeAlias = tuple[int, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A parameter: the values that occur in their order, as YAML spells them, and the position of the value of
-    each trial among them."""
+    """A parameter: the values that occur in their order, as YAML spells them, and the position of
+    the value of each trial among them."""
 
     name: str
     labels: tuple[str, ...]

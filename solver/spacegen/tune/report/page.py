@@ -17,6 +17,7 @@ from spacegen.tune.report.content import content
 from spacegen.tune.report.markup import element, html
 from spacegen.tune.report.sections import comparison, failed, figures, provenance, subtitle
 from spacegen.tune.report.trials import numbered
+from spacegen.tune.summary.console import SIMULATED
 from spacegen.tune.summary.summary import summarise
 
 __all__ = ["report"]
@@ -36,8 +37,7 @@ def report(
     summary = summarise(known, goals, limits)
     found = content(known, summary)
     name = title or summary.study or "Measured launches"
-    simulated = "SIMULATED: these numbers come from a formula. They say nothing about any hardware."
-    banner = element("p", simulated, class_="simulated", role="note")
+    banner = element("p", SIMULATED, class_="simulated", role="note")
     return _template("page.html").substitute(
         title=html(element("title", f"{'SIMULATED: ' if summary.simulated else ''}{name}")),
         heading=html(element("h1", name)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
+from math import isfinite
 from xml.etree.ElementTree import Element
 
 from spacegen.errors import how_many
@@ -53,18 +54,19 @@ def _best(content: Content, goal: Goal) -> tuple[str, str, str]:
     if not known:
         return f"best {goal.metric}", "–", ""
     best = min(known, key=lambda value: goal.sign * value)
-    return f"best {goal.metric}", f"{best:.4g}", _against(content, goal, best)
+    against = _against(content, goal, best)
+    note = f"{against} than the defaults" if "," in against else against
+    return f"best {goal.metric}", f"{best:.4g}", note
 
 
 def _against(content: Content, goal: Goal, value: float | None) -> str:
     """A value beside that of the defaults."""
     base = None if content.defaults is None else content.trials[content.defaults].value(goal.metric)
-    if base is None or value is None or base == 0:
+    if base is None or value is None or base == 0 or not isfinite(base):
         return ""
     change = (value - base) / abs(base)
     better = change * goal.sign < 0
-    word = "as the defaults" if change == 0 else "better" if better else "worse"
-    return word if change == 0 else f"{change:+.1%} ({word} than the defaults)"
+    return f"{change:+.1%}, {'better' if better else 'worse'}" if change else "as the defaults"
 
 
 def _time(trials: Iterable[Trial]) -> tuple[str, str]:

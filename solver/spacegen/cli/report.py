@@ -1,0 +1,113 @@
+"""`spacegen report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegen.cli.options import AsJson, spread
+from spacegen.cli.output import destination, print_json, say
+from spacegen.cli.studying import Aims
+
+if TYPE_CHECKING:
+    from spacegen.tune.report.reading import Measurements
+
+__all__ = ["report"]
+
+_HTML = b"<!doctype html>"
+
+
+@spread
+def report(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A storage, its file, or a file of results.", show_default=False
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--study", metavar="NAME", help="Its name, where there are several.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page, such as report.html; - is stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="The heading of the page.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    aims: Aims,
+) -> int:
+    """Print the front of what was measured, and write a page with all of it.
+
+    The page is one file that needs no network: the front with the launch commands, the hypervolume over
+    trials, importances, parallel coordinates, slices, failures, all trials, the defaults beside the front.
+    A study knows its objectives; for a file of results they are ttft and tps unless others are given.
+    """
+    from spacegen.tune.report.reading import check_goals, read
+
+    found = _aimed(read(study, name), aims)
+    check_goals(found.records, found.goals)
+    if output is not None:
+        _write(found, output, title)
+    if output != "-":
+        _print(found, as_json=as_json)
+    return 0 if found.records else 1
+
+
+def _aimed(found: Measurements, aims: Aims) -> Measurements:
+    """The measurements, seen with the objectives and service levels that were asked for."""
+    from dataclasses import replace
+
+    given: dict[str, Any] = {}
+    if aims.minimize or aims.maximize or aims.per_gpu:
+        given["goals"] = aims.goals()
+    if aims.slo:
+        given["limits"] = aims.limits()
+    return replace(found, **given)
+
+
+def _write(found: Measurements, output: str, title: str | None) -> None:
+    from spacegen.errors import Fault, UsageError
+    from spacegen.tune.extras import require
+
+    require("optuna", "tune", "a page")
+    require("plotly", "tune", "a page")
+    from spacegen.tune.report.page import report as page
+
+    path = Path(output)
+    if output != "-" and path.is_file() and path.stat().st_size:
+        with path.open("rb") as stream:
+            if stream.read(len(_HTML)).lower() != _HTML:
+                raise UsageError(Fault(f"{output} is no page, and stays", hint="write the report elsewhere"))
+    text = page(found.records, found.goals, found.limits, title=title)
+    with destination(output) as stream:
+        stream.write(text)
+    if output != "-":
+        say(f"wrote {output}")
+
+
+def _print(found: Measurements, *, as_json: bool) -> None:
+    from spacegen.tune.report.trials import numbered
+    from spacegen.tune.summary.console import in_words
+    from spacegen.tune.summary.document import as_document
+    from spacegen.tune.summary.summary import summarise
+
+    summary = summarise(numbered(found.records), found.goals, found.limits)
+    if as_json:
+        print_json(as_document(summary), indent=2)
+    else:
+        print("\n".join(in_words(summary)))
