@@ -75,6 +75,10 @@ class Launching:
             help="Starts it elsewhere (ssh, docker, srun): {command}, {gpus}, {port}, {name} are filled in.",
         ),
     ] = None
+    stop_template: Annotated[
+        str | None,
+        _launch("--stop-template", metavar="TEXT", help="Ends it there for sure: docker rm --force {name}."),
+    ] = None
     server_host: Annotated[
         str, _launch("--server-host", metavar="HOST", help="Where a server elsewhere is reached.")
     ] = "127.0.0.1"
@@ -138,6 +142,7 @@ class Launching:
             python=self.python or "python",
             server_command=_words(self.server_cmd, "--server-cmd"),
             launch_template=self.launch_template,
+            stop_template=self.stop_template,
             bench_command=_words(self.bench_cmd, "--bench-cmd"),
             host=self.server_host,
             environment=assignments(self.env, "--env"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from spacegen.language.expr import Scalar
 from spacegen.tune.outcome import Outcome
@@ -30,6 +30,7 @@ Report: TypeAlias = Callable[[Job, Phase], None]
 """Told what each job does."""
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Measures one config after the other. Never raises for what a config or a server does: that is an
     outcome. What a run starts it also ends, however it ends."""

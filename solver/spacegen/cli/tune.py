@@ -1,0 +1,171 @@
+"""`spacegen tune`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spacegen.cli.launching import Launching
+from spacegen.cli.options import AsJson, EngineChoice, SpaceName, one_of, spread
+from spacegen.cli.output import print_json, say, say_empty
+from spacegen.cli.progress import watch
+from spacegen.cli.studying import Aims, Keeping, Pace, StudySelection, file_name
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
+    from spacegen.tune.jobs import Executor, Report
+    from spacegen.tune.plan import Course, Plan
+    from spacegen.tune.setup import Setup
+
+__all__ = ["tune"]
+
+
+@spread
+def tune(
+    space: SpaceName,
+    engine: EngineChoice = "auto",
+    json: AsJson = False,
+    *,
+    pace: Pace,
+    aims: Aims,
+    keeping: Keeping,
+    launching: Launching,
+    selection: StudySelection,
+) -> int:
+    """Look for the best configs of a space: an Optuna study whose every trial can run.
+
+    Each trial is a server that is launched, measured and stopped; trial 0 is the server's defaults. The study
+    is kept in a file: the same command goes on where the last one was interrupted, and several at once work
+    together. At the end the front is measured again and printed; `-o` and `--results` have all of it.
+
+    Exits with 0 where there is a front, with 1 where no trial succeeded or kept the limits, and with 2 where
+    nothing can be measured. `--timeout` is the study's here; `--engine-timeout` that of CP-SAT.
+    """
+    from spacegen.errors import EmptySpaceError
+    from spacegen.tune.extras import require
+
+    require("optuna", "tune", "`spacegen tune`").logging.set_verbosity(30)
+    chosen = launching.load(selection, space, engine=engine)
+    name = _name(chosen, launching, keeping)
+    stem = keeping.folder() / file_name(name)
+    setup = launching.setup(chosen, stem.with_name(f"{stem.name}-launches").absolute())
+    plan = _plan(chosen, name, pace, aims, keeping, setup, launching)
+    _check_gpus(chosen, setup)
+    selection.say_choice(chosen)
+    try:
+        course = _run(plan, chosen, setup, keeping, selection)
+    except EmptySpaceError:
+        say_empty(chosen)
+        return 1
+    return _tell(course, Path(keeping.output or f"{stem}.json"), selection, json=json)
+
+
+def _name(space: Space, launching: Launching, keeping: Keeping) -> str:
+    """The name of the study: one for each space and workload, and what is simulated stays apart."""
+    if keeping.study is not None:
+        return keeping.study
+    workload = None if launching.workload is None else Path(launching.workload).stem
+    parts = (space.name, workload, "simulated" if launching.simulated else None)
+    return "-".join(part for part in parts if part)
+
+
+def _plan(
+    space: Space,
+    name: str,
+    pace: Pace,
+    aims: Aims,
+    keeping: Keeping,
+    setup: Setup,
+    launching: Launching,
+) -> Plan:
+    from spacegen.tune.plan import SAMPLERS, Plan
+
+    trials, more = pace.wanted()
+    stem = keeping.folder() / file_name(name)
+    return Plan(
+        study=name,
+        storage=keeping.url(name),
+        trials=trials,
+        more=more,
+        sampler=one_of(pace.sampler, SAMPLERS, "--sampler"),
+        seed=pace.seed,
+        goals=aims.goals(),
+        limits=aims.limits(),
+        workload=setup.workload,
+        model=_text(space.base.fixed.get("model_path")),
+        simulated=launching.simulated,
+        timeout=pace.seconds(),
+        budget_gpu_hours=pace.budget_gpu_hours,
+        plateau=pace.plateau,
+        warm_start=tuple(pace.warm_start or ()),
+        repeats=pace.repeats,
+        migrate=keeping.migrate,
+        results=Path(keeping.results or f"{stem}.jsonl"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _check_gpus(space: Space, setup: Setup) -> None:
+    """Raises UsageError where some solutions take more GPUs than there are."""
+    from spacegen.errors import Fault, UsageError, how_many
+
+    given = len(setup.gpu_ids)
+    if not given or not space.ranked or "gpus" not in {derived.name for derived in space.base.derived}:
+        return
+    large = space.where(f"gpus > {given}").count()
+    if large:
+        hint = f"give all of them with `--gpus`, or leave those out: `--where 'gpus <= {given}'`"
+        told = f"{how_many(large, 'solution')} of `{space.name}` take more than {how_many(given, 'GPU')}"
+        raise UsageError(Fault(told, hint=hint))
+
+
+def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: StudySelection) -> Course:
+    from spacegen.cli.watching import Telling
+    from spacegen.tune.plan import run
+
+    with watch(plan.goals, quiet=selection.quiet) as progress:
+        telling = Telling(progress, selection)
+        executor = _executor(keeping, setup, telling.doing)
+        try:
+            return run(plan, space, executor, watcher=telling)
+        except KeyboardInterrupt:
+            selection.say(f"note: `{plan.study}` is kept in {plan.storage}; the same command goes on")
+            raise
+
+
+def _executor(keeping: Keeping, setup: Setup, report: Report) -> Callable[[], Executor]:
+    from spacegen.errors import Fault, UsageError
+
+    kind: str = one_of(keeping.executor, ("local", "ray"), "--executor")
+    if kind == "ray":
+        from spacegen.tune.running.cluster import RayExecutor
+
+        return lambda: RayExecutor(setup, keeping.address, keeping.workers, report)
+    if keeping.address is not None:
+        raise UsageError(Fault("`--address` is that of a Ray cluster", hint="add `--executor ray`"))
+    from spacegen.tune.running.pool import WorkerPool
+
+    return lambda: WorkerPool(setup, keeping.workers, report)
+
+
+def _tell(course: Course, output: Path, selection: StudySelection, *, json: bool) -> int:
+    from spacegen.tune.summary.console import in_words
+    from spacegen.tune.summary.document import as_document
+    from spacegen.tune.summary.studies import summary_of
+    from spacegen.tune.tuning import save_summary
+
+    found = summary_of(course.opened.study)
+    if course.ended.reason != "trials":
+        say(f"{'error' if course.ended.reason == 'broken' else 'note'}: {course.ended.message}")
+    save_summary(found, output)
+    if json:
+        print_json(as_document(found), indent=2)
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in in_words(found))
+    selection.say(f"the front is in {output}")
+    return 0 if found.front else 1

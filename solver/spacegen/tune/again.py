@@ -1,0 +1,113 @@
+"""The front of a study measured again, so that no config stays on it by luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Final
+
+from spacegen.api import Space
+from spacegen.language.expr import Scalar
+from spacegen.tune.jobs import Executor, Job
+from spacegen.tune.outcome import Outcome
+from spacegen.tune.study.driver import Observer, gpus_of
+from spacegen.tune.study.opening import OpenStudy
+from spacegen.tune.study.records import records, store_again
+from spacegen.tune.study.stopping import Ended, Stop
+from spacegen.tune.summary.summary import summarise
+
+__all__ = ["Missing", "measure_again", "missing_again"]
+
+_TRIES: Final = 3
+"""How often a measurement is begun whose failures are not its config's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A measurement of a member of the front that is still to be made; `again` counts from 1."""
+
+    trial: int
+    again: int
+    config: Mapping[str, Scalar]
+
+
+def missing_again(opened: OpenStudy, repeats: int) -> list[Missing]:
+    """What is missing for every member of the front to be measured `repeats` times in all."""
+    known, found = opened.identity, records(opened.study)
+    made = {(record.trial, record.again) for record in found}
+    front = summarise(found, known.goals, known.limits).front
+    return [
+        Missing(one.trial, again, one.record.config)
+        for again in range(1, repeats)
+        for one in front
+        if (one.trial, again) not in made
+    ]
+
+
+def measure_again(
+    opened: OpenStudy,
+    space: Space,
+    executor: Executor,
+    repeats: int,
+    *,
+    stops: Sequence[Stop] = (),
+    observer: Observer | None = None,
+) -> Ended | None:
+    """Measures the front until each of its members was measured `repeats` times in all; medians may bring new
+    members, which are measured too. Says why it ended earlier, if it did."""
+    rounds = _Rounds(opened, space, executor, stops, observer or Observer())
+    while wanted := missing_again(opened, repeats):
+        if (ended := rounds.run(wanted)) is not None:
+            return ended
+    return None
+
+
+class _Rounds:
+    def __init__(
+        self,
+        opened: OpenStudy,
+        space: Space,
+        executor: Executor,
+        stops: Sequence[Stop],
+        observer: Observer,
+    ) -> None:
+        self._opened, self._executor, self._observer = opened, executor, observer
+        self._arguments, self._stops = space.arguments, stops
+        self._gpus: Callable[[Mapping[str, Scalar]], int] = gpus_of(space)
+        self._flying: dict[Future[Outcome], tuple[Missing, int]] = {}
+
+    def run(self, wanted: Sequence[Missing]) -> Ended | None:
+        waiting, ended = iter(wanted), None
+        while True:
+            if ended is None:
+                ended = self._launch(waiting)
+            if not self._flying:
+                return ended
+            done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                one, tries = self._flying.pop(future)
+                self._landed(one, tries, future.result())
+
+    def _launch(self, waiting: Iterator[Missing]) -> Ended | None:
+        while len(self._flying) < self._executor.slots:
+            known = records(self._opened.study) if self._stops else []
+            ended = next((end for stop in self._stops if (end := stop.ended(known))), None)
+            one = None if ended else next(waiting, None)
+            if one is None:
+                return ended
+            self._submit(one, 1)
+        return None
+
+    def _submit(self, one: Missing, tries: int) -> None:
+        given = {**self._arguments, **one.config}
+        name = f"trial-{one.trial:05}-again-{one.again}"
+        self._flying[self._executor.submit(Job(name=name, config=given, gpus=self._gpus(given)))] = one, tries
+
+    def _landed(self, one: Missing, tries: int, outcome: Outcome) -> None:
+        failure = outcome.failure
+        if failure is not None and not failure.cause.teaches and tries < _TRIES:
+            self._observer.retried(one.trial, failure)
+            self._submit(one, tries + 1)
+            return
+        self._observer.finished(store_again(self._opened.study, one.trial, one.again, outcome))
