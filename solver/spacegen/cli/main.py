@@ -24,6 +24,7 @@ VERBS: Final = {
     "diff": "Compare two spaces: the solutions that only one of them has, in exact numbers, and why.",
     "preflight": "Say what the installed sglang makes of configs: accepted, altered or rejected.",
     "learn-rules": "Learn rules from a preflight: the fewest values that the server refuses or alters.",
+    "tune": "Look for the best configs of a space: an Optuna study whose every trial can run.",
     "report": "Print the front of a study or a run, and write a page with all that was measured.",
     "tune": "Look for the best configs of a space: an Optuna study whose every trial can run.",
     "show": "Print the solution with a given rank.",

@@ -7,21 +7,44 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from spacegen.tune.metrics import Goal, Limit
+    from spacegen.tune.objective import Objective
+    from spacegen.tune.outcome import Cause, Outcome
     from spacegen.tune.sampling.enqueue import enqueue
     from spacegen.tune.sampling.sampler import FeasibleSampler
     from spacegen.tune.setup import Setup
+    from spacegen.tune.summary.studies import print_results
+    from spacegen.tune.tuning import Tuned, tune
     from spacegen.tune.workload import Workload
 
-__all__ = ["FeasibleSampler", "Goal", "Limit", "Setup", "Workload", "enqueue"]
+__all__ = [
+    "Cause",
+    "FeasibleSampler",
+    "Goal",
+    "Limit",
+    "Objective",
+    "Outcome",
+    "Setup",
+    "Tuned",
+    "Workload",
+    "enqueue",
+    "print_results",
+    "tune",
+]
 
 # Optuna takes long to import: a name brings its module with it when it is first used (PEP 562).
 _HOME_OF: Final = {
+    "Cause": "outcome",
     "FeasibleSampler": "sampling.sampler",
     "Goal": "metrics",
     "Limit": "metrics",
+    "Objective": "objective",
+    "Outcome": "outcome",
     "Setup": "setup",
+    "Tuned": "tuning",
     "Workload": "workload",
     "enqueue": "sampling.enqueue",
+    "print_results": "summary.studies",
+    "tune": "tuning",
 }
 
 
