@@ -287,7 +287,7 @@ def test_marks_add_up_and_find_their_processes(word: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("SPACEGEN_MARKS", with_mark({}, outer)["SPACEGEN_MARKS"])
     with subprocess.Popen(["sleep", "60"], env=with_mark({"WORD": word}, inner)) as process:
         until(lambda: marked(inner))
-        assert marked(outer) == marked(inner) == [process.pid]
+        assert marked(outer) == marked(inner) == [psutil.Process(process.pid)]
         assert marked(new_mark()) == []
         assert end_marked(new_mark())
         assert alive(process.pid)
