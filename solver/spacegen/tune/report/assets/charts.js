@@ -168,8 +168,10 @@ function drawParallel() {
       tickvals: column.labels.map((_, code) => code), ticktext: column.labels.map((label) => literal(brief(label, 16))),
     });
   }
-  const best = goalOf(colour).direction === "maximize";
-  const lines = { color: found.map((row) => metric(row, colour)), colorscale: "Viridis", showscale: true, reversescale: !best, colorbar: { title: { text: titled(colour) }, thickness: 14 } };
+  // The best lines stand out most: dark on light, light on dark.
+  const dark = document.documentElement.dataset.theme === "dark";
+  const reversed = dark === (goalOf(colour).direction === "minimize");
+  const lines = { color: found.map((row) => metric(row, colour)), colorscale: "Viridis", showscale: true, reversescale: reversed, colorbar: { title: { text: titled(colour) }, thickness: 14 } };
   const font = { color: css("text"), size: 11 };
-  draw("parallel", [{ type: "parcoords", dimensions, line: lines, labelfont: font, tickfont: font, rangefont: { ...font, color: css("quiet") }, unselected: { line: { color: css("grid"), opacity: 0.3 } }, labelangle: -18, labelside: "top" }], { margin: { l: 70, r: 60, t: 110, b: 30 } });
+  draw("parallel", [{ type: "parcoords", dimensions, line: lines, labelfont: font, tickfont: font, rangefont: { ...font, color: css("quiet") }, unselected: { line: { color: css("grid"), opacity: 0.3 } }, labelangle: -18, labelside: "top" }], { margin: { l: 70, r: 60, t: 90, b: 30 } });
 }
