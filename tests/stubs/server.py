@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
 
 if MODE == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if MODE == "silent":
+    sys.exit(7)
 if MODE == "refuse":
     say(
         "usage: launch_server.py [-h]",

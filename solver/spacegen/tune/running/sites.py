@@ -8,16 +8,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from spacegen.tune.jobs import Job, Report
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.leases import LeaseTimeoutError, lease
+from spacegen.tune.running.locks import lock_folder
 from spacegen.tune.running.ports import free_ports
 from spacegen.tune.setup import Setup
 
 __all__ = ["LOG", "Site", "at_site"]
 
 LOG: Final = "server.log"
+_HERE: Final = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104 - nothing is bound here
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
             ids, fds = _gpus(setup, job, held)
         except LeaseTimeoutError as error:
             return Outcome.failed(Cause.INTERRUPTED, str(error), started=time.time())
-        ports = held.enter_context(free_ports(setup.host, folder=setup.lease_folder))
+        ports = held.enter_context(free_ports(setup.host, folder=_locks(setup)))
         outcome = measure(Site(ids, ports.first, _fresh(setup.folder / job.name), (*fds, *ports.fds)))
         time.sleep(setup.timeouts.cooldown)
     return outcome
@@ -60,13 +63,20 @@ def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tup
     wanted = lease(
         setup.gpu_ids,
         job.gpus,
-        folder=setup.lease_folder,
+        folder=_locks(setup),
         exclusive=setup.exclusive,
         timeout=setup.timeouts.gpus,
         name=job.name,
     )
     found = held.enter_context(wanted)
     return found.ids, found.fds
+
+
+def _locks(setup: Setup) -> Path | None:
+    """Where leases are kept. Another machine has GPUs and ports of its own, under the same names."""
+    if setup.lease_folder is not None or setup.host in _HERE:
+        return setup.lease_folder
+    return lock_folder() / f"host-{quote(setup.host, safe='')}"
 
 
 def _fresh(folder: Path) -> Path:

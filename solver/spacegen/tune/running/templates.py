@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -30,6 +31,13 @@ if { [ -p /dev/stdin ] || [ -S /dev/stdin ]; } && command -v "$name" >/dev/null 
 fi
 exec "$@"
 """
+
+
+# Shells know descriptors of one digit alone.
+_REDIRECTED: Final = (
+    "import os, sys; number = int(sys.argv[1]); os.dup2(number, 0); os.close(number); "
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +118,4 @@ def for_elsewhere(
 
 def with_input(command: Sequence[str], descriptor: int) -> tuple[str, ...]:
     """The command with an inherited file descriptor as its standard input."""
-    redirected = f'exec "$@" <&{descriptor} {descriptor}<&-'
-    return ("/bin/sh", "-c", redirected, "sh", *command)
+    return (sys.executable, "-I", "-S", "-c", _REDIRECTED, str(descriptor), *command)
