@@ -159,6 +159,8 @@ def test_samplers_by_name_and_by_value(sampler: Any) -> None:
         ({"sampler": FeasibleSampler(SPACE)}, "give its base"),
         ({"goals": [("tps", "more")]}, "no direction is called `more`"),
         ({"limits": ["tps"]}, "no bound"),
+        ({"workers": 0}, "needs a worker"),
+        ({"trails": 5}, "did you mean `trials`"),
         ({"warm_start": ["balanced:x"]}, "number of draws"),
     ],
 )

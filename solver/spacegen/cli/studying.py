@@ -14,7 +14,7 @@ from spacegen.cli.options import Selection
 if TYPE_CHECKING:
     from spacegen.tune.metrics import Goal, Limit
 
-__all__ = ["Aims", "Keeping", "Pace", "StudySelection", "duration"]
+__all__ = ["Aims", "Keeping", "Pace", "StudySelection", "duration", "file_name"]
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
 
 from optuna import Study
 from optuna.samplers import BaseSampler
 
+from spacegen.errors import UsageError
 from spacegen.launch.files import replacing
 from spacegen.questions.given import known_word
 from spacegen.tune.callables import Benchmark, call
 from spacegen.tune.jobs import Job, Runner
-from spacegen.tune.metrics import DEFAULT_GOALS, Direction, Goal, Limit, read_goal, read_limit
+from spacegen.tune.metrics import Direction, Goal, Limit, read_goal, read_limit
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.plan import Plan, Watcher, run
 from spacegen.tune.record import Record
@@ -33,7 +34,7 @@ from spacegen.tune.workload import Workload
 if TYPE_CHECKING:
     from spacegen.api import Space
 
-__all__ = ["Tuned", "save_summary", "tune"]
+__all__ = ["Options", "Tuned", "save_summary", "tune"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,60 +66,74 @@ def save_summary(summary: Summary, path: Path) -> None:
         stream.write("\n")
 
 
+class Options(TypedDict, total=False):
+    """What `tune` may be told beside the space and the benchmark."""
+
+    trials: int
+    """How many finished trials the study has in the end; 100 unless given."""
+    sampler: str | BaseSampler
+    """`tpe` (unless given), `nsga2`, `nsga3`, `uniform`, `balanced`, or any sampler of Optuna."""
+    seed: int
+    goals: Sequence[Goal | tuple[str, Direction]]
+    """What makes a config good: `Goal`s or pairs such as `("tps", "maximize")`; else ttft and tps."""
+    limits: Sequence[Limit | str]
+    """What it must keep: `Limit`s or bounds such as `"p99_ttft_ms<=500"`."""
+    timeout: float | None
+    """After so many seconds no trial is started."""
+    budget_gpu_hours: float | None
+    plateau: int | None
+    """The study ends when so many trials in a row have not made the front any better."""
+    warm_start: Sequence[WarmStart]
+    """What is tried after the defaults: configs, files of them, `around`, `balanced:N`."""
+    repeats: int
+    """How often each member of the front is measured in all; 1 unless given."""
+    workload: Workload
+    """What the benchmark does, if that is to be part of what the study is about."""
+    results: str | Path | None
+    """A file of JSON lines to append records to."""
+    migrate: bool
+    """Whether to take over what still holds of a study of another space."""
+
+
 def tune(
     space: Space,
     benchmark: Benchmark | Runner,
     *,
-    trials: int = 100,
-    sampler: str | BaseSampler = "tpe",
     storage: str | None = None,
     study: str | None = None,
     workers: int = 1,
-    goals: Sequence[Goal | tuple[str, Direction]] = DEFAULT_GOALS,
-    limits: Sequence[Limit | str] = (),
-    seed: int = 0,
-    timeout: float | None = None,
-    budget_gpu_hours: float | None = None,
-    plateau: int | None = None,
-    warm_start: Sequence[WarmStart] = (),
-    repeats: int = 1,
-    workload: Workload | None = None,
-    results: str | Path | None = None,
-    migrate: bool = False,
     watcher: Watcher | None = None,
+    **options: Unpack[Options],
 ) -> Tuned:
     """Looks for the configs of a space with the best metrics, as `spacegen tune` does, with a function
-    (called in `workers` threads) or a `Runner` that measures a config.
+    (called in `workers` threads) or a `Runner` that measures a config. `Options` has what else it takes.
 
     The study is kept in `storage` (the file `STUDY.db` of the current folder unless given; `"memory"`
-    forgets) and has `trials` finished trials in the end: the same call goes on where the last one was
-    interrupted. `goals` are `Goal`s or pairs such as `("tps", "maximize")`, `limits` are `Limit`s or bounds
-    such as `"p99_ttft_ms<=500"`; `results` is a file of JSON lines to append records to.
+    forgets): the same call goes on where the last one was interrupted.
 
     Raises UsageError for options that make no sense and for a study that is about something else,
     EmptySpaceError for a space without solutions.
     """
     name = study or space.name
-    plan = Plan(
-        study=name,
-        storage=storage or f"sqlite:///{name}.db",
-        trials=trials,
-        sampler=sampler,
-        seed=seed,
-        goals=tuple(goal if isinstance(goal, Goal) else _goal(*goal) for goal in goals),
-        limits=tuple(limit if isinstance(limit, Limit) else read_limit(limit) for limit in limits),
-        workload=workload or Workload(name="benchmark"),
-        timeout=timeout,
-        budget_gpu_hours=budget_gpu_hours,
-        plateau=plateau,
-        warm_start=tuple(warm_start),
-        repeats=repeats,
-        migrate=migrate,
-        results=None if results is None else Path(results),
-    )
+    plan = _plan(name, storage or f"sqlite:///{name}.db", options)
+    if workers < 1:
+        raise UsageError(f"a study needs a worker: {workers}")
     course = run(plan, space, lambda: ThreadExecutor(_measuring(benchmark), workers), watcher=watcher)
     found = course.opened.study
     return Tuned(found, course.ended, summary_of(found), tuple(records(found)))
+
+
+def _plan(study: str, storage: str, options: Options) -> Plan:
+    given: dict[str, Any] = {"workload": Workload(name="benchmark"), **options}
+    for name in given:
+        known_word(name, Options.__annotations__, "option")
+    if (goals := options.get("goals")) is not None:
+        given["goals"] = tuple(goal if isinstance(goal, Goal) else _goal(*goal) for goal in goals)
+    if (limits := options.get("limits")) is not None:
+        given["limits"] = tuple(one if isinstance(one, Limit) else read_limit(one) for one in limits)
+    if (results := options.get("results")) is not None:
+        given["results"] = Path(results)
+    return Plan(study=study, storage=storage, **given)
 
 
 def _goal(metric: str, direction: Direction) -> Goal:
