@@ -18,6 +18,8 @@ from spacegen.language.model import Domain, Parameter
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.sampling.sampler import FeasibleSampler
+from spacegen.tune.study.attributes import AGAIN_BY
+from spacegen.tune.study.ownership import Whereabouts
 from spacegen.tune.summary.studies import print_results
 from spacegen.tune.tuning import tune
 
@@ -138,6 +140,20 @@ def test_a_failed_repeat_is_counted_and_does_not_repeat_for_ever() -> None:
 
     found = tune(SPACE, once, trials=3, storage="memory", repeats=3)
     assert all((one.times, one.failed) == (1, 2) for one in found.front)
+
+
+def test_one_process_at_a_time_measures_the_front_again() -> None:
+    options: Any = {"trials": 4, "storage": "journal:shared.journal"}
+    study = tune(SPACE, cost, **options).study
+    study.set_user_attr(AGAIN_BY, Whereabouts.here().model_dump(mode="json"))
+    found = tune(SPACE, cost, **options, repeats=2)
+    assert found.ended.reason == "again"
+    assert all(one.times == 1 for one in found.front)
+    dead = Whereabouts.here().model_copy(update={"born": "long ago"})
+    study.set_user_attr(AGAIN_BY, dead.model_dump(mode="json"))
+    found = tune(SPACE, cost, **options, repeats=2)
+    assert all(one.times == 2 for one in found.front)
+    assert found.study.user_attrs[AGAIN_BY] is None
 
 
 def test_limits_and_goals_may_be_words() -> None:

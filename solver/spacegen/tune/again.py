@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+
+from optuna import Study
 
 from spacegen.api import Space
 from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
 from spacegen.tune.outcome import Outcome
+from spacegen.tune.study.attributes import AGAIN_BY
 from spacegen.tune.study.driver import Observer, gpus_of
 from spacegen.tune.study.opening import OpenStudy
+from spacegen.tune.study.ownership import SIGN, Whereabouts
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.stopping import Ended, Stop
 from spacegen.tune.summary.summary import summarise
@@ -55,12 +60,36 @@ def measure_again(
     observer: Observer | None = None,
 ) -> Ended | None:
     """Measures the front until each of its members was measured `repeats` times in all; medians may bring new
-    members, which are measured too. Says why it ended earlier, if it did."""
+    members, which are measured too. Says why it ended earlier, if it did: one process of a study does this at
+    a time."""
     rounds = _Rounds(opened, space, executor, stops, observer or Observer())
-    while wanted := missing_again(opened, repeats):
-        if (ended := rounds.run(wanted)) is not None:
-            return ended
+    with _alone(opened) as alone:
+        if not alone:
+            return Ended("again", "another process measures the front again")
+        while wanted := missing_again(opened, repeats):
+            if (ended := rounds.run(wanted)) is not None:
+                return ended
     return None
+
+
+@contextmanager
+def _alone(opened: OpenStudy) -> Iterator[bool]:
+    """Whether no other living process measures the front again, nor will before this is left."""
+    study = opened.study
+    with opened.storage.exclusive():
+        other = study.user_attrs.get(AGAIN_BY)
+        alone = other is None or Whereabouts.model_validate(other).gone
+        if alone:
+            _sign(study)
+    try:
+        yield alone
+    finally:
+        if alone:
+            study.set_user_attr(AGAIN_BY, None)
+
+
+def _sign(study: Study) -> None:
+    study.set_user_attr(AGAIN_BY, Whereabouts.here().model_dump(mode="json"))
 
 
 class _Rounds:
@@ -84,7 +113,8 @@ class _Rounds:
                 ended = self._launch(waiting)
             if not self._flying:
                 return ended
-            done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._flying, timeout=SIGN, return_when=FIRST_COMPLETED)
+            _sign(self._opened.study)
             for future in done:
                 one, tries = self._flying.pop(future)
                 self._landed(one, tries, future.result())

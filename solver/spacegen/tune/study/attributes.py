@@ -14,6 +14,7 @@ from spacegen.tune.outcome import Outcome
 
 __all__ = [
     "AGAIN",
+    "AGAIN_BY",
     "CONFIG",
     "DRIVER",
     "FROM",
@@ -42,6 +43,9 @@ DRIVER: Final = "spacegen:driver:"
 """Of a study, with the id of a driver: where it runs, and until when it is trusted to."""
 AGAIN: Final = "spacegen:again:"
 """Of a study, with `TRIAL:NUMBER`: what measuring the config of a trial once more gave."""
+
+AGAIN_BY: Final = "spacegen:again-by"
+"""Of a study: the process that measures its front again."""
 
 CONFIG: Final = "spacegen:config"
 """Of a trial: its config, a solution of the space."""

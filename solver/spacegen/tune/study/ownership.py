@@ -19,14 +19,14 @@ from spacegen.tune.study.attributes import DRIVER, OWNER, TrialLike, mark, trial
 from spacegen.tune.study.storage import StudyStorage
 from spacegen.tune.values import Value
 
-__all__ = ["LEASE", "Owner", "Ownership", "Whereabouts", "owner_of"]
+__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "owner_of"]
 
 LEASE: Final = 120.0
 """For how many seconds a driver on another machine is trusted after each sign of life."""
 _SKEW: Final = 60.0
 """By how many seconds clocks of machines may differ."""
-_SIGNS: Final = 6
-"""Signs of life in each lease."""
+SIGN: Final = LEASE / 6
+"""Seconds between signs of life."""
 
 _alive: set[str] = set()
 """The drivers of this process."""
@@ -40,6 +40,12 @@ class Whereabouts(Value):
     pid: int
     born: str
     until: float
+
+    @classmethod
+    def here(cls) -> Whereabouts:
+        """This process, trusted for a lease from now on."""
+        born = _born(os.getpid()) or ""
+        return cls(machine=_machine(), pid=os.getpid(), born=born, until=time.time() + LEASE)
 
     @property
     def gone(self) -> bool:
@@ -83,11 +89,8 @@ class Ownership:
         """Gives a sign of life, if it is time for one."""
         if time.monotonic() < self._next_sign:
             return
-        self._next_sign = time.monotonic() + LEASE / _SIGNS
-        here = Whereabouts(
-            machine=_machine(), pid=os.getpid(), born=_born(os.getpid()) or "", until=time.time() + LEASE
-        )
-        self._study.set_user_attr(DRIVER + self.driver, here.model_dump(mode="json"))
+        self._next_sign = time.monotonic() + SIGN
+        self._study.set_user_attr(DRIVER + self.driver, Whereabouts.here().model_dump(mode="json"))
 
     def take(self, trial: TrialLike) -> None:
         """Owns a trial that this driver asked for, or that is let go."""

@@ -16,13 +16,13 @@ from spacegen.tune.record import Record
 
 __all__ = ["Budget", "Ended", "Plateau", "Reason", "Stop", "TimeOut", "total_gpu_hours"]
 
-Reason: TypeAlias = Literal["trials", "time-out", "budget", "plateau", "exhausted", "broken"]
+Reason: TypeAlias = Literal["trials", "time-out", "budget", "plateau", "exhausted", "broken", "again"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """Why a study asks for no more trials. `broken`: one trial after the other failed for no fault of its
-    config."""
+    config. `again`: another process measures the front again."""
 
     reason: Reason
     message: str
