@@ -14,6 +14,8 @@ __all__ = ["BASES", "Base", "BaseName", "base_for"]
 
 BaseName: TypeAlias = Literal["tpe", "nsga2", "nsga3"]
 Base: TypeAlias = BaseName | BaseSampler | None
+_POPULATION: Final = 16
+"""With the 50 of Optuna a study of a hundred trials, which is many for real servers, has two generations."""
 BASES: Final[tuple[BaseName, ...]] = get_args(BaseName)
 
 
@@ -26,9 +28,9 @@ def base_for(base: Base, seed: int) -> BaseSampler | None:
         case "tpe":
             return TPESampler(seed=seed, multivariate=True)
         case "nsga2":
-            return NSGAIISampler(seed=seed)
+            return NSGAIISampler(seed=seed, population_size=_POPULATION)
         case "nsga3":
             with catch_warnings():
                 # Optuna says each time that it may change its options, none of which is used here.
                 simplefilter("ignore", ExperimentalWarning)
-                return NSGAIIISampler(seed=seed)
+                return NSGAIIISampler(seed=seed, population_size=_POPULATION)

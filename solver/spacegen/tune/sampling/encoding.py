@@ -63,9 +63,18 @@ class Encoding:
             return self._codes_of_labels[name].get(choice) if isinstance(choice, str) else None
         return self.parameters[name].domain.code(choice)
 
+    @cached_property
+    def searched(self) -> dict[str, BaseDistribution]:
+        """The distributions of parameters with more than one value: Optuna asks no sampler for the others."""
+        return {name: d for name, d in self.distributions.items() if not d.single()}
+
     def row(self, params: Mapping[str, object]) -> Row | None:
-        """The codes of a trial's params; None where one is missing or foreign. Other names play no part."""
-        codes = [self.code(name, params[name]) if name in params else None for name in self.parameters]
+        """The codes of a trial's params; None where one that has more than one value is missing, or one is
+        foreign. Other names play no part."""
+        codes = [
+            self.code(name, params[name]) if name in params else None if name in self.searched else 0
+            for name in self.parameters
+        ]
         found = tuple(code for code in codes if code is not None)
         return found if len(found) == len(codes) else None
 

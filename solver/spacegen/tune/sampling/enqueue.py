@@ -8,16 +8,19 @@ from optuna import Study
 
 from spacegen.api import Space
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sampling.fresh import rows_of
 from spacegen.tune.sampling.held import held, refuse_impossible
+from spacegen.tune.sampling.ledger import Ledger
 
 __all__ = ["enqueue"]
 
 
 def enqueue(study: Study, space: Space, config: Mapping[str, object], *, labels: bool = False) -> bool:
-    """Makes a config, whole or partial, one of the next trials; says whether it is new to the study.
+    """Makes a config, whole or partial, one of the next trials, unless trials have all its solutions already
+    or are about to; says whether it did.
 
-    A whole config that some trial has, or waits to have, is not tried again. Raises UsageError for names and
-    values that the space does not have, and for values that no solution has together.
+    Raises UsageError for names and values that the space does not have, and for values that no solution has
+    together.
     """
     encoding = Encoding(space, labels)
     settled = space.not_searched
@@ -28,7 +31,11 @@ def enqueue(study: Study, space: Space, config: Mapping[str, object], *, labels:
             params[name] = encoding.choices[name][encoding.code_of_value(parameter, value)]
         else:
             held(encoding, {name: value})
-    refuse_impossible(encoding, held(encoding, params))
-    before = len(study.get_trials(deepcopy=False))
-    study.enqueue_trial(params, skip_if_exists=True)
-    return len(study.get_trials(deepcopy=False)) > before
+    given = held(encoding, params)
+    refuse_impossible(encoding, given)
+    taken = Ledger(encoding).read(study).taken
+    found = space.engine.costed((), given).best(len(taken) + 1).block
+    if all(row in taken for row in rows_of(found)):
+        return False
+    study.enqueue_trial(params)
+    return True

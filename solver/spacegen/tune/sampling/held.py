@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spacegen.engines.blocks import Given
-from spacegen.errors import EmptySpaceError, EngineError, Fault, UsageError, how_many
+from spacegen.errors import EmptySpaceError, EngineError, Fault, UsageError
 from spacegen.language.model import Domain
 from spacegen.questions.edits import several, shorten
 from spacegen.questions.verdict import assignments
@@ -38,14 +38,11 @@ def refuse_impossible(encoding: Encoding, given: Given) -> None:
     space = encoding.space
     if space.engine.costed((), given).least() is not None:
         return
-    values = {name: encoding.parameters[name].domain[codes[0]] for name, codes in given.items()}
-    if not values:
+    if not given or space.engine.costed(()).least() is None:
         raise EmptySpaceError(f"`{space.name}` has no solution that a trial could try")
-    hint = "`spacegen why-not` says more; `enqueue` of `spacegen.tune` refuses such params at once"
-    told = str(space.why_not(values))
-    raise UsageError(
-        Fault(f"no solution of `{space.name}` has the params of an enqueued trial: {told}", hint=hint)
-    )
+    values = {name: encoding.parameters[name].domain[codes[0]] for name, codes in given.items()}
+    told = space.why_not(values)
+    raise UsageError(f"no solution of `{space.name}` has the params of an enqueued trial: {told}")
 
 
 def exhausted(encoding: Encoding, given: Given) -> EmptySpaceError:
@@ -54,7 +51,9 @@ def exhausted(encoding: Encoding, given: Given) -> EmptySpaceError:
     values = {name: encoding.parameters[name].domain[codes[0]] for name, codes in given.items()}
     with_these = f" with {assignments(values)}" if values else ""
     try:
-        number = f"all {how_many(space.engine.count(given), 'solution')}"
+        number = space.engine.count(given)
     except EngineError:
-        number = "all solutions"
-    return EmptySpaceError(f"{number} of `{space.name}`{with_these} have been tried in this study")
+        return EmptySpaceError(f"all solutions of `{space.name}`{with_these} have been tried in this study")
+    told = "the only solution" if number == 1 else f"all {number:,} solutions"
+    done = "has" if number == 1 else "have"
+    return EmptySpaceError(f"{told} of `{space.name}`{with_these} {done} been tried in this study")

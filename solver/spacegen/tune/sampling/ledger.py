@@ -36,6 +36,11 @@ class Seen:
     shared: frozenset[str]
 
 
+def fixed_of(trial: FrozenTrial) -> Mapping[str, object]:
+    """The params that a trial must have: somebody enqueued them, or it has them already."""
+    return {**trial.system_attrs.get(_FIXED, {}), **trial.params}
+
+
 class Ledger:
     """The trials of studies over one space."""
 
@@ -44,12 +49,12 @@ class Ledger:
         # Finished trials do not change: each is read once.
         self._finished: WeakKeyDictionary[BaseStorage, dict[tuple[int, int], _Entry]] = WeakKeyDictionary()
 
-    def read(self, study: Study, number: int) -> Seen:
-        """What the trials of a study but the one of this number have. Raises UsageError where the study is
-        about another space."""
+    def read(self, study: Study, number: int | None = None) -> Seen:
+        """What the trials of a study have, but for the one of this number. Raises UsageError where the study
+        is about another space."""
         known = self._finished.setdefault(study._storage, {})
-        taken, shared, open_claims = set(), set(self._encoding.parameters), False
-        for trial in study.get_trials(deepcopy=False):
+        taken, shared, open_claims = set(), set(self._encoding.searched), False
+        for trial in study._storage.get_all_trials(study._study_id, deepcopy=False):
             if trial.number == number:
                 continue
             key = (study._study_id, trial.number)
@@ -103,16 +108,17 @@ class Ledger:
     def _entry(self, trial: FrozenTrial) -> _Entry:
         for name in trial.distributions.keys() & self._encoding.parameters.keys():
             self._check(trial, name)
-        missing = frozenset(self._encoding.parameters.keys() - trial.params.keys())
+        missing = frozenset(self._encoding.searched.keys() - trial.params.keys())
         row = self._encoding.row(trial.params)
         if row is not None:
             return _Entry(row, False, missing)
+        if trial.state == TrialState.FAIL and not trial.params:
+            # It tried nothing.
+            return _Entry(None, False, missing)
         claim = self.claimed(trial)
-        if trial.state == TrialState.WAITING:
-            return _Entry(self._encoding.row(trial.system_attrs.get(_FIXED, {})), False, missing)
-        # A trial that failed before it had any parameter has tried nothing.
-        idle = trial.state == TrialState.FAIL and not trial.params
-        return _Entry(None if idle else claim, claim is not None and not trial.state.is_finished(), missing)
+        if claim is None:
+            return _Entry(self._encoding.row(fixed_of(trial)), False, missing)
+        return _Entry(claim, not trial.state.is_finished(), missing)
 
     def _check(self, trial: FrozenTrial, name: str) -> None:
         distribution = trial.distributions[name]
@@ -139,8 +145,3 @@ class _Entry:
 
 def _told(choices: tuple[Any, ...]) -> str:
     return shorten(", ".join(map(write_scalar, choices)))
-
-
-def fixed_of(trial: FrozenTrial) -> Mapping[str, object]:
-    """The params that a trial must have: somebody enqueued them, or it has them already."""
-    return {**trial.system_attrs.get(_FIXED, {}), **trial.params}

@@ -88,7 +88,7 @@ class FeasibleSampler(BaseSampler):
         trial: FrozenTrial,  # noqa: ARG002 - the same
     ) -> dict[str, BaseDistribution]:
         """All parameters with more than one value, from the first trial on."""
-        return {name: d for name, d in self._encoding.distributions.items() if not d.single()}
+        return dict(self._encoding.searched)
 
     def sample_relative(
         self,
@@ -117,6 +117,18 @@ class FeasibleSampler(BaseSampler):
         """Lets the base prepare."""
         if (base := self._base_for(trial)) is not None:
             base.before_trial(study, trial)
+        fixed = fixed_of(trial)
+        if not fixed and self._encoding.searched:
+            return
+        # Optuna asks no sampler for params that an enqueued trial brings, nor for those with one value: this
+        # is the only occasion to look at them.
+        try:
+            refuse_impossible(self._encoding, held(self._encoding, fixed))
+            if not self._encoding.searched:
+                self._chosen[trial._trial_id] = self._choose(study, trial)
+        except SpacegenError:
+            _end(study, trial)
+            raise
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -159,12 +171,12 @@ class FeasibleSampler(BaseSampler):
 
     def _choose(self, study: Study, trial: FrozenTrial) -> Row:
         """The config of the trial. Raises UsageError, EmptySpaceError."""
-        given = held(self._encoding, fixed_of(trial))
+        fixed = fixed_of(trial)
+        given = held(self._encoding, fixed)
         seen = self._ledger.read(study, trial.number)
         wanted = self._wanted(study, trial, seen, given)
-        if len(given) == len(self._encoding.parameters):
-            refuse_impossible(self._encoding, given)
-            return tuple(given[name][0] for name in self._encoding.parameters)
+        if fixed and (whole := self._encoding.row(fixed)) is not None:
+            return whole
         own = self._ledger.claimed(trial)
         if own is not None and own not in seen.taken and _agrees(self._encoding, own, given):
             return own
@@ -190,14 +202,13 @@ class FeasibleSampler(BaseSampler):
             return None
         if base is self._base:
             base.infer_relative_search_space(study, trial)
-        space = self.infer_relative_search_space(study, trial)
-        space = {name: d for name, d in space.items() if name in seen.shared}
+        space = {name: d for name, d in self._encoding.searched.items() if name in seen.shared}
         proposed = base.sample_relative(study, trial, space)
         if not proposed:
             return None
         codes = []
         for name, distribution in self._encoding.distributions.items():
-            if name in given or distribution.single():
+            if name in given or name not in self._encoding.searched:
                 codes.append(given.get(name, (0,))[0])
                 continue
             if name not in proposed:
@@ -212,9 +223,14 @@ def _agrees(encoding: Encoding, row: Row, given: Given) -> bool:
 
 
 def _stop(study: Study, trial: FrozenTrial) -> None:
-    """Ends `study.optimize`; where nobody else would, ends the trial, which will never have a config."""
+    """Ends `study.optimize`, which then ends the trial; where there is none, ends the trial itself."""
     try:
         study.stop()
     except RuntimeError:
-        with suppress(ValueError):
-            study.tell(trial.number, state=TrialState.FAIL)
+        _end(study, trial)
+
+
+def _end(study: Study, trial: FrozenTrial) -> None:
+    """Nothing will come of a trial that has no config."""
+    with suppress(ValueError):
+        study.tell(trial.number, state=TrialState.FAIL)
