@@ -12,6 +12,8 @@ from spacegen.cli.main import main
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.results import ResultsFile
 
+SPACE = Path(__file__).parent / "cases" / "cli" / "sglang.yaml"
+
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
@@ -107,6 +109,24 @@ def test_what_is_refused_is_left_alone(
     assert main(["report", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert {path: path.read_bytes() for path in results.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("url", ["sqlite:///kept", "journal:kept"])
+def test_a_study_by_its_storage_and_by_its_file(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = "--runner sim --gpus 0-7 --trials 3 --repeats 2 --slo tps>=1 --study kept -q --storage"
+    assert main(["tune", str(SPACE), *options.split(), url]) == 0
+    capsys.readouterr()
+    found = []
+    for source in (url, "kept", str(tmp_path / "kept.jsonl")):
+        assert main(["report", source, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1] == found[2]
+    assert (found[0]["n_trials"], found[0]["limits"]) == (3, ["tps>=1"])
+    assert main(["report", "kept", "--study", "lost"]) == 2
+    assert "it has `kept`" in capsys.readouterr().err
 
 
 def test_nothing_measured_is_a_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
