@@ -16,7 +16,7 @@ run: $(VENV)/.spacegen ## draw 500 feasible launch configs from the H100 space
 	@$(BIN)/spacegen solve spaces/h100.yaml --count 500
 
 test: $(VENV)/.group-test ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.group-test $(VENV)/.group-lint ## ruff, mypy and the laws of the architecture
 	@$(BIN)/ruff check .

@@ -1,0 +1,195 @@
+"""Jobs on a Ray cluster: a local one, whose eight GPUs are made up."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from spacegen.errors import UsageError
+from spacegen.tune.jobs import Job, Phase
+from spacegen.tune.outcome import Cause, Outcome
+from spacegen.tune.running.cluster import RayExecutor
+from spacegen.tune.running.connecting import Connection
+from spacegen.tune.running.pool import WorkerFault
+from spacegen.tune.setup import Setup, Timeouts
+from spacegen.tune.workload import Workload
+from tune_processes import until, with_word
+
+ray = pytest.importorskip("ray")
+
+# One Ray for all tests: it takes seconds to start.
+pytestmark = pytest.mark.xdist_group("ray")
+STUB = (sys.executable, "-P", str(Path(__file__).parent / "tune_stubs" / "cluster.py"))
+GPUS = tuple("01234567")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        # No token for access is written to this user's home.
+        patched.setenv("RAY_AUTH_MODE", "disabled")
+        connection = Connection(ray, None, GPUS)
+        yield
+        connection.close()
+
+
+def make(folder: Path) -> Setup:
+    return Setup(
+        server="sglang",
+        version="0.5.23",
+        workload=Workload(),
+        folder=folder / "runs",
+        lease_folder=folder / "leases",
+        gpu_ids=GPUS,
+        timeouts=Timeouts(stop=0.5),
+    )
+
+
+@pytest.fixture
+def phases() -> list[tuple[str, Phase]]:
+    return []
+
+
+@pytest.fixture
+def executor(cluster: None, tmp_path: Path, phases: list[tuple[str, Phase]]) -> Iterator[RayExecutor]:
+    def report(job: Job, phase: Phase) -> None:
+        phases.append((job.name, phase))
+
+    with RayExecutor(make(tmp_path), None, 8, report, command=STUB) as executor:
+        yield executor
+
+
+def job(name: str, do: str, gpus: int = 1) -> Job:
+    return Job(name=name, config={"do": do}, gpus=gpus)
+
+
+def most_in_use(outcomes: list[Outcome]) -> int:
+    """The most GPUs that were held at one moment; fails where one of them was held twice."""
+    turns = sorted(
+        (moment, change, outcome.gpu_ids)
+        for outcome in outcomes
+        for moment, change in ((outcome.started, 1), (outcome.started + outcome.seconds, -1))
+    )
+    held: set[str] = set()
+    most = 0
+    for _, change, ids in turns:
+        if change > 0:
+            assert not held & set(ids)
+            held |= set(ids)
+        else:
+            held -= set(ids)
+        most = max(most, len(held))
+    return most
+
+
+def test_jobs_of_all_sizes_are_packed_on_the_gpus(
+    executor: RayExecutor, phases: list[tuple[str, Phase]]
+) -> None:
+    sizes = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8]
+    random.Random(0).shuffle(sizes)
+    futures = [executor.submit(job(f"job-{i}", "hold", size)) for i, size in enumerate(sizes)]
+    outcomes = [future.result(60) for future in futures]
+    assert [len(outcome.gpu_ids) for outcome in outcomes] == sizes
+    assert all(outcome.ok for outcome in outcomes)
+    assert max(sizes) <= most_in_use(outcomes) <= 8
+    assert {id for outcome in outcomes for id in outcome.gpu_ids} == set(GPUS)
+    assert [phase for name, phase in phases if name == "job-3"] == ["waiting for GPUs", "measuring"]
+    assert executor.slots == 8
+
+
+def test_a_task_that_dies_is_run_again(executor: RayExecutor) -> None:
+    outcome = executor.submit(job("dies", "die once", 2)).result(30)
+    assert outcome.metrics == {"threads": 0.0}
+
+
+def test_a_job_that_fits_no_node_is_refused_at_once(executor: RayExecutor) -> None:
+    with pytest.raises(UsageError, match="`big` needs 9 GPUs, and the largest node of the Ray cluster has 8"):
+        executor.submit(job("big", "hold", 9))
+
+
+def test_a_fault_of_this_program_is_raised(executor: RayExecutor) -> None:
+    with pytest.raises(WorkerFault, match="ZeroDivisionError: of the stub"):
+        executor.submit(job("errs", "err")).result(30)
+
+
+def test_closing_ends_what_runs_and_what_waits(
+    cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = make(tmp_path)
+    setup = setup.model_copy(update={"exclusive": True})
+    with RayExecutor(setup, None, 3, lambda *_: None, command=STUB) as executor:
+        futures = [executor.submit(job(f"serve-{i}", "serve")) for i in range(5)]
+        until(lambda: list(setup.folder.glob("*/serving")), 20)
+    found = [future.result(0).failure for future in futures]
+    assert [failure.cause for failure in found if failure] == [Cause.INTERRUPTED] * 5
+    # Each job had the node to itself.
+    assert len(list(setup.folder.glob("*/ended"))) == 1
+    assert with_word(str(setup.folder)) == []
+
+
+DRIVER = """
+import json, sys
+from pathlib import Path
+from spacegen.tune.jobs import Job
+from spacegen.tune.running.cluster import RayExecutor
+from spacegen.tune.setup import Setup
+
+setup = Setup.model_validate_json(sys.argv[1])
+executor = RayExecutor(setup, None, 2, lambda *_: None, command=json.loads(sys.argv[2]))
+executor.submit(Job(name="served", config={"do": "serve"}, gpus=2)).result()
+"""
+
+
+def test_nothing_outlives_a_driver_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = f"driver-of-{tmp_path}"
+    monkeypatch.setenv("WORD", word)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    setup = make(tmp_path)
+    words = (sys.executable, "-c", DRIVER, setup.model_dump_json(), json.dumps(STUB))
+    with (tmp_path / "log").open("wb") as log:
+        driver = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        until(lambda: (setup.folder / "served" / "serving").exists() or driver.poll() is not None, 30)
+        assert driver.poll() is None, (tmp_path / "log").read_text()
+        assert len(with_word(word)) > 3
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        until(lambda: with_word(word) == [], 20)
+    finally:
+        driver.kill()
+        for process in with_word(word):
+            process.kill()
+
+
+class NoRay(SimpleNamespace):
+    """Ray where there is no cluster."""
+
+    def init(self, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise ConnectionError(f"Could not find any running Ray instance {sorted(options)}.\nMore.")
+
+    def is_initialized(self) -> bool:
+        return False
+
+
+def test_a_cluster_that_is_not_there() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(UsageError, match="no Ray cluster at `auto`: Could not find any running") as caught:
+        Connection(NoRay(), "auto", GPUS)
+    assert "More" not in str(caught.value)
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+
+def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match="`--executor ray` needs `ray`"):
+        RayExecutor(make(tmp_path), None, 1, lambda *_: None)
