@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format bench preflight wheel-check clean
+.PHONY: help run test test-kill lint format bench preflight wheel-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,9 @@ run: $(VENV)/.spacegen ## draw 500 feasible launch configs from the H100 space
 
 test: $(VENV)/.group-test ## run the tests, on all cores
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-kill: $(VENV)/.group-test ## kill a study 20 times and see that nothing is lost
+	@SPACEGEN_KILLS=20 $(BIN)/python -m pytest -n 0 -s tests/test_tune_kill.py
 
 lint: $(VENV)/.group-test $(VENV)/.group-lint ## ruff, mypy and the laws of the architecture
 	@$(BIN)/ruff check .

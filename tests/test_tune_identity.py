@@ -79,7 +79,8 @@ def test_another_space_is_refused_with_a_way_out() -> None:
     assert text == (
         "the study `s` is about something else:\n"
         f"  space: `tiny {TINY.fingerprint}` → `tiny {WIDER.fingerprint}`\n"
-        "hint: `--migrate` to take over the trials that still say something, or `--study NAME` for another study"
+        "hint: `--migrate` to take over the trials that still say something, "
+        "or `--study NAME` for another study"
     )
 
 
