@@ -190,6 +190,17 @@ def test_a_report_is_told_by_one_thread_at_a_time(setup: Setup) -> None:
     assert overlaps == [False] * 8
 
 
+def test_a_report_that_fails_ends_its_job_and_mixes_nothing_up(setup: Setup) -> None:
+    def report(job: Job, phase: Phase) -> None:
+        if job.name == "a":
+            raise ZeroDivisionError
+
+    with WorkerPool(setup, 1, report, command=STUB) as pool:
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(job("a", "serve")).result(10)
+        assert pool.submit(job("b", "add", number=1)).result(10).metrics["tps"] == 2
+
+
 DRIVER = """
 import sys, time
 from pathlib import Path

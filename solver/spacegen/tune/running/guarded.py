@@ -131,6 +131,7 @@ def guard(
     seconds it has to end when asked. Raises OSError, as `subprocess.Popen` does.
     """
     mark = new_mark()
+    environment = with_mark(os.environ if env is None else env, mark)
     with ExitStack() as passed:
         order, control = _pipe()
         status, said = _pipe()
@@ -138,20 +139,10 @@ def guard(
         passed.enter_context(said)
         errors = passed.enter_context(log.open("ab")) if log else subprocess.DEVNULL
         output = passed.enter_context(stdout.open("ab")) if stdout else errors
-        pipes = [order.fileno(), said.fileno()]
-        # In isolation (-I) and without its site (-S) an interpreter starts in milliseconds.
-        start = [sys.executable, "-I", "-S", warden.__file__, *map(str, pipes), str(grace), *argv]
+        pipes = (order.fileno(), said.fileno())
+        words = (*map(str, pipes), str(grace), *argv)
         try:
-            process = subprocess.Popen(  # noqa: S603 - the caller names the program
-                start,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                env=with_mark(os.environ if env is None else env, mark),
-                cwd=cwd,
-                pass_fds=[*pipes, *fds],
-                start_new_session=True,
-            )
+            process = _warden(words, output, errors, environment, cwd, (*pipes, *fds))
         except BaseException:
             control.close()
             status.close()
@@ -163,6 +154,27 @@ def guard(
         guarded.stop()
         raise
     return guarded
+
+
+def _warden(
+    words: Sequence[str],
+    output: IO[bytes] | int,
+    errors: IO[bytes] | int,
+    environment: Mapping[str, str],
+    cwd: Path | None,
+    fds: Sequence[int],
+) -> subprocess.Popen[bytes]:
+    # In isolation (-I) and without its site (-S) an interpreter starts in milliseconds.
+    return subprocess.Popen(  # noqa: S603 - the caller names the program
+        (sys.executable, "-I", "-S", warden.__file__, *words),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        env=environment,
+        cwd=cwd,
+        pass_fds=fds,
+        start_new_session=True,
+    )
 
 
 def _pipe() -> tuple[IO[bytes], IO[bytes]]:

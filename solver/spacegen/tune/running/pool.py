@@ -105,6 +105,8 @@ class WorkerPool:
             try:
                 outcome = self._measure(slot, job)
             except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+                # The worker may still be at this job.
+                self._bury(slot)
                 future.set_exception(error)
             else:
                 future.set_result(outcome)

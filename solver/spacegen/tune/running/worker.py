@@ -46,6 +46,8 @@ def serve(make: Callable[[Setup], Runner]) -> None:
     os.close(nothing)
     os.dup2(2, 1)
     try:
+        # Some parents (a task of Ray) keep signals from their children, and these from theirs.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ORDERS)
         for number in _ORDERS:
             signal.signal(number, _interrupt_once)
         lines: SimpleQueue[bytes] = SimpleQueue()
@@ -91,10 +93,14 @@ class _Answers:
         self._lock = threading.Lock()
 
     def say(self, line: Line) -> None:
+        """Raises KeyboardInterrupt where nobody listens any more."""
         text = f"{json.dumps(line)}\n".encode()
-        with self._lock:
-            while text:
-                text = text[os.write(self._pipe, text) :]
+        try:
+            with self._lock:
+                while text:
+                    text = text[os.write(self._pipe, text) :]
+        except BrokenPipeError:
+            raise KeyboardInterrupt from None
 
 
 def _measure(runner: Runner, setup: Setup, job: Job, answers: _Answers) -> None:
@@ -104,8 +110,6 @@ def _measure(runner: Runner, setup: Setup, job: Job, answers: _Answers) -> None:
     try:
         (setup.folder / job.name).mkdir(parents=True, exist_ok=True)
         outcome = runner.run(job, report)
-    except BrokenPipeError:
-        raise KeyboardInterrupt from None
     except Exception:  # noqa: BLE001 - the parent raises it
         answers.say({"fault": traceback.format_exc()})
     else:
