@@ -238,13 +238,13 @@ class Keeping:
     ] = None
     output: Annotated[
         str | None,
-        _option(_OUTPUT, "--output", "-o", metavar="FILE", help="The front as JSON; else NAME.json here."),
+        _option(
+            _OUTPUT, "--output", "-o", metavar="FILE", help="The front as JSON, - for stdout; else NAME.json."
+        ),
     ] = None
     results: Annotated[
         str | None,
-        _option(
-            _OUTPUT, "--results", metavar="FILE", help="Every record, as it comes; else NAME.jsonl here."
-        ),
+        _option(_OUTPUT, "--results", metavar="FILE", help="Every record, as it comes; else NAME.jsonl."),
     ] = None
 
     def name(self, otherwise: str) -> str:

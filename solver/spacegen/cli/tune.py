@@ -52,14 +52,16 @@ def tune(
     stem = keeping.folder() / file_name(name)
     setup = launching.setup(chosen, stem.with_name(f"{stem.name}-launches").absolute())
     plan = _plan(chosen, name, pace, aims, keeping, setup, launching)
+    output = None if keeping.output == "-" else Path(keeping.output or f"{stem}.json")
     _check_gpus(chosen, setup)
+    _check_files(plan, output)
     selection.say_choice(chosen)
     try:
         course = _run(plan, chosen, setup, keeping, selection)
     except EmptySpaceError:
         say_empty(chosen)
         return 1
-    return _tell(course, Path(keeping.output or f"{stem}.json"), selection, json=json)
+    return _tell(course, output, selection, json=json or output is None)
 
 
 def _name(space: Space, launching: Launching, keeping: Keeping) -> str:
@@ -124,6 +126,19 @@ def _check_gpus(space: Space, setup: Setup) -> None:
         raise UsageError(Fault(told, hint=hint))
 
 
+def _check_files(plan: Plan, output: Path | None) -> None:
+    """Raises UsageError for files that could not be written after hours of measuring."""
+    from spacegen.errors import Fault, UsageError
+    from spacegen.tune.results import ResultsFile
+
+    for path in (plan.results, output):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            why = "it is a folder" if path.is_dir() else f"there is no folder `{path.parent}`"
+            raise UsageError(Fault(f"cannot write {path}: {why}"))
+    if plan.results is not None:
+        ResultsFile(plan.results).check()
+
+
 def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: StudySelection) -> Course:
     from spacegen.cli.watching import Telling
     from spacegen.tune.plan import run
@@ -153,7 +168,7 @@ def _executor(keeping: Keeping, setup: Setup, report: Report) -> Callable[[], Ex
     return lambda: WorkerPool(setup, keeping.workers, report)
 
 
-def _tell(course: Course, output: Path, selection: StudySelection, *, json: bool) -> int:
+def _tell(course: Course, output: Path | None, selection: StudySelection, *, json: bool) -> int:
     from spacegen.tune.summary.console import in_words
     from spacegen.tune.summary.document import as_document
     from spacegen.tune.summary.studies import summary_of
@@ -162,10 +177,12 @@ def _tell(course: Course, output: Path, selection: StudySelection, *, json: bool
     found = summary_of(course.opened.study)
     if course.ended.reason != "trials":
         say(f"{'error' if course.ended.reason == 'broken' else 'note'}: {course.ended.message}")
-    save_summary(found, output)
+    if output is not None:
+        save_summary(found, output)
     if json:
         print_json(as_document(found), indent=2)
     else:
         sys.stdout.writelines(f"{line}\n" for line in in_words(found))
-    selection.say(f"the front is in {output}")
+    if output is not None:
+        selection.say(f"the front is in {output}")
     return 0 if found.front else 1
