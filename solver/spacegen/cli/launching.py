@@ -103,11 +103,16 @@ class Launching:
         name: str = one_of(self.runner, ("server", "sim"), "--runner")
         return name == "sim"
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The arguments of every launch, as they were given. Raises UsageError."""
+        model = {} if self.model_path is None else {"model_path": self.model_path}
+        return model | assignments(self.extra, "--extra")
+
     def load(self, selection: Selection, name: str, *, engine: str) -> Space:
         """The chosen space, whose launches have the arguments that were given. Raises UsageError."""
         chosen = selection.load(name, engine=engine)
-        texts = {} if self.model_path is None else {"model_path": self.model_path}
-        texts |= assignments(self.extra, "--extra")
+        texts = self.texts
         complete = chosen.completed_as(texts)
         if not self.extra:
             return complete

@@ -167,7 +167,8 @@ class _Bar(_Silence):
 
 def _told(record: Record, goals: Sequence[Goal]) -> str:
     """A finished job in one line."""
-    name = f"trial {record.trial}" + (f", again {record.again}" if record.again else "")
+    name = record.origin if record.study is None else f"trial {record.trial}"
+    name = f"{name}, again {record.again}" if record.again else name
     mark = "SIMULATED " if record.outcome.simulated else ""
     failure = record.outcome.failure
     if failure is not None:

@@ -41,12 +41,22 @@ class ResultsFile:
         fresh = not self.path.exists()
         with self._locked() as stream:
             _mend(stream, self.path)
-            stream.seek(0, os.SEEK_END)
-            stream.write(lines.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+            _write(stream, lines)
         if fresh:
             _keep_entry(self.path.parent)
+
+    def append_numbered(self, record: Record) -> Record:
+        """Adds a record under the next number that is free in the file, and returns it so."""
+        fresh = not self.path.exists()
+        with self._locked() as stream:
+            _mend(stream, self.path)
+            stream.seek(0)
+            numbers = [r.trial for r in _read(stream.read(), self.path) if r.trial is not None]
+            numbered = record.model_copy(update={"trial": max(numbers, default=-1) + 1})
+            _write(stream, f"{numbered.model_dump_json()}\n")
+        if fresh:
+            _keep_entry(self.path.parent)
+        return numbered
 
     def check(self) -> None:
         """Makes sure that records can be appended. Raises UsageError where the file is something else, or
@@ -81,6 +91,13 @@ class ResultsFile:
                 yield stream
             finally:
                 fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def _write(stream: BinaryIO, lines: str) -> None:
+    stream.seek(0, os.SEEK_END)
+    stream.write(lines.encode())
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _mend(stream: BinaryIO, path: Path) -> None:
