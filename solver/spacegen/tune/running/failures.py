@@ -10,7 +10,7 @@ from typing import Final
 from spacegen.tune.outcome import Cause, Failure
 from spacegen.tune.running.serverlog import Evidence, ServerLog
 
-__all__ = ["complained", "died", "late"]
+__all__ = ["complained", "died", "late", "taken"]
 
 _OUT_OF_MAIN_MEMORY: Final = "the machine may be out of main memory"
 
@@ -33,6 +33,11 @@ def late(log: ServerLog, what: str, seconds: float) -> Failure:
     if found is not None:
         return _failure(found.cause, found.line, log)
     return _failure(Cause.TIMEOUT, f"not {what} after {seconds:g} s: still {log.stage}", log)
+
+
+def taken(log: ServerLog, url: str) -> Failure:
+    """The failure of a launch whose port somebody else has taken while it came up."""
+    return _failure(Cause.PORT, f"another server answers at {url} (while {log.stage})", log)
 
 
 def complained(log: ServerLog, tail: Sequence[str] = ()) -> Failure | None:

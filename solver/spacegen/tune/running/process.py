@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from spacegen.launch.files import replacing
@@ -20,6 +20,9 @@ from spacegen.tune.running.serverlog import ServerLog, Stage
 from spacegen.tune.running.sites import Site
 from spacegen.tune.running.templates import with_input
 from spacegen.tune.setup import Setup
+
+if TYPE_CHECKING:
+    import psutil
 
 __all__ = ["LaunchProcess", "StartError"]
 
@@ -79,7 +82,8 @@ class LaunchProcess:
             self.stop()
         finally:
             self._end_for_sure()
-        self._await_port()
+        if self._launch.elsewhere or self._setup.server_command:
+            self._await_port()
 
     @property
     def code(self) -> int | None:
@@ -95,6 +99,18 @@ class LaunchProcess:
         if before is Stage.STARTING and self.log.stage is not before:
             self._loading()
         return self.code is None
+
+    def listens(self) -> bool:
+        """Whether one of the processes of the launch listens at its port, not somebody else."""
+        import psutil
+
+        assert self._guarded is not None
+        port = urlsplit(self._launch.url).port
+        try:
+            first = psutil.Process(self._guarded.pid)
+            return any(_listens(process, port) for process in (first, *first.children(recursive=True)))
+        except psutil.Error:
+            return False
 
     def wait(self, seconds: float) -> bool:
         """Whether the launch ends within some time."""
@@ -129,7 +145,7 @@ class LaunchProcess:
             ending.wait(self._setup.timeouts.stop)
 
     def _await_port(self) -> None:
-        """Until nobody answers at the port, so that the next server does not meet the last."""
+        """Until nobody answers at the port: what is no process of this machine may take its time to go."""
         place = urlsplit(self._launch.url)
         deadline = time.monotonic() + _PORT_PATIENCE
         while time.monotonic() < deadline:
@@ -138,3 +154,12 @@ class LaunchProcess:
             except OSError:
                 return
             time.sleep(_STEP)
+
+
+def _listens(process: psutil.Process, port: int | None) -> bool:
+    import psutil
+
+    with suppress(psutil.Error):
+        links = process.net_connections("tcp")
+        return any(link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in links)
+    return False

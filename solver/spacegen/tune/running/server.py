@@ -11,7 +11,7 @@ from spacegen.tune.jobs import Job, Report
 from spacegen.tune.load.generators import load_for
 from spacegen.tune.outcome import Cause, Failure, Outcome
 from spacegen.tune.running.effective import altered
-from spacegen.tune.running.failures import late
+from spacegen.tune.running.failures import late, taken
 from spacegen.tune.running.launching import Launch, Launcher
 from spacegen.tune.running.measuring import load_folder, measured, medians
 from spacegen.tune.running.process import LaunchProcess, StartError
@@ -78,8 +78,13 @@ class ServerRunner:
         # mini-SGLang has no endpoint that tells of its health; its log does.
         logged = (lambda: server.log.ready) if self._setup.server == "minisgl" else None
         if await_ready(endpoints, time.monotonic() + seconds, server.goes_on, logged):
-            return None
+            return None if self._is_ours(server) else taken(server.log, endpoints.url)
         return late(server.log, "ready", seconds) if server.goes_on() else server.died()
+
+    def _is_ours(self, server: LaunchProcess) -> bool:
+        """Whether it is the launch that answers. What a command of the user's own starts, nobody knows."""
+        known = not (self._setup.server_command or self._setup.launch_template)
+        return server.listens() or not known
 
     def _told(self, endpoints: Endpoints, arguments: Mapping[str, Any]) -> dict[str, Any]:
         info = server_info(endpoints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,12 +15,14 @@ from spacegen.tune.jobs import Job, Report
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.leases import LeaseTimeoutError, lease
 from spacegen.tune.running.locks import lock_folder
-from spacegen.tune.running.ports import free_ports
+from spacegen.tune.running.ports import FIRST_PORT, free_ports
 from spacegen.tune.setup import Setup
 
 __all__ = ["LOG", "Site", "at_site"]
 
 LOG: Final = "server.log"
+# A launch begins to look somewhere among them: who starts servers by hand takes the first ports.
+_STARTS: Final = 1000
 _HERE: Final = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104 - nothing is bound here
 
 
@@ -51,7 +54,8 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
             ids, fds = _gpus(setup, job, held)
         except LeaseTimeoutError as error:
             return Outcome.failed(Cause.INTERRUPTED, str(error), started=time.time())
-        ports = held.enter_context(free_ports(setup.host, folder=_locks(setup)))
+        start = FIRST_PORT + 2 * secrets.randbelow(_STARTS)
+        ports = held.enter_context(free_ports(setup.host, start=start, folder=_elsewhere(setup)))
         outcome = measure(Site(ids, ports.first, _fresh(setup.folder / job.name), (*fds, *ports.fds)))
         time.sleep(setup.timeouts.cooldown)
     return outcome
@@ -63,7 +67,7 @@ def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tup
     wanted = lease(
         setup.gpu_ids,
         job.gpus,
-        folder=_locks(setup),
+        folder=setup.lease_folder or _elsewhere(setup),
         exclusive=setup.exclusive,
         timeout=setup.timeouts.gpus,
         name=job.name,
@@ -72,11 +76,9 @@ def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tup
     return found.ids, found.fds
 
 
-def _locks(setup: Setup) -> Path | None:
-    """Where leases are kept. Another machine has GPUs and ports of its own, under the same names."""
-    if setup.lease_folder is not None or setup.host in _HERE:
-        return setup.lease_folder
-    return lock_folder() / f"host-{quote(setup.host, safe='')}"
+def _elsewhere(setup: Setup) -> Path | None:
+    """Where leases of another machine are kept, which has GPUs and ports of its own under the same names."""
+    return None if setup.host in _HERE else lock_folder() / f"host-{quote(setup.host, safe='')}"
 
 
 def _fresh(folder: Path) -> Path:
