@@ -114,6 +114,11 @@ def test_where_no_trial_keeps_a_limit_the_nearest_are_shown() -> None:
     assert "  Misses p99_ttft_ms<=5: not measured" in text
 
 
+def test_a_limit_that_is_kept_is_shown_with_its_value() -> None:
+    text = shown([record(0, 30, 100)], limits=[Limit("mean_ttft_ms", "<=", 50)])
+    assert "  TPS: 100.00 tokens/sec\n  Keeps mean_ttft_ms<=50: 30.00 ms\n  Trial: 0" in text
+
+
 def test_one_goal_has_a_best_and_no_trade_offs() -> None:
     text = shown([record(0, 30, 100)], (Goal("tps_per_gpu", "maximize"),))
     assert "Best by maximize tps_per_gpu:" in text

@@ -114,6 +114,9 @@ def _solution(one: Measured, summary: Summary) -> Iterator[str]:
     for limit in summary.limits:
         if (missed := one.violations[str(limit)]) > 0:
             yield f"  Misses {limit}: {_beyond(limit.metric, one, missed)}"
+        else:
+            value = amount(limit.metric, one.metrics[limit.metric])
+            yield f"  Keeps {limit}: {value}"
     yield f"  {_origin(one)}"
     yield "  Parameters:"
     for name, setting in one.record.config.items():
