@@ -166,6 +166,30 @@ CASES = [
         status=1,
     ),
     Case(
+        "0.5.6 an assertion without words",
+        Cause.ARGUMENTS,
+        "AssertionError: assert self.tp_size % self.dp_size == 0",
+        (
+            *MAIN_ARGUMENTS,
+            '  File "/x/sglang/srt/server_args.py", line 1570, in _handle_data_parallelism',
+            "    assert self.tp_size % self.dp_size == 0",
+            "           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+            "AssertionError",
+        ),
+        status=1,
+    ),
+    Case(
+        "0.5.23 argparse",
+        Cause.ARGUMENTS,
+        "argument --page-size: invalid int value: 'x'",
+        (
+            NEW_START[0],
+            "usage: sglang serve [-h] --model-path MODEL_PATH",
+            "sglang serve: error: argument --page-size: invalid int value: 'x'",
+        ),
+        status=2,
+    ),
+    Case(
         "0.5.23 a value that resolving refuses",
         Cause.ARGUMENTS,
         "ValueError: The tensor parallel size 3 must divide the number of heads",

@@ -56,7 +56,7 @@ _PORT: Final = re.compile(
     r"|at \d+ is not available in \d+ seconds",
     re.IGNORECASE,
 )
-_REFUSED: Final = re.compile(r"^[\w.\-]+: error: (.+)")
+_REFUSED: Final = re.compile(r"^[\w./-]+(?: [\w.-]+){0,2}: error: (.+)")
 _WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
 # What the warden of a launch elsewhere says of it.
 _WARDEN: Final = re.compile(r"^(started|ended) (-?\d+)$")
@@ -159,9 +159,9 @@ class ServerLog:
         self._look(line)
 
     def _look(self, line: str) -> None:
-        ended = self._traceback.take(line)
-        if self.evidence is None and (cause := self._cause(line, ended)) is not None:
-            self.evidence = Evidence(cause, _message(line))
+        exception = self._traceback.take(line)
+        if self.evidence is None and (cause := self._cause(line, exception is not None)) is not None:
+            self.evidence = Evidence(cause, exception or _message(line))
         if self.complaint is None and _ABORTED.search(line):
             self.complaint = Evidence(Cause.SERVING_MEMORY, _message(line))
         if found := _KILLED.search(line):
@@ -211,32 +211,39 @@ class _Traceback:
         self.last: str | None = None
         self.of_arguments = False
         self._inside = False
+        self._source = ""
         self._fatal = False
         self._chained = False
 
-    def take(self, line: str) -> bool:
-        """Whether the line is the exception that a traceback ends with."""
+    def take(self, line: str) -> str | None:
+        """The exception, where the line is the end of a traceback."""
         if _TRACEBACK in line:
-            self._inside = True
+            self._inside, self._source = True, ""
             self.of_arguments = self._chained and self.of_arguments
             self._fatal = bool(_FATAL.search(line)) or (self._chained and self._fatal)
-            return False
+            return None
         if not self._inside:
             self._chained = bool(_CHAINED.search(line))
-            return False
+            return None
         if line[0].isspace():
-            self.of_arguments = self.of_arguments or bool(_OF_ARGUMENTS.search(line))
-            return False
-        if not _EXCEPTION.match(line):
-            # Another process speaks in between.
-            return False
-        self._end(line)
-        return True
+            self._frame(line)
+            return None
+        # What is no exception says another process in between.
+        return self._end(line) if _EXCEPTION.match(line) else None
 
-    def _end(self, line: str) -> None:
+    def _frame(self, line: str) -> None:
+        self.of_arguments = self.of_arguments or bool(_OF_ARGUMENTS.search(line))
+        text = line.strip()
+        if text.strip("^~ ") and not text.startswith("File "):
+            self._source = text
+
+    def _end(self, line: str) -> str:
         self._inside = False
-        text = line[:_WIDTH]
+        # An assertion without words is told by what it asserts.
+        bare = ":" not in line and self._source
+        text = (f"{line}: {self._source}" if bare else line)[:_WIDTH]
         self.last = text
         if self._fatal and (self.fatal is None or self._chained):
             self.fatal = text
         self._chained = False
+        return text
