@@ -49,12 +49,17 @@ class Ledger:
         # Finished trials do not change: each is read once.
         self._finished: WeakKeyDictionary[BaseStorage, dict[tuple[int, int], _Entry]] = WeakKeyDictionary()
 
-    def read(self, study: Study, number: int | None = None) -> Seen:
-        """What the trials of a study have, but for the one of this number. Raises UsageError where the study
-        is about another space."""
+    def read(self, study: Study, number: int | None = None, *, again: bool = True) -> Seen:
+        """What the trials of a study have, but for the one of this number; `again` looks at the storage also
+        where the study has done so since the trial began. Raises UsageError where the study is about another
+        space."""
         known = self._finished.setdefault(study._storage, {})
+        if again:
+            trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        else:
+            trials = study._get_trials(deepcopy=False, use_cache=True)
         taken, shared, open_claims = set(), set(self._encoding.searched), False
-        for trial in study._storage.get_all_trials(study._study_id, deepcopy=False):
+        for trial in trials:
             if trial.number == number:
                 continue
             key = (study._study_id, trial.number)
@@ -79,27 +84,29 @@ class Ledger:
         fits = all(isinstance(c, int) and 0 <= c < size for c, size in zip(claim, sizes, strict=True))
         return tuple(claim) if fits else None
 
-    def claim(self, study: Study, trial: FrozenTrial, pick: Callable[[Seen, int], Row | None]) -> Row | None:
+    def claim(
+        self, study: Study, trial: FrozenTrial, seen: Seen, pick: Callable[[Seen, int], Row | None]
+    ) -> Row | None:
         """The config that `pick` chooses and no other trial has or claims; None where `pick` finds none.
 
-        `pick` is told what is taken and how often it was asked before.
+        `pick` is told what is taken, at first `seen`, and how often it was asked before.
         """
         # Each claim is written before it is looked for among the claims of others. Of two trials that claim
         # the same config the later to write sees the other's claim and takes another config; where both
         # wrote before either looked, both do. So no two keep one config, and no lock is needed.
         for attempt in range(_PATIENCE):
-            seen = self.read(study, trial.number)
             row = pick(seen, attempt)
             if row is not None:
                 self._write(study, trial, list(row))
-                if row not in self.read(study, trial.number).taken:
-                    return row
             elif not seen.open:
                 return None
             else:
                 # Two that yield the last config to each other try again at different times.
                 self._write(study, trial, None)
                 sleep(float(np.random.default_rng([trial.number, attempt]).uniform(0.001, 0.04)))
+            seen = self.read(study, trial.number)
+            if row is not None and row not in seen.taken:
+                return row
         return None
 
     def _write(self, study: Study, trial: FrozenTrial, claim: list[int] | None) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from spacegen.api import Space
 from spacegen.engines.blocks import Given
 from spacegen.engines.protocol import Method
-from spacegen.engines.verdict import accepts
+from spacegen.engines.relation import normalise
+from spacegen.engines.verdict import Acceptor
 from spacegen.errors import Fault, SpacegenError, UsageError
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
@@ -30,6 +33,8 @@ __all__ = ["FeasibleSampler"]
 
 _PROPOSAL: Final = 1
 _CHOICE: Final = 2
+_MADE: Final = ("_ledger", "_chosen", "_acceptor")
+"""What is made again when it is asked for, and stays behind when a sampler is pickled."""
 
 
 class FeasibleSampler(BaseSampler):
@@ -62,7 +67,7 @@ class FeasibleSampler(BaseSampler):
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: v for name, v in self.__dict__.items() if name not in ("_ledger", "_chosen")}
+        return {name: v for name, v in self.__dict__.items() if name not in _MADE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -162,6 +167,13 @@ class FeasibleSampler(BaseSampler):
             _stop(study, trial)
             raise
 
+    @cached_property
+    def _acceptor(self) -> Acceptor:
+        return Acceptor(normalise(self.space.model))
+
+    def _accepts(self, row: Row) -> bool:
+        return bool(self._acceptor.accepts(self._encoding.block(row))[0])
+
     def _refusing(self, study: Study, trial: FrozenTrial) -> Row:
         try:
             return self._choose(study, trial)
@@ -173,7 +185,7 @@ class FeasibleSampler(BaseSampler):
         """The config of the trial. Raises UsageError, EmptySpaceError."""
         fixed = fixed_of(trial)
         given = held(self._encoding, fixed)
-        seen = self._ledger.read(study, trial.number)
+        seen = self._ledger.read(study, trial.number, again=False)
         wanted = self._wanted(study, trial, seen, given)
         if fixed and (whole := self._encoding.row(fixed)) is not None:
             return whole
@@ -185,11 +197,11 @@ class FeasibleSampler(BaseSampler):
             rng, engine = self._rng(trial, _CHOICE, attempt), self.space.engine
             if wanted is None:
                 return drawn(engine, self._startup, given, now.taken, rng)
-            if wanted not in now.taken and accepts(self.space.model, self._encoding.block(wanted))[0]:
+            if wanted not in now.taken and self._accepts(wanted):
                 return wanted
             return nearest(engine, wanted, given, now.taken, rng)
 
-        row = self._ledger.claim(study, trial, pick)
+        row = self._ledger.claim(study, trial, seen, pick)
         if row is None:
             refuse_impossible(self._encoding, given)
             raise exhausted(self._encoding, given)
@@ -232,5 +244,5 @@ def _stop(study: Study, trial: FrozenTrial) -> None:
 
 def _end(study: Study, trial: FrozenTrial) -> None:
     """Nothing will come of a trial that has no config."""
-    with suppress(ValueError):
-        study.tell(trial.number, state=TrialState.FAIL)
+    with suppress(UpdateFinishedTrialError):
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
