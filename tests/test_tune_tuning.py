@@ -156,6 +156,16 @@ def test_one_process_at_a_time_measures_the_front_again() -> None:
     assert found.study.user_attrs[AGAIN_BY] is None
 
 
+def test_a_study_whose_every_trial_fails_alike_is_given_up() -> None:
+    def broken(config: Mapping[str, Any]) -> dict[str, float]:
+        raise ImportError("no module named sglang")
+
+    found = tune(SPACE, broken, trials=SIZE, storage="memory")
+    assert found.ended.reason == "broken"
+    assert "all 8 trials failed in the same words: crash: ImportError: no module" in found.ended.message
+    assert found.summary.finished == 8
+
+
 def test_limits_and_goals_may_be_words() -> None:
     found = tune(SPACE, cost, trials=SIZE, storage="memory", goals=[("ttft", "minimize")], limits=["tps>=20"])
     assert [one.metrics["ttft"] for one in found.front] == [1.0, 1.0]

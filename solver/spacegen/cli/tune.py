@@ -164,7 +164,10 @@ def _executor(keeping: Keeping, setup: Setup, report: Report) -> Callable[[], Ex
     if keeping.address is not None:
         raise UsageError(Fault("`--address` is that of a Ray cluster", hint="add `--executor ray`"))
     from spacegen.tune.running.pool import WorkerPool
+    from spacegen.tune.running.runners import runner_for
 
+    # What can launch nothing is said here, not by a worker.
+    runner_for(setup)
     return lambda: WorkerPool(setup, keeping.workers, report)
 
 

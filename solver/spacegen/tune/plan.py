@@ -28,7 +28,7 @@ from spacegen.tune.study.identity import Identity
 from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy, open_study
 from spacegen.tune.study.records import records
-from spacegen.tune.study.stopping import Budget, Ended, Plateau, Stop, TimeOut
+from spacegen.tune.study.stopping import Budget, Ended, Hopeless, Plateau, Stop, TimeOut
 from spacegen.tune.study.storage import open_storage
 from spacegen.tune.workload import Workload
 
@@ -97,7 +97,7 @@ class Plan:
 
     def stops(self) -> tuple[Stop, ...]:
         """What ends the study early, whatever it measures then."""
-        found: list[Stop] = []
+        found: list[Stop] = [Hopeless()]
         if self.timeout is not None:
             found.append(TimeOut(self.timeout))
         if self.budget_gpu_hours is not None:

@@ -14,7 +14,7 @@ from spacegen.tune.front import hypervolume
 from spacegen.tune.metrics import Goal, missing
 from spacegen.tune.record import Record
 
-__all__ = ["Budget", "Ended", "Plateau", "Reason", "Stop", "TimeOut", "total_gpu_hours"]
+__all__ = ["Budget", "Ended", "Hopeless", "Plateau", "Reason", "Stop", "TimeOut", "total_gpu_hours"]
 
 Reason: TypeAlias = Literal["trials", "time-out", "budget", "plateau", "exhausted", "broken", "again"]
 
@@ -63,6 +63,21 @@ class Budget:
 def total_gpu_hours(records: Sequence[Record]) -> float:
     """The GPU-hours of all launches."""
     return sum(record.outcome.gpu_seconds for record in records) / 3600
+
+
+class Hopeless:
+    """Ends a study whose first trials all failed with the same words: that is hardly their configs' fault."""
+
+    FIRST: Final = 8
+
+    def ended(self, records: Sequence[Record]) -> Ended | None:
+        failures = [record.outcome.failure for record in records if record.again == 0]
+        messages = {None if failure is None else failure.message for failure in failures}
+        if len(failures) < self.FIRST or len(messages) > 1 or failures[0] is None:
+            return None
+        failure = failures[0]
+        said = f"{failure.cause}: {failure.message}"
+        return Ended("broken", f"all {len(failures)} trials failed in the same words: {said}")
 
 
 class Plateau:
