@@ -137,6 +137,10 @@ def test_what_is_no_gpu_is_said(text: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+def test_the_gpus_of_another_machine_are_not_known_here(driver: Driver) -> None:
+    assert read_gpus("8,9", here=False) == ("8", "9")
+
+
 def test_a_machine_with_a_driver_knows_its_gpus(driver: Driver) -> None:
     with pytest.raises(UsageError, match="GPU 8 is not there") as caught:
         read_gpus("6-9")

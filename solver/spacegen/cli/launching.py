@@ -159,7 +159,7 @@ class Launching:
         from spacegen.tune.gpus import present_gpus, read_gpus
 
         if self.gpus is not None:
-            return read_gpus(self.gpus)
+            return read_gpus(self.gpus, here=self.launch_template is None)
         if self.simulated:
             return ()
         found = present_gpus()

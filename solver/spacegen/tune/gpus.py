@@ -88,16 +88,16 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def read_gpus(text: str) -> tuple[str, ...]:
-    """The GPUs of `0-3,6`, in the order of the text. Raises UsageError, also for GPUs that a machine with a
-    driver does not have; without one, any will do: nothing is known then."""
+def read_gpus(text: str, *, here: bool = True) -> tuple[str, ...]:
+    """The GPUs of `0-3,6`, in the order of the text. Raises UsageError, also for GPUs `here` that a machine
+    with a driver does not have; without one, any will do: nothing is known then."""
     found: list[str] = []
     for word in (part.strip() for part in text.split(",")):
         found.extend(_ids(word, text))
     repeated = next((one for one, count in Counter(found).items() if count > 1), None)
     if repeated is not None:
         raise UsageError(Fault(f"`--gpus {text}` names GPU {repeated} twice"))
-    installed = _installed()
+    installed = _installed() if here else ()
     if installed:
         _refuse_unknown(found, installed)
     return tuple(found)
