@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from spacegen.errors import UsageError
@@ -182,11 +183,51 @@ def test_after_three_times_it_has_failed() -> None:
         return Outcome.failed(Cause.LOAD, "no answer") if len(calls) <= 3 else measured(job)
 
     study = opened()
-    ended, _ = run(study, 3, never_first)
+    ended, _ = run(study, 2, never_first)
     assert ended.reason == "trials"
     assert len(calls) == 5
     assert [trial.state.name for trial in study.study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert [record.outcome.ok for record in records(study.study)] == [False, True, True]
+
+
+def test_what_failed_for_no_fault_of_its_config_gets_another_trial_next_time() -> None:
+    study = opened()
+    config = {"a": 4, "b": True, "c": "y"}
+    enqueue(study.study, TINY, config, labels=True)
+    run(study, 9, lambda job: Outcome.failed(Cause.LOAD, "not installed"))
+    first = records(study.study)
+    assert len(first) == 3
+    for _ in range(2):
+        _, seen = run(study, 5)
+    assert seen.records == []
+    again = records(study.study)[3:]
+    assert [record.config for record in again[:3]] == [record.config for record in first]
+    assert len(again) == 5
+    assert len({str(record.config) for record in again}) == 5
+
+
+def test_a_storage_that_is_lost_is_told_of_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = opened()
+    storage = study.study._storage
+    whole, calls = storage.set_trial_user_attr, 0
+
+    def lost(*given: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 9:
+            raise StorageInternalError("that") from OSError("no space left on device")
+        whole(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "set_trial_user_attr", lost)
+        with pytest.raises(UsageError) as caught:
+            run(study, 8, slots=2)
+    assert str(caught.value) == (
+        "the study in `memory` is out of reach: no space left on device\n"
+        "hint: nothing is lost: the same command goes on where this one stopped"
+    )
+    run(study, 8, slots=2)
+    assert [record.trial for record in records(study.study)] == list(range(8))
 
 
 def test_nothing_comes_of_a_load_generator_that_always_fails() -> None:

@@ -25,7 +25,7 @@ import pytest
 from optuna.trial import TrialState
 
 from spacegen.tune.results import ResultsFile
-from spacegen.tune.study.attributes import CONFIG, VOID
+from spacegen.tune.study.attributes import CONFIG, OWNER, VOID
 from spacegen.tune.study.opening import load_study
 from spacegen.tune.study.records import records
 from spacegen.tune.study.storage import open_storage
@@ -99,7 +99,7 @@ class Study:
             "TMPDIR": str(self.folder / "tmp"),
             "MARK": self.mark,
         }
-        log = self.folder / f"command-{len(self.said)}.log"
+        log = self.folder / f"command-{len(list(self.folder.glob('command-*')))}.log"
         with log.open("wb") as output:
             command = subprocess.Popen(
                 [sys.executable, "-m", "spacegen", *words],
@@ -198,3 +198,35 @@ def test_a_study_that_is_killed_loses_nothing(kind: str, tmp_path: Path) -> None
         study = Study(folder, kind, f"kill-{os.getpid()}-{SEED}-{kind}-{number}", rng)
         run_killed(study, min(KILLS_OF_A_STUDY, kills - number))
         check(study)
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"] if KILLS > 2 else ["sqlite"])
+def test_two_commands_share_a_study_and_one_may_die(kind: str, tmp_path: Path) -> None:
+    rng = random.Random(f"{SEED} two {kind}")
+    print(f"SPACEGEN_KILL_SEED={SEED}")
+    study = Study(tmp_path, kind, f"two-{os.getpid()}-{SEED}-{kind}", rng)
+    with study.running() as survivor, study.running() as victim:
+        kill_one(study, victim, whole=True)
+        assert survivor.wait(120) == 0, study.said
+        assert victim.wait(10) in (0, -signal.SIGKILL)
+    check(study)
+    until(lambda: not with_word(study.mark), 20)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_asked_to_end_leaves_its_trials_to_the_next(
+    how: signal.Signals, tmp_path: Path
+) -> None:
+    study = Study(tmp_path, "sqlite", f"asked-{os.getpid()}-{SEED}-{how.name}", random.Random(SEED))
+    with study.running() as command:
+        until(lambda: len(study.lines("launches")) > 4, 60)
+        command.send_signal(how)
+        assert command.wait(30) == 128 + how
+    assert not with_word(study.mark)
+    opened = load_study(open_storage(study.url))
+    left = [trial for trial in opened.trials if trial.state == TrialState.RUNNING]
+    assert left
+    assert all(trial.user_attrs[OWNER]["driver"] is None for trial in left)
+    with study.running() as command:
+        assert command.wait(60) == 0, study.said[-1]
+    check(study)

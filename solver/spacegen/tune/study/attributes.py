@@ -94,8 +94,9 @@ def trial_now(study: Study, trial: TrialLike) -> FrozenTrial:
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of those that somebody wants: any but those that failed before a launch."""
-    return trial.state != TrialState.FAIL or OUTCOME in trial.user_attrs
+    """Whether a trial is one of those that somebody asked for. What never came to a launch is none, nor what
+    failed for no fault of its config, which says nothing."""
+    return trial.state != TrialState.FAIL
 
 
 def as_stored(outcome: Outcome) -> dict[str, Any]:

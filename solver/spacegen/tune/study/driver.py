@@ -34,8 +34,10 @@ from spacegen.tune.study.attributes import (
 )
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
+from spacegen.tune.study.queueing import enqueue_failed
 from spacegen.tune.study.records import Measurements, record_of
 from spacegen.tune.study.stopping import Ended, Stop
+from spacegen.tune.study.storage import keeping
 from spacegen.tune.study.telling import constraints, values, worst
 
 __all__ = ["Driver", "Observer", "gpus_of"]
@@ -89,6 +91,7 @@ class Driver:
         gpus: Callable[[Mapping[str, Scalar]], int] | None = None,
     ) -> None:
         self._study, self._known, self._space = opened.study, opened.identity, space
+        self._storage = opened.storage
         self._executor, self._stops, self._observer = executor, stops, observer or Observer()
         self._gpus = gpus or gpus_of(space)
         self._encoding = Encoding(space, opened.identity.labels)
@@ -104,10 +107,12 @@ class Driver:
         those of other drivers included.
 
         Whatever ends this early (Ctrl-C, a fault) ends what runs, keeps what is finished and lets go of the
-        rest. Raises UsageError where an enqueued trial cannot be had.
+        rest. Raises UsageError where an enqueued trial cannot be had, or the storage is out of reach.
         """
-        with self._owner:
+        with keeping(self._storage), self._owner:
             try:
+                if not self._over(wanted):
+                    enqueue_failed(self._study, self._storage)
                 while not self._over(wanted):
                     self._owner.sign()
                     self._launch(wanted)
@@ -119,8 +124,8 @@ class Driver:
 
     @property
     def finished(self) -> int:
-        """How many finished trials the study has."""
-        return sum(map(counts, trials(self._study, TrialState.COMPLETE, TrialState.FAIL)))
+        """How many finished trials the study has; those that say nothing of their configs are none."""
+        return len(trials(self._study, TrialState.COMPLETE))
 
     def _over(self, wanted: int | None) -> bool:
         """Whether nothing is left to do, for this driver and those whose trials it would adopt."""
@@ -144,8 +149,7 @@ class Driver:
     def _wants_more(self, wanted: int | None) -> bool:
         if wanted is None:
             return True
-        begun = trials(self._study, TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAIL)
-        return sum(map(counts, begun)) < wanted
+        return len(trials(self._study, TrialState.RUNNING, TrialState.COMPLETE)) < wanted
 
     def _adopted(self) -> bool:
         """Goes on with a trial that nobody runs, if there is one."""

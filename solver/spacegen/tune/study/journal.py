@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 try:
@@ -41,13 +42,22 @@ class Journal(JournalFileBackend):
             super().append_logs(logs)
             return
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with locked_file(self._path) as file:
+        with _failing(), locked_file(self._path) as file:
             end = _end_of_lines(file)
             file.truncate(end)
             file.seek(end)
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Names a file that cannot be written (its disk is full) as storages do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageInternalError(error.strerror or str(error)) from error
 
 
 @contextmanager

@@ -24,7 +24,6 @@ from spacegen.tune.study.attributes import (
     OUTCOME,
     RANK,
     as_stored,
-    counts,
     outcome_of,
     trials,
 )
@@ -46,7 +45,7 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
     moved = 0
     for trial in trials(old, TrialState.COMPLETE, TrialState.FAIL):
         outcome = outcome_of(trial)
-        if outcome is None or not counts(trial):
+        if outcome is None:
             continue
         config = _fitting(encoding, {**defaults, **trial.user_attrs[CONFIG]})
         if config is None or (outcome.ok and values(outcome, wanted.goals) is None):

@@ -16,7 +16,6 @@ from spacegen.tune.study.attributes import (
     ORIGIN,
     RANK,
     as_stored,
-    counts,
     outcome_of,
     trials,
 )
@@ -65,10 +64,8 @@ class Measurements:
     def _first(self, trial: FrozenTrial) -> Record | None:
         if trial.number not in self._read:
             outcome = outcome_of(trial)
-            kept = outcome is not None and counts(trial)
-            self._read[trial.number] = (
-                record_of(self._study, trial, outcome, self._known) if kept and outcome else None
-            )
+            known = None if outcome is None else record_of(self._study, trial, outcome, self._known)
+            self._read[trial.number] = known
         return self._read[trial.number]
 
 

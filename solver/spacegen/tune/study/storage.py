@@ -23,7 +23,7 @@ from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
 from spacegen.tune.study.journal import Journal, locked_file
 
-__all__ = ["JOURNAL", "StudyStorage", "open_storage"]
+__all__ = ["JOURNAL", "StudyStorage", "keeping", "open_storage"]
 
 JOURNAL: Final = "spacegen.journal"
 """The file of `journal` without a path."""
@@ -36,6 +36,8 @@ _START: Final = b'{"op_code":'
 """What journals begin with."""
 _PATIENCE: Final = 60.0
 """How many seconds a write waits for others."""
+
+_BROKEN: Final = (sql.exc.SQLAlchemyError, StorageInternalError)
 
 Lock: TypeAlias = Callable[[], AbstractContextManager[None]]
 
@@ -230,7 +232,24 @@ def _telling(label: str) -> Iterator[None]:
     """Says what is wrong with a database, without its password."""
     try:
         yield
-    except (sql.exc.SQLAlchemyError, StorageInternalError, RuntimeError) as error:
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        why = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        raise UsageError(Fault(f"cannot keep a study in `{label}`: {why}")) from None
+    except (*_BROKEN, RuntimeError) as error:
+        raise UsageError(Fault(f"cannot keep a study in `{label}`: {_why(error)}")) from None
+
+
+@contextmanager
+def keeping(storage: StudyStorage) -> Iterator[None]:
+    """Says so where a storage is lost that was there before. Raises UsageError."""
+    try:
+        yield
+    except _BROKEN as error:
+        hint = "nothing is lost: the same command goes on where this one stopped"
+        raise UsageError(
+            Fault(f"the study in `{storage.label}` is out of reach: {_why(error)}", hint=hint)
+        ) from error
+
+
+def _why(error: BaseException) -> str:
+    cause: BaseException = error
+    while (deeper := getattr(cause, "orig", None) or cause.__cause__) is not None:
+        cause = deeper
+    return next(iter(str(cause).strip().splitlines()), type(cause).__name__)
