@@ -15,13 +15,17 @@ from typing import Any
 import pytest
 
 from spacegen.errors import UsageError
+from spacegen.source import Source
+from spacegen.tune.load.command import RESULT as RESULT_OF_COMMAND
 from spacegen.tune.load.command import CommandLoad
 from spacegen.tune.load.generators import load_for
 from spacegen.tune.load.offline import offline_metrics, offline_words
 from spacegen.tune.load.process import last_lines
 from spacegen.tune.load.protocol import LoadError
+from spacegen.tune.load.reading import workload_of
 from spacegen.tune.load.results import last_object, numbers, read_json
 from spacegen.tune.load.serving import DATASETS, BenchServing, datasets, module
+from spacegen.tune.metrics import derived
 from spacegen.tune.setup import Setup
 from spacegen.tune.workload import Workload
 
@@ -354,6 +358,40 @@ def test_a_result_is_found_in_its_file_or_in_the_output(tmp_path: Path, program:
     assert load.run(URL, tmp_path / "job", soon()) == {"tps": 3.5, "ttft": 0.25}
 
 
+def test_no_failed_request_is_no_failure(tmp_path: Path) -> None:
+    load = own(tmp_path, "print(json.dumps({'n': 0, 'tps': 1}))", {"failed": "$.n", "tps": "$.tps"})
+    assert load.run(URL, tmp_path / "job", soon()) == {"tps": 1.0}
+
+
+def _documented(name: str) -> Workload:
+    """A workload that docs/workload.md shows."""
+    page = (Path(__file__).parents[1] / "docs" / "workload.md").read_text(encoding="utf-8")
+    text = page.split(f"```yaml\n# {name}\n")[1].split("```")[0]
+    return workload_of(Source(name, text), Path())
+
+
+def test_the_documented_paths_lead_into_a_result_of_guidellm(tmp_path: Path) -> None:
+    workload = _documented("guidellm.yaml")
+    result = Path(__file__).parent / "data" / "guidellm-0.8.1.json"
+    words = " ".join(stub(tmp_path, f"print(open({str(result)!r}).read())"))
+    load = CommandLoad(setup(workload.model_copy(update={"command": words})))
+    found = derived(load.run(URL, tmp_path / "job", soon()), 2)
+    assert found["ttft"] == pytest.approx(0.0123637)
+    assert found["p99_ttft_ms"] == 19.068
+    assert found["e2e"] == 0.0205
+    assert found["tps_per_gpu"] == pytest.approx(1796.2077 / 2)
+    command = CommandLoad(setup(workload)).words(URL, Path("/out"))
+    assert "kind=openai_http,target=http://127.0.0.1:30000" in command
+
+
+def test_the_documented_paths_lead_into_a_result_of_vllm() -> None:
+    workload = _documented("vllm.yaml")
+    words = CommandLoad(setup(workload)).words(URL, Path("/out"))
+    assert words[:3] == ("vllm", "bench", "serve")
+    assert words[words.index("--result-filename") + 1] == RESULT_OF_COMMAND
+    assert workload.metrics["mean_ttft_ms"] == "$.mean_ttft_ms"
+
+
 def test_without_paths_the_numbers_at_the_top_are_metrics(tmp_path: Path) -> None:
     load = own(tmp_path, "print(json.dumps({'a': 1, 'b': {'c': 2}, 'd': 'x'}))", {})
     assert load.run(URL, tmp_path / "job", soon()) == {"a": 1.0}
@@ -365,6 +403,7 @@ def test_without_paths_the_numbers_at_the_top_are_metrics(tmp_path: Path) -> Non
         ("print('nothing')", {}, "no JSON result in load.out"),
         ("print(json.dumps({'b': {}}))", {}, "no numbers at the top"),
         ("print(json.dumps({'b': 'x'}))", {"tps": "$.a", "b": "$.b"}, r"no number for `tps` \(\$\.a\), `b`"),
+        ("print(json.dumps({'n': 3, 'tps': 1}))", {"failed": "$.n", "tps": "$.tps"}, "3 requests failed"),
         ("sys.exit('no route')", {}, "ended with status 1"),
     ],
 )

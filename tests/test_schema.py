@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spacegen.errors import ConfigError
 from spacegen.language import catalog
 from spacegen.language.document import BODIES
 from spacegen.language.nodes import read_tree
 from spacegen.language.schema import schema, schema_text
 from spacegen.source import Source
+from spacegen.tune.load.reading import workload_of
+from spacegen.tune.load.schema import workload_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILES = [catalog.find(shelf, name) for shelf in ("spaces", "rules") for name in catalog.names(shelf)]
@@ -121,3 +125,23 @@ def test_the_rules_of_the_reference_fit(rule: dict[str, Any]) -> None:
 def test_every_body_is_described() -> None:
     rule = schema()["$defs"]["RuleEntry"]["properties"]
     assert all(rule[keyword]["description"] for keyword in BODIES)
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("workload: 1\n", True),
+        ("workload: 1\nrequest_rate: 2.5\nconcurrency: null\nextra: [--a]\n", True),
+        ("workload: 1\ncommand: a {seed}\nmetrics: {tps: $.tps}\n", True),
+        ("seed: 1\n", False),
+        ("workload: 2\n", False),
+        ("workload: 1\nnum_prompt: 3\n", False),
+        ("workload: 1\nextra: --a\n", False),
+        ("workload: 1\ngenerator: bench\n", False),
+    ],
+)
+def test_workloads_fit_as_they_are_read(text: str, fine: bool) -> None:
+    assert fits(read(text), workload_schema(), workload_schema()) == fine
+    reading = nullcontext() if fine else pytest.raises(ConfigError)
+    with reading:
+        workload_of(Source("w.yaml", text), Path())

@@ -10,12 +10,12 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from spacegen.language.document import BODIES, ObjectiveEntry, Overlay, Pack, RuleEntry, Space
 
-__all__ = ["schema", "schema_text"]
+__all__ = ["DIALECT", "PlainGenerator", "schema", "schema_text"]
 
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-class _Generator(GenerateJsonSchema):
+class PlainGenerator(GenerateJsonSchema):
     """Without the titles that pydantic makes of every key: they hide the descriptions in editors."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
@@ -23,7 +23,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _of(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
-    schema = model.model_json_schema(schema_generator=_Generator)
+    schema = model.model_json_schema(schema_generator=PlainGenerator)
     parts: dict[str, Any] = schema.pop("$defs", {})
     if RuleEntry.__name__ in parts:
         parts[RuleEntry.__name__]["oneOf"] = [{"required": [keyword]} for keyword in BODIES]
@@ -36,11 +36,11 @@ def schema(of: Literal["space", "pack"] = "space") -> dict[str, Any]:
     """The schema of a space file (a space, or an overlay where it has `extends`) or of a rule pack."""
     if of == "pack":
         pack, parts = _of(Pack)
-        return {"$schema": _DIALECT, **pack, "title": "spacegen rule pack", "$defs": parts}
+        return {"$schema": DIALECT, **pack, "title": "spacegen rule pack", "$defs": parts}
     space, parts = _of(Space)
     overlay, more = _of(Overlay)
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": "spacegen space",
         "if": {"required": ["extends"]},
         "then": overlay,

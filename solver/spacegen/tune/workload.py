@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 
 from spacegen.tune.values import Value
 
@@ -14,6 +14,9 @@ __all__ = ["Workload"]
 
 class Workload(Value):
     """Requests and how they come. Lengths are in tokens, times in seconds."""
+
+    # What stands below a field describes it in the JSON Schema, too.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str = "default"
     dataset: str = "random-ids"

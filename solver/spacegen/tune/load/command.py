@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from spacegen.errors import Fault, UsageError
+from spacegen.errors import Fault, UsageError, how_many
 from spacegen.tune.load.jsonpath import first
 from spacegen.tune.load.process import last_lines, run_load
 from spacegen.tune.load.protocol import Alive, LoadError, always
@@ -17,9 +17,11 @@ from spacegen.tune.load.results import numbers, read_json, text_of
 from spacegen.tune.load.sense import PLACE, nonsense
 from spacegen.tune.setup import Setup
 
-__all__ = ["RESULT", "CommandLoad"]
+__all__ = ["FAILED", "RESULT", "CommandLoad"]
 
 RESULT: Final = "load.json"
+FAILED: Final = "failed"
+"""The metric of requests that failed: a load that has any is no measurement."""
 _OUTPUT: Final = "load.out"
 
 
@@ -95,4 +97,6 @@ def _metrics(found: Any, paths: Mapping[str, str], name: str, log: Path) -> dict
     if lost:
         listed = ", ".join(f"`{metric}` ({paths[metric]})" for metric in lost)
         raise LoadError(f"{name} has no number for {listed}", last_lines(log))
+    if failed := metrics.pop(FAILED, 0.0):
+        raise LoadError(f"{how_many(int(failed), 'request')} failed", last_lines(log))
     return metrics
