@@ -14,9 +14,10 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from spacegen.tune.running import warden
 from spacegen.tune.running.guarded import Guarded, guard
 from spacegen.tune.running.leftovers import end_marked, marked, new_mark, with_mark
-from tune_processes import alive, until, with_word
+from tune_processes import alive, open_files, until, with_word
 
 PATIENT = "while :; do sleep 0.05; done"
 
@@ -43,11 +44,9 @@ def start(word: str, tmp_path: Path) -> Callable[..., Guarded]:
 
 def wardens(word: str) -> tuple[psutil.Process, psutil.Process]:
     """The outer and the inner one."""
-    found = [process for process in with_word(word) if any("warden.py" in part for part in process.cmdline())]
-    pids = {process.pid for process in found}
-    inner = [process for process in found if process.ppid() in pids]
-    outer = [process for process in found if process.ppid() not in pids]
-    return outer[0], inner[0]
+    outer, inner = sorted(with_word(word, "warden.py"), key=lambda process: process.create_time())
+    assert inner.ppid() == outer.pid
+    return outer, inner
 
 
 @pytest.mark.parametrize(
@@ -195,6 +194,7 @@ def test_two_killed_wardens_leave_nothing(start: Callable[..., Guarded], word: s
 
 PARENT = """
 import os, sys, time
+from spacegen.tune.running import warden
 from spacegen.tune.running.guarded import guard
 command = guard(["sh", "-c", sys.argv[1]], grace=0.3)
 if sys.argv[2] == "fork" and os.fork() == 0:
@@ -263,6 +263,71 @@ def test_a_fork_of_the_parent_does_not_keep_the_command(
     started.wait()
     until(lambda: len(with_word(word)) == 1, 1.4)
     until(lambda: with_word(word) == [])
+
+
+@pytest.mark.parametrize("victim", ["outer", "inner"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_warden_takes_a_signal_as_the_order_to_end(
+    start: Callable[..., Guarded], word: str, victim: str, number: int
+) -> None:
+    with start(TREES["a child"]) as command:
+        until(lambda: is_up(word))
+        outer, inner = wardens(word)
+        (outer if victim == "outer" else inner).send_signal(number)
+        assert command.wait(10) == -signal.SIGTERM
+        until(lambda: with_word(word) == [])
+
+
+@pytest.fixture
+def no_prctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A warden as on systems without prctl and /proc."""
+    script = Path(warden.__file__).read_text()
+    assert script.count('_LINUX = sys.platform == "linux"') == 1
+    copy = tmp_path / "warden.py"
+    copy.write_text(script.replace('_LINUX = sys.platform == "linux"', "_LINUX = False"))
+    monkeypatch.setattr(warden, "__file__", str(copy))
+
+
+@pytest.mark.usefixtures("no_prctl")
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        (TREES["all ignore TERM"], "stop"),
+        ("sleep 60 & sleep 0.1; exit 5", "exit"),
+        ("exec sleep 60", "drop"),
+        ("exec sleep 60", "kill outer"),
+        ("exec sleep 60", "kill inner"),
+        ("exec sleep 60", "kill both"),
+    ],
+)
+def test_a_process_group_is_enough_for_most(
+    start: Callable[..., Guarded], word: str, script: str, end: str
+) -> None:
+    with start(script, grace=0.1) as command:
+        until(lambda: is_up(word, 1))
+        outer, inner = wardens(word)
+        match end:
+            case "drop":
+                command._control.close()
+            case "kill inner" | "kill outer" | "kill both":
+                for process in {"kill inner": [inner], "kill outer": [outer]}.get(end, [inner, outer]):
+                    process.kill()
+        if end != "stop":
+            assert command.wait(10) is not None
+        command.stop()
+        assert with_word(word) == []
+
+
+def test_no_file_stays_open(start: Callable[..., Guarded]) -> None:
+    before = open_files()
+    for script in ("exit 0", "exec sleep 60"):
+        with start(script):
+            pass
+    with pytest.raises(FileNotFoundError):
+        guard(["no-such-program"])
+    with pytest.raises(FileNotFoundError):
+        guard(["true"], cwd=Path("/nowhere"))
+    assert open_files() == before
 
 
 def test_ctrl_c_reaches_only_the_parent(tmp_path: Path, start: Callable[..., Guarded]) -> None:

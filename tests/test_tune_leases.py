@@ -35,13 +35,37 @@ def free(folder: Path, ids: tuple[str, ...] = EIGHT) -> tuple[str, ...]:
     return tuple(found)
 
 
-def test_the_first_free_ones_are_given(tmp_path: Path) -> None:
+def test_what_is_leased_is_gone_until_it_is_given_back(tmp_path: Path) -> None:
     with lease(EIGHT, 3, folder=tmp_path) as first, lease(EIGHT, 4, folder=tmp_path) as second:
         assert first.ids == ("0", "1", "2")
-        assert second.ids == ("3", "4", "5", "6")
+        assert second.ids == ("4", "5", "6", "7")
         assert len(first.fds) == 3
-        assert free(tmp_path) == ("7",)
+        assert free(tmp_path) == ("3",)
     assert free(tmp_path) == EIGHT
+
+
+@pytest.mark.parametrize(
+    ("taken", "count", "given"),
+    [
+        ("", 4, "0123"),
+        ("0", 2, "23"),
+        ("0", 4, "4567"),
+        ("05", 4, "1234"),
+        ("0", 1, "1"),
+        ("024", 2, "67"),
+        ("0246", 2, "13"),
+        ("036", 4, "1245"),
+        ("3", 7, "0124567"),
+    ],
+)
+def test_neighbours_are_given_where_there_are_some(
+    tmp_path: Path, taken: str, count: int, given: str
+) -> None:
+    with ExitStack() as stack:
+        for id in taken:
+            stack.enter_context(lease([id], 1, folder=tmp_path))
+        assert "".join(stack.enter_context(lease(EIGHT, count, folder=tmp_path)).ids) == given
+        assert set(free(tmp_path)) == set(EIGHT) - set(taken) - set(given)
 
 
 def test_a_lease_of_none_waits_for_nobody(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Event
+from threading import Event, active_count
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.pool import WORKER, WorkerFault, WorkerPool
 from spacegen.tune.setup import Setup, Timeouts
 from spacegen.tune.workload import Workload
-from tune_processes import alive, until, with_word
+from tune_processes import alive, open_files, until, with_word
 
 STUB = (sys.executable, "-P", str(Path(__file__).parent / "tune_stubs" / "worker.py"))
 
@@ -142,6 +142,29 @@ def test_close_ends_servers_and_interrupts_jobs(pool: WorkerPool, setup: Setup) 
         pool.submit(job("d", "add"))
 
 
+def test_close_does_not_wait_for_ever(
+    pool: WorkerPool, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spacegen.tune.running.pool._PATIENCE", 0.1)
+    hanging = pool.submit(job("a", "hang"))
+    file = setup.folder / "a" / "server.pid"
+    until(lambda: file.exists() and file.read_text().strip())
+    pool.close()
+    failure = hanging.result(0).failure
+    assert failure is not None
+    assert failure.cause is Cause.INTERRUPTED
+    assert not alive(int(file.read_text()))
+
+
+def test_no_file_and_no_thread_stay(setup: Setup) -> None:
+    files, threads = open_files(), active_count()
+    with WorkerPool(setup, 2, lambda *_: None, command=STUB) as pool:
+        pool.submit(job("a", "add")).result(10)
+        pool.submit(job("b", "die once")).result(10)
+    assert open_files() == files
+    assert active_count() == threads
+
+
 def test_a_cancelled_job_is_not_run(pool: WorkerPool, setup: Setup) -> None:
     serving(pool, setup)
     serving(pool, setup, "b")
@@ -166,7 +189,7 @@ def test_a_worker_that_a_signal_ends_takes_its_server_along_before_the_job_runs_
 def test_a_worker_killed_with_its_wardens_leaves_nothing(pool: WorkerPool, setup: Setup) -> None:
     _, server = serving(pool, setup, stubborn=True)
     family = [p for p in with_word(f"folder-{setup.folder}") if p.pid != server]
-    wardens = [p for p in family if any("warden.py" in part for part in p.cmdline())]
+    wardens = with_word(f"folder-{setup.folder}", "warden.py")
     for process in (psutil.Process(runs(setup, "a")[0]), *wardens):
         process.kill()
     file = setup.folder / "a" / "server.pid"

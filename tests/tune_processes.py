@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
-__all__ = ["alive", "until", "with_word"]
+__all__ = ["alive", "open_files", "until", "with_word"]
 
 
-def with_word(word: str) -> list[psutil.Process]:
-    """The living processes whose command line or environment has a word."""
+def with_word(word: str, program: str = "") -> list[psutil.Process]:
+    """The living processes whose command line or environment has a word, of some program."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            said = (*process.cmdline(), *process.environ().values())
-            if any(word in part for part in said) and process.status() != psutil.STATUS_ZOMBIE:
+            command = process.cmdline()
+            said = any(word in part for part in (*command, *process.environ().values()))
+            runs = any(program in part for part in command)
+            if said and runs and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return [process for process in found if process.pid != psutil.Process().pid]
 
@@ -27,6 +30,15 @@ def alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def open_files() -> set[tuple[int, str]]:
+    """The files that this process has open."""
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add((int(file.name), str(file.readlink())))
+    return found
 
 
 def until(happens: Callable[[], object], seconds: float = 10.0) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from spacegen.tune.jobs import Job, Report
@@ -42,9 +43,17 @@ class StubRunner:
                 return Outcome(metrics={"tps": 1.0})
             case "err":
                 raise ZeroDivisionError("of the stub")
+            case "hang":
+                self._hang(job)
             case "serve":
                 return self._serve(job)
         raise AssertionError(do)
+
+    def _hang(self, job: Job) -> None:
+        Path(self._setup.folder, job.name, "server.pid").write_text(f"{os.getpid()}\n")
+        while True:
+            with suppress(KeyboardInterrupt):
+                time.sleep(60)
 
     def _serve(self, job: Job) -> Outcome:
         stubborn = "trap '' TERM; " if job.config.get("stubborn") else ""

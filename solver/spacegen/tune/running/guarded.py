@@ -36,6 +36,7 @@ class Guarded:
         self._grace = grace
         self._heard = b""
         self._code: int | None = None
+        self._silent = False
         self._stopped = False
         self._pid: int | None = None
 
@@ -63,37 +64,51 @@ class Guarded:
     def wait(self, timeout: float | None = None) -> int | None:
         """The code of the command, or None where it still runs after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while self._code is None:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self._status], [], [], left)[0]:
-                return None
+        while self._code is None and self._says_more(deadline):
             self._hear()
         return self._code
 
     def stop(self) -> int:
         """Ends the command and all that it started, waits for that, and gives its code."""
-        if self._stopped and self._code is not None:
-            return self._code
-        self._control.close()
-        try:
-            self._warden.wait(self._grace + _PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._warden.kill()
-            self._warden.wait()
-        while self._code is None:
-            self._hear()
-        self._status.close()
-        self._stopped = True
+        if not self._stopped:
+            self._control.close()
+            deadline = time.monotonic() + self._grace + _PATIENCE
+            # Each of the wardens may have been killed: one is our child, the other holds the pipe.
+            while not self._silent and self._says_more(deadline):
+                self._hear()
+            try:
+                self._warden.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._give_up()
+            self._status.close()
+            self._stopped = True
+        assert self._code is not None
         return self._code
+
+    def _give_up(self) -> None:
+        """Something cannot even be killed now, as while it waits for a device."""
+        self._warden.kill()
+        self._warden.wait()
+        self._lose()
+
+    def _lose(self) -> None:
+        if self._code is None:
+            self._code = -signal.SIGKILL
+        end_marked(self._mark, self._pid)
+
+    def _says_more(self, deadline: float | None) -> bool:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        return bool(select.select([self._status], [], [], left)[0])
 
     def _hear(self) -> None:
         line = self._line()
         if line is not None:
             self._code = int(line.split()[1])
             return
-        # Both wardens were killed, and the command with them: nobody has seen to what it started.
-        self._code = -signal.SIGKILL
-        end_marked(self._mark, self._pid)
+        self._silent = True
+        if self._code is None:
+            # Both wardens were killed, and the command with them: nobody has seen to what it started.
+            self._lose()
 
     def _line(self) -> str | None:
         """The next line that the warden says, or None where it can say no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,20 +151,15 @@ class _Queue:
         return True
 
     def _take(self) -> dict[str, int] | None:
-        files: dict[str, int] = {}
-        for id in self._ids:
-            if len(files) == self._count:
-                break
-            file = try_lock(self._lock(id))
-            if file is not None:
-                files[id] = file
-        if len(files) < self._count:
-            for file in files.values():
-                unlock(file)
+        free = {id: file for id in self._ids if (file := try_lock(self._lock(id))) is not None}
+        chosen = _together(self._ids, free.keys(), self._count)
+        for id in free.keys() - set(chosen or ()):
+            unlock(free[id])
+        if chosen is None:
             return None
-        for id, file in files.items():
-            note(file, json.dumps({"id": id, "name": self._name, "pid": os.getpid()}))
-        return files
+        for id in chosen:
+            note(free[id], json.dumps({"id": id, "name": self._name, "pid": os.getpid()}))
+        return {id: free[id] for id in chosen}
 
     def _holder(self, id: str) -> Holder | None:
         file = try_lock(self._lock(id))
@@ -181,6 +176,19 @@ class _Queue:
 
     def _tickets(self) -> list[Path]:
         return sorted(self._folder.glob("ticket-*"), key=_number)
+
+
+def _together(ids: tuple[str, ...], free: Collection[str], count: int) -> tuple[str, ...] | None:
+    """So many of the free ones, or None where there are too few: an aligned block where there is one (GPUs on
+    one switch or socket are numbered in a row), else some in a row, else the first."""
+    if count > len(free):
+        return None
+    starts = range(len(ids) - count + 1)
+    for start in sorted(starts, key=lambda start: start % count if count else 0):
+        block = ids[start : start + count]
+        if all(id in free for id in block):
+            return block
+    return tuple(id for id in ids if id in free)[:count]
 
 
 def _number(ticket: Path) -> int:

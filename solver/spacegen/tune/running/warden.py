@@ -45,6 +45,8 @@ def main(words: list[str]) -> None:
     for pipe in (control, status):
         os.set_inheritable(pipe, False)
     parent = os.getppid()
+    # Until somebody handles them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)
     _prctl(_SUBREAPER, 1)
     inner = os.fork()
     if inner:
@@ -118,6 +120,7 @@ class _Watch:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in _ORDERS:
             signal.signal(number, self._order)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _order(self, *_: object) -> None:
         self._ordered = True
