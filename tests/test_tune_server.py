@@ -127,6 +127,11 @@ def test_an_argument_that_the_target_lacks_launches_nothing(tmp_path: Path) -> N
     assert phases == []
 
 
+def test_a_launch_over_several_machines_is_refused(tmp_path: Path) -> None:
+    outcome, _ = run(setup_of(tmp_path), nnodes=2)
+    assert failure(outcome) == (Cause.ARGUMENTS, "`nnodes` is 2, and a launch is on one machine")
+
+
 def test_more_gpus_than_there_are_launch_nothing(tmp_path: Path) -> None:
     outcome, _ = run(setup_of(tmp_path), gpus=4)
     assert failure(outcome) == (Cause.ARGUMENTS, "the launch takes 4 GPUs, and 3 are given")

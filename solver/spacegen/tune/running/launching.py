@@ -77,7 +77,10 @@ class Launcher:
     def refused(self, arguments: Mapping[str, Any]) -> str | None:
         """What is wrong with arguments before any server sees them."""
         found = validate(self.schema, arguments, flags=True)
-        return worded(found[0], self.schema).message if found else None
+        if found:
+            return worded(found[0], self.schema).message
+        nodes = arguments.get("nnodes")
+        return None if nodes in (None, 1) else f"`nnodes` is {nodes}, and a launch is on one machine"
 
     def flags(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         """Arguments as words, without those that say where a server listens."""
