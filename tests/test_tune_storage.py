@@ -64,6 +64,7 @@ def test_other_storages_are_refused_with_the_three() -> None:
         "postgresql://u:s3cret@127.0.0.1:1/d",
         "postgresql+psycopg://u:s3cret@127.0.0.1:1/d",
         "postgresql://u:s3cret@h:port/d",
+        "postgresql://127.0.0.1:1/d?user=u&password=s3cret",
         "mysql://u:s3cret@h/d",
         "mysql://u:s3cret@x@h:p/d",
     ],

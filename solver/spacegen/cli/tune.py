@@ -142,6 +142,7 @@ def _check_files(plan: Plan, output: Path | None) -> None:
 def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: StudySelection) -> Course:
     from spacegen.cli.watching import Telling
     from spacegen.tune.plan import run
+    from spacegen.tune.study.storage import without_password
 
     with watch(plan.goals, quiet=selection.quiet) as progress:
         telling = Telling(progress, selection)
@@ -149,7 +150,8 @@ def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: St
         try:
             return run(plan, space, executor, watcher=telling)
         except KeyboardInterrupt:
-            selection.say(f"note: `{plan.study}` is kept in {plan.storage}; the same command goes on")
+            kept = without_password(plan.storage)
+            selection.say(f"note: `{plan.study}` is kept in {kept}; the same command goes on")
             raise
 
 

@@ -23,7 +23,7 @@ from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
 from spacegen.tune.study.journal import Journal, locked_file
 
-__all__ = ["JOURNAL", "StudyStorage", "keeping", "open_storage"]
+__all__ = ["JOURNAL", "StudyStorage", "keeping", "open_storage", "without_password"]
 
 JOURNAL: Final = "spacegen.journal"
 """The file of `journal` without a path."""
@@ -68,14 +68,18 @@ def open_storage(url: str) -> StudyStorage:
             return _sqlite(rest[3:])
         case "postgresql" | "postgres" if rest.startswith("//"):
             return _postgresql(url)
-    shown = _without_password(url)
+    shown = without_password(url)
     close = None if kind in _NAMES else did_you_mean(kind, _NAMES)
     raise UsageError(Fault(f"`{shown}` is no storage", hint=f"{f'{close} ' if close else ''}use {_KINDS}"))
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The address of a storage as it may be shown."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        known = make_url(url)
+        if "password" in known.query:
+            known = known.update_query_dict({"password": "***"})
+        return known.render_as_string(hide_password=True)
     except (sql.exc.ArgumentError, ValueError):
         # Whatever stands before an @ may hold a password.
         scheme, mark, rest = url.partition("://")
@@ -187,7 +191,7 @@ def _immediate(engine: Engine) -> None:
 
 def _postgresql(text: str) -> StudyStorage:
     require("psycopg", "postgresql", "a study in PostgreSQL")
-    label = _without_password(text)
+    label = without_password(text)
     try:
         url = make_url(text).set(drivername="postgresql+psycopg")
     except (sql.exc.ArgumentError, ValueError):
