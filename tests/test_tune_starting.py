@@ -86,6 +86,13 @@ def test_a_results_file_starts_another_study(tmp_path: Path) -> None:
     assert [start.config for start in warm_starts(small(), [path])] == [{"tp": 2, "dp": 1}]
 
 
+def test_a_saved_front_starts_another_study(tmp_path: Path) -> None:
+    members = [{"trial_number": i, "parameters": {"tp": tp, "dp": 1}} for i, tp in enumerate((2, 4))]
+    path = tmp_path / "front.json"
+    path.write_text(json.dumps({"study_name": "s", "n_trials": 9, "pareto_front": members}, indent=2))
+    assert [start.config["tp"] for start in warm_starts(small(), [path])] == [2, 4]
+
+
 def test_a_config_of_strangers_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "known.json"
     path.write_text('{"tq": 2}')

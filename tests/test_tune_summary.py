@@ -41,6 +41,19 @@ def test_the_front_holds_what_nothing_dominates() -> None:
     assert found.finished == 3
 
 
+def test_the_hypervolume_is_a_share_of_the_box_between_best_and_worst() -> None:
+    corners = [record(0, 30, 100), record(1, 20, 80), record(2, 25, 95)]
+    assert summarise(corners, DEFAULT_GOALS).hypervolume == pytest.approx(0.5 * 0.75)
+    assert summarise([record(0, 30, 100)], DEFAULT_GOALS).hypervolume == 1
+    assert summarise([failed(0, Cause.CRASH)], DEFAULT_GOALS).hypervolume is None
+
+
+def test_the_hours_of_all_gpus_are_counted() -> None:
+    slow = record(0, 30, 100)
+    slow = slow.model_copy(update={"outcome": slow.outcome.model_copy(update={"seconds": 1800.0})})
+    assert summarise([slow, failed(1, Cause.CRASH)], DEFAULT_GOALS).gpu_hours == 1.0
+
+
 def test_a_limit_keeps_trials_from_the_front() -> None:
     records = [record(0, 30, 100), record(1, 20, 90), record(2, 10, 10)]
     found = summarise(records, DEFAULT_GOALS, [Limit("tps", ">=", 90)])

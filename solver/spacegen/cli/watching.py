@@ -7,6 +7,7 @@ from typing import Any
 
 from spacegen.cli.options import Selection
 from spacegen.cli.progress import Watch
+from spacegen.errors import how_many
 from spacegen.tune.jobs import Job, Phase
 from spacegen.tune.outcome import Failure
 from spacegen.tune.plan import Watcher
@@ -25,8 +26,8 @@ class Telling(Watcher):
     def opened(self, opened: OpenStudy, known: Sequence[Record]) -> None:
         label, finished = opened.storage.label, sum(not record.again for record in known)
         if not opened.new:
-            told = f"`{opened.study.study_name}` goes on in {label}: {finished} trials are finished"
-            self._selection.say(told)
+            done = f"{how_many(finished, 'trial')} {'is' if finished == 1 else 'are'} finished"
+            self._selection.say(f"`{opened.study.study_name}` goes on in {label}: {done}")
         for record in known:
             self._progress.known(record)
 

@@ -134,14 +134,19 @@ def _configs(space: Space, path: Path) -> Iterator[tuple[str, Mapping[str, Any]]
             raise ConfigError(entry.config)
         if entry.wrong:
             raise ConfigError(*entry.wrong)
-        yield entry.label, _measured_before(entry.config)
+        for config in _configs_in(entry.config):
+            yield entry.label, config
 
 
-def _measured_before(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config of a line of a results file; any other config as it is."""
-    if config.keys() <= Record.model_fields.keys() and isinstance(inner := config.get("config"), Mapping):
-        return inner
-    return config
+def _configs_in(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The config of a line of a results file, those of a saved front; any other config as it is."""
+    front = found.get("pareto_front")
+    if isinstance(front, list):
+        yield from (one["parameters"] for one in front if isinstance(one, Mapping) and "parameters" in one)
+    elif found.keys() <= Record.model_fields.keys() and isinstance(inner := found.get("config"), Mapping):
+        yield inner
+    else:
+        yield found
 
 
 def _mended(space: Space, label: str, config: Mapping[str, Any]) -> Start:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spacegen.tune.front import pareto
+import numpy as np
+
+from spacegen.tune.front import hypervolume, pareto
 from spacegen.tune.metrics import Goal, Limit
 from spacegen.tune.record import Provenance, Record
 from spacegen.tune.summary.measured import Measured, measured
@@ -22,6 +24,8 @@ class Summary:
     the best first. `missed` has the trials that miss a limit, those
     that miss it least first. `failures` counts trials without metrics by their cause. `defaults` is the
     launch that the server would make by itself (or the nearest one in the space), where it was measured.
+    `hypervolume` is the share of the box between the best and the worst value of each goal that the front
+    dominates; `gpu_hours` counts all launches, also those that failed.
     """
 
     study: str | None
@@ -34,6 +38,8 @@ class Summary:
     defaults: Measured | None
     provenance: Provenance | None
     simulated: bool
+    hypervolume: float | None = None
+    gpu_hours: float = 0.0
 
 
 def summarise(
@@ -62,13 +68,30 @@ def summarise(
         defaults=origins[0] if origins else None,
         provenance=known[0].provenance if known else None,
         simulated=any(record.outcome.simulated or record.provenance.simulated for record in known),
+        hypervolume=_volume(kept, goals),
+        gpu_hours=sum(record.outcome.gpu_seconds for record in known) / 3600,
     )
 
 
 def _front(found: Sequence[Measured], goals: Sequence[Goal]) -> tuple[Measured, ...]:
-    points = [tuple(one.metrics[goal.metric] * goal.sign for goal in goals) for one in found]
+    points = _points(found, goals)
     front = [i for i, kept in enumerate(pareto(points).tolist()) if kept]
     return tuple(found[i] for i in sorted(front, key=lambda i: (points[i], i)))
+
+
+def _points(found: Sequence[Measured], goals: Sequence[Goal]) -> list[tuple[float, ...]]:
+    return [tuple(one.metrics[goal.metric] * goal.sign for goal in goals) for one in found]
+
+
+def _volume(found: Sequence[Measured], goals: Sequence[Goal]) -> float | None:
+    if not found:
+        return None
+    table = np.array(_points(found, goals))
+    best, worst = table.min(axis=0), table.max(axis=0)
+    # A goal in which all are alike says nothing: its side of the box is whole.
+    varied = worst > best
+    scaled = np.where(varied, (table - best) / np.where(varied, worst - best, 1.0), 0.0)
+    return hypervolume(scaled, np.ones(len(goals)))
 
 
 def _failures(firsts: Iterable[Record], found: Iterable[Measured]) -> dict[str, int]:
