@@ -20,7 +20,7 @@ from spacegen.tune.outcome import Cause, Failure, Outcome
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.threads import ThreadExecutor
-from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, VOID, as_stored
+from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, as_stored
 from spacegen.tune.study.driver import Driver, Observer, gpus_of
 from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy
@@ -445,23 +445,7 @@ def test_drivers_share_a_study_without_surplus() -> None:
     assert len(found) == 16
     assert len({str(record.config) for record in found}) == 16
     assert sorted(trial for one in seen for trial, _ in one.starts) == sorted(r.trial or 0 for r in found)
-    void = [trial for trial in study.trials if VOID in trial.user_attrs]
-    assert len(study.trials) == 16 + len(void)
-    assert all(trial.state == TrialState.FAIL and not trial.params for trial in void)
-
-
-def test_a_trial_too_many_is_withdrawn_before_its_launch() -> None:
-    study = opened()
-    others = [of(study, dead(study, machine="another", until=time.time() + 60)) for _ in range(2)]
-
-    class Racing(Driver):
-        def _wants_more(self, wanted: int | None) -> bool:
-            return len(study.study.trials) == 2  # as if the others had not begun when it looked
-
-    with ThreadExecutor(measured) as executor:
-        Racing(study, TINY, executor, stops=(TimeOut(0.3),)).run(len(others))
-    assert study.study.trials[2].user_attrs[VOID] == "surplus"
-    assert study.study.trials[2].params == {}
+    assert len(study.trials) == 16
 
 
 def test_an_impossible_enqueued_trial_is_told_and_passed_over() -> None:

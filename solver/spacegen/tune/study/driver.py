@@ -26,7 +26,6 @@ from spacegen.tune.study.attributes import (
     TrialLike,
     as_stored,
     constrain,
-    counts,
     mark,
     outcome_of,
     trial_now,
@@ -137,7 +136,7 @@ class Driver:
 
     def _launch(self, wanted: int | None) -> None:
         while len(self._flying) < self._executor.slots and not self._stopped():
-            if not self._adopted() and not (self._wants_more(wanted) and self._asked(wanted)):
+            if not self._adopted() and not self._asked(wanted):
                 return
 
     def _stopped(self) -> bool:
@@ -145,11 +144,6 @@ class Driver:
             records = self._measurements.records()
             self._ended = next((end for stop in self._stops if (end := stop.ended(records))), None)
         return self._ended is not None
-
-    def _wants_more(self, wanted: int | None) -> bool:
-        if wanted is None:
-            return True
-        return len(trials(self._study, TrialState.RUNNING, TrialState.COMPLETE)) < wanted
 
     def _adopted(self) -> bool:
         """Goes on with a trial that nobody runs, if there is one."""
@@ -171,14 +165,13 @@ class Driver:
 
     def _asked(self, wanted: int | None) -> bool:
         """Begins a new trial; False where there is none to be had."""
-        trial = self._study.ask()
-        self._owner.take(trial)
-        # Of trials that drivers began at the same time the first by number are wanted, whoever waits to be
-        # taken.
-        before = sum(counts(other) for other in trials(self._study) if other.number < trial.number)
-        if wanted is not None and before >= wanted:
-            self._withdraw(trial, "surplus")
-            return False
+        begun = TrialState.RUNNING, TrialState.COMPLETE
+        # Nobody else begins one between the count and its trial.
+        with self._storage.exclusive():
+            if wanted is not None and len(trials(self._study, *begun)) >= wanted:
+                return False
+            trial = self._study.ask()
+            self._owner.take(trial)
         return self._suggest(trial)
 
     def _suggest(self, trial: optuna.Trial) -> bool:
