@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
@@ -24,7 +24,7 @@ from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
 from spacegen.questions.given import known_word, whole
 from spacegen.tune.sampling.bases import Base, base_for
-from spacegen.tune.sampling.encoding import Encoding, Row
+from spacegen.tune.sampling.encoding import Choice, Encoding, Row
 from spacegen.tune.sampling.fresh import drawn, nearest
 from spacegen.tune.sampling.held import exhausted, held, refuse_impossible
 from spacegen.tune.sampling.ledger import Ledger, Seen, fixed_of
@@ -75,7 +75,7 @@ class FeasibleSampler(BaseSampler):
 
     def _forget(self) -> None:
         self._ledger = Ledger(self._encoding)
-        self._chosen: dict[int, Row] = {}
+        self._chosen: dict[int, Mapping[str, Choice]] = {}
 
     @property
     def space(self) -> Space:
@@ -104,7 +104,7 @@ class FeasibleSampler(BaseSampler):
         """Chooses the config of the trial, which `sample_independent` hands out."""
         # Values are not handed out here: where an objective suggests other choices than the domain, Optuna
         # would raise an error of its own before anybody could say what is wrong.
-        self._chosen[trial._trial_id] = self._refusing(study, trial)
+        self._chosen[trial._trial_id] = self._encoding.params(self._refusing(study, trial))
         return {}
 
     def sample_independent(
@@ -113,10 +113,10 @@ class FeasibleSampler(BaseSampler):
         """The value of the trial's config. Raises UsageError where the parameter or its choices are not those
         of the space."""
         self._agree(study, trial, param_name, param_distribution)
-        row = self._chosen.get(trial._trial_id) or self._ledger.claimed(trial)
-        if row is None:
-            row = self._chosen[trial._trial_id] = self._refusing(study, trial)
-        return self._encoding.params(row)[param_name]
+        if trial._trial_id not in self._chosen:
+            row = self._ledger.claimed(trial) or self._refusing(study, trial)
+            self._chosen[trial._trial_id] = self._encoding.params(row)
+        return self._chosen[trial._trial_id][param_name]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Lets the base prepare."""
@@ -130,7 +130,7 @@ class FeasibleSampler(BaseSampler):
         try:
             refuse_impossible(self._encoding, held(self._encoding, fixed))
             if not self._encoding.searched:
-                self._chosen[trial._trial_id] = self._choose(study, trial)
+                self._choose(study, trial)
         except SpacegenError:
             _end(study, trial)
             raise
