@@ -259,6 +259,31 @@ CASES = [
         TORCH,
         (*NEW_POOL, *SCHEDULER, TORCH, *QUIT),
     ),
+    Case(
+        "nccl gets no memory",
+        Cause.LOADING_MEMORY,
+        "7a1:7a1 [3] init.cc:1 NCCL WARN Cuda failure 2 'out of memory'",
+        (*OLD_START, "7a1:7a1 [3] init.cc:1 NCCL WARN Cuda failure 2 'out of memory'", *QUIT),
+    ),
+    Case(
+        "a kernel is loaded without memory",
+        Cause.GRAPH_MEMORY,
+        "RuntimeError: Triton Error [CUDA]: out of memory",
+        (*NEW_CAPTURE, *SCHEDULER, "RuntimeError: Triton Error [CUDA]: out of memory", *QUIT),
+    ),
+    Case(
+        "one rank is short of memory at graph capture, the other says so first",
+        Cause.GRAPH_MEMORY,
+        TORCH,
+        (
+            *OLD_CAPTURE,
+            *SCHEDULER,
+            "Exception: Capture cuda graph failed: [pair.cc:534] Connection closed by peer",
+            *SCHEDULER,
+            TORCH,
+            *QUIT,
+        ),
+    ),
     Case("mini weights do not fit", Cause.LOADING_MEMORY, TORCH, (*MINI_START, TORCH), status=1),
     Case(
         "0.5.6 graphs do not fit",

@@ -75,9 +75,9 @@ def await_ready(
 
 
 def _answers(endpoints: Endpoints, left: float) -> bool:
-    if endpoints.status("/health", min(_PATIENCE, left)) != 200:
+    # Servers may generate a token for either, and the first one may take long: kernels are compiled for it.
+    if endpoints.status("/health", min(_GENERATION, left)) != 200:
         return False
-    # The first token may take long: kernels are compiled for it.
     return endpoints.status("/health_generate", min(_GENERATION, left)) in (200, 404)
 
 

@@ -41,9 +41,8 @@ _STAGES: Final = (
 _READY: Final = re.compile(r"The server is fired up and ready to roll|Scheduler is ready")
 
 _MEMORY: Final = re.compile(
-    r"OutOfMemoryError|(?:CUDA|HIP|XPU|NPU) out of memory|CUDA error: out of memory|\[CUDA\]: out of memory"
-    r"|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|Not enough memory\. Please try to increase"
-    r"|Loading weights? .*out of memory",
+    r"OutOfMemoryError|(?:CUDA|HIP|XPU|NPU|Cuda)\b[^.]{0,30}\bout of memory|cudaErrorMemoryAllocation"
+    r"|CUBLAS_STATUS_ALLOC_FAILED|Not enough memory\. Please try to increase"
 )
 _SERVING_MEMORY: Final = re.compile(
     r"(?:Prefill |Decode )?out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
