@@ -16,7 +16,7 @@ import pytest
 
 from spacegen.errors import UsageError
 from spacegen.tune.running.guarded import guard
-from spacegen.tune.running.leases import Holder, LeaseTimeoutError, lease
+from spacegen.tune.running.leases import Holder, LeaseTimeoutError, lease, who_has
 from spacegen.tune.running.locks import lock_folder
 from tune_processes import until
 
@@ -107,9 +107,14 @@ def test_who_waits_is_told_who_has_them(tmp_path: Path) -> None:
         with pytest.raises(LeaseTimeoutError) as error, late:
             pass
     assert told == [(Holder("0", "trial-7", os.getpid()),)]
-    assert str(error.value) == f"2 GPUs not free within 0.12 s: GPU 0: trial-7 (process {os.getpid()})"
+    assert str(error.value) == f"2 GPUs not free within 0.12 s (0: trial-7, process {os.getpid()})"
     with lease("01", 2, folder=tmp_path, timeout=0):
         pass
+
+
+def test_who_has_which_is_said_in_words() -> None:
+    holders = (Holder("0", "a", 1), Holder("1", "b", 2), Holder("2", "a", 1), Holder("3", "somebody", None))
+    assert who_has(holders) == "0, 2: a, process 1; 1: b, process 2; 3: somebody"
 
 
 def test_it_is_given_back_after_an_error(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def test_gpus_that_others_keep_are_not_the_fault_of_the_config(tmp_path: Path) -
         outcome, _ = run(setup)
     cause, message = failure(outcome)
     assert cause is Cause.INTERRUPTED
-    assert message.startswith("2 GPUs not free within 0.2 s: GPU 4: somebody")
+    assert message.startswith("2 GPUs not free within 0.2 s (4, 5: somebody, process ")
 
 
 def test_all_gpus_go_to_a_launch_that_is_exclusive(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from spacegen.errors import Fault, UsageError, how_many
 from spacegen.tune.running.locks import held, lock_folder, note, read_note, try_lock, unlock
 
-__all__ = ["Holder", "Lease", "LeaseTimeoutError", "Waiting", "lease"]
+__all__ = ["Holder", "Lease", "LeaseTimeoutError", "Waiting", "lease", "who_has"]
 
 _STEP: Final = 0.05
 
@@ -28,9 +28,16 @@ class Holder:
     name: str
     pid: int | None
 
-    def __str__(self) -> str:
-        process = "" if self.pid is None else f" (process {self.pid})"
-        return f"GPU {self.id}: {self.name}{process}"
+
+def who_has(holders: Iterable[Holder]) -> str:
+    """GPUs and who has them, in words: `0, 1: trial-7, process 4242`."""
+    ids: dict[tuple[str, int | None], list[str]] = {}
+    for holder in holders:
+        ids.setdefault((holder.name, holder.pid), []).append(holder.id)
+    return "; ".join(
+        f"{', '.join(theirs)}: {name}" + ("" if pid is None else f", process {pid}")
+        for (name, pid), theirs in ids.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,8 @@ class LeaseTimeoutError(Exception):
         super().__init__(count, seconds, holders)
 
     def __str__(self) -> str:
-        who = "; ".join(map(str, self.holders))
-        return f"{how_many(self.count, 'GPU')} not free within {self.seconds:g} s" + (
-            f": {who}" if who else ""
-        )
+        late = f"{how_many(self.count, 'GPU')} not free within {self.seconds:g} s"
+        return f"{late} ({who_has(self.holders)})" if self.holders else late
 
 
 Waiting: TypeAlias = Callable[[tuple[Holder, ...]], None]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from spacegen.tune.jobs import Job, Report
 from spacegen.tune.outcome import Cause, Outcome
-from spacegen.tune.running.leases import LeaseTimeoutError, lease
+from spacegen.tune.running.leases import LeaseTimeoutError, lease, who_has
 from spacegen.tune.running.locks import lock_folder
 from spacegen.tune.running.ports import FIRST_PORT, free_ports
 from spacegen.tune.setup import Setup
@@ -51,7 +51,7 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
     report(job, "waiting for GPUs")
     with ExitStack() as held:
         try:
-            ids, fds = _gpus(setup, job, held)
+            ids, fds = _gpus(setup, job, report, held)
         except LeaseTimeoutError as error:
             return Outcome.failed(Cause.INTERRUPTED, str(error), started=time.time())
         start = FIRST_PORT + 2 * secrets.randbelow(_STARTS)
@@ -61,7 +61,7 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
     return outcome
 
 
-def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _gpus(setup: Setup, job: Job, report: Report, held: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...]]:
     if not setup.gpu_ids:
         return (), ()
     wanted = lease(
@@ -70,6 +70,7 @@ def _gpus(setup: Setup, job: Job, held: ExitStack) -> tuple[tuple[str, ...], tup
         folder=setup.lease_folder or _elsewhere(setup),
         exclusive=setup.exclusive,
         timeout=setup.timeouts.gpus,
+        waiting=lambda holders: report(job, f"waiting for GPUs ({who_has(holders) or 'others were first'})"),
         name=job.name,
     )
     found = held.enter_context(wanted)
