@@ -34,8 +34,8 @@ class Watch(Protocol):
         """What a job does now."""
         ...
 
-    def finished(self, job: str, record: Record) -> None:
-        """A job is done."""
+    def finished(self, job: str, record: Record, done: int | None = None) -> None:
+        """A job is done; `done` are all of them, where others work on the same."""
         ...
 
     def known(self, record: Record) -> None:
@@ -60,7 +60,7 @@ class _Silence:
 
     def doing(self, job: str, phase: str) -> None: ...
 
-    def finished(self, job: str, record: Record) -> None: ...
+    def finished(self, job: str, record: Record, done: int | None = None) -> None: ...
 
     def known(self, record: Record) -> None: ...
 
@@ -76,9 +76,9 @@ class _Lines(_Silence):
     def begin(self, what: str, done: int, total: int | None) -> None:  # noqa: ARG002 - lines need no heading
         self._done, self._total = done, "" if total is None else f"/{total}"
 
-    def finished(self, job: str, record: Record) -> None:  # noqa: ARG002 - a line names the trial
+    def finished(self, job: str, record: Record, done: int | None = None) -> None:  # noqa: ARG002 - see _told
         with self._lock:
-            self._done += 1
+            self._done = self._done + 1 if done is None else done
             say(f"[{self._done}{self._total}] {_told(record, self._goals)}")
 
 
@@ -131,12 +131,14 @@ class _Bar(_Silence):
         with self._lock:
             self._jobs[job] = phase
 
-    def finished(self, job: str, record: Record) -> None:
+    def finished(self, job: str, record: Record, done: int | None = None) -> None:
         with self._lock:
             self._jobs.pop(job, None)
         self.known(record)
-        if self._task is not None:
+        if self._task is not None and done is None:
             self._progress.advance(self._task)
+        elif self._task is not None:
+            self._progress.update(self._task, completed=done)
 
     def known(self, record: Record) -> None:
         values = record.outcome.values()

@@ -22,6 +22,7 @@ class Telling(Watcher):
 
     def __init__(self, progress: Watch, selection: Selection) -> None:
         self._progress, self._selection = progress, selection
+        self._done: int | None = None
 
     def opened(self, opened: OpenStudy, known: Sequence[Record]) -> None:
         label, finished = opened.storage.label, sum(not record.again for record in known)
@@ -48,9 +49,12 @@ class Telling(Watcher):
     def retried(self, trial: int, failure: Failure) -> None:
         self._selection.say(f"note: trial {trial} is tried again, {failure.cause}: {failure.message}")
 
+    def advanced(self, done: int) -> None:
+        self._done = done
+
     def finished(self, record: Record) -> None:
         again = f", again {record.again}" if record.again else ""
-        self._progress.finished(f"trial {record.trial}{again}", record)
+        self._progress.finished(f"trial {record.trial}{again}", record, None if again else self._done)
 
 
 def _name(job: str) -> str:

@@ -117,6 +117,9 @@ class Watcher(Observer):
     def begins(self, what: str, done: int, total: int) -> None:
         """What is measured from now on, and how much of it is done."""
 
+    def advanced(self, done: int) -> None:
+        """So many trials of the study are finished, in all its processes; told before `finished`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -155,6 +158,7 @@ def run(
     with closing(executor()) as running:
         trial_stops = stops if plan.plateau is None else (*stops, Plateau(plan.plateau, plan.goals))
         driver = Driver(opened, space, running, stops=trial_stops, observer=keeper)
+        keeper.driver = driver
         wanted = plan.trials + (driver.finished if plan.more else 0)
         told.begins("trials", driver.finished, wanted)
         ended = driver.run(wanted)
@@ -197,6 +201,7 @@ class _Keeping(Observer):
 
     def __init__(self, watcher: Watcher, keeper: Keeper | None) -> None:
         self.watcher, self._keeper = watcher, keeper
+        self.driver: Driver | None = None
 
     def catch_up(self) -> None:
         """Writes what an earlier run could not."""
@@ -212,4 +217,6 @@ class _Keeping(Observer):
     def finished(self, record: Record) -> None:
         if self._keeper is not None:
             self._keeper.keep(record)
+        if self.driver is not None:
+            self.watcher.advanced(self.driver.finished)
         self.watcher.finished(record)
