@@ -111,9 +111,12 @@ def test_a_task_that_dies_is_run_again(executor: RayExecutor) -> None:
     assert outcome.metrics == {"threads": 0.0}
 
 
-def test_a_job_that_fits_no_node_is_refused_at_once(executor: RayExecutor) -> None:
-    with pytest.raises(UsageError, match="`big` needs 9 GPUs, and the largest node of the Ray cluster has 8"):
-        executor.submit(job("big", "hold", 9))
+def test_a_job_that_fits_no_node_does_not_wait_for_one(executor: RayExecutor) -> None:
+    failure = executor.submit(job("big", "hold", 9)).result(5).failure
+    assert failure is not None
+    assert failure.cause is Cause.ARGUMENTS
+    assert failure.message == "the launch takes 9 GPUs, and the largest node of the cluster has 8"
+    assert executor.largest_node == 8
 
 
 def test_a_fault_of_this_program_is_raised(executor: RayExecutor) -> None:

@@ -120,8 +120,8 @@ class Launching:
         quiet = replace(selection, quiet=True)
         return quiet.load(name, engine=engine, fixed=complete.arguments).completed_as(texts)
 
-    def setup(self, space: Space, folder: Path) -> Setup:
-        """How the configs of a space are launched; logs go below the folder.
+    def setup(self, space: Space, folder: Path, *, cluster: bool = False) -> Setup:
+        """How the configs of a space are launched; logs go below the folder. A `cluster` has its own GPUs.
 
         Raises UsageError where the space names no server, or options make no sense, ConfigError for a
         workload that cannot be read.
@@ -141,7 +141,7 @@ class Launching:
             workload=Workload() if self.workload is None else read_workload(self.workload),
             folder=folder,
             runner="sim" if self.simulated else "server",
-            gpu_ids=self._gpus(),
+            gpu_ids=self._gpus(cluster=cluster),
             exclusive=self.exclusive,
             arguments=dict(space.base.fixed),
             python=self.python or "python",
@@ -154,10 +154,15 @@ class Launching:
             timeouts=self._timeouts(),
         )
 
-    def _gpus(self) -> tuple[str, ...]:
+    def _gpus(self, *, cluster: bool) -> tuple[str, ...]:
         from spacegen.errors import Fault, UsageError
         from spacegen.tune.gpus import present_gpus, read_gpus
 
+        if cluster and self.gpus is not None:
+            hint = "the nodes of the cluster know theirs"
+            raise UsageError(Fault("`--gpus` are those of this machine, and `--address` is given", hint=hint))
+        if cluster:
+            return ()
         if self.gpus is not None:
             return read_gpus(self.gpus, here=self.launch_template is None)
         if self.simulated:

@@ -50,10 +50,11 @@ def tune(
     chosen = launching.load(selection, space, engine=engine)
     name = _name(chosen, launching, keeping)
     stem = keeping.folder() / file_name(name)
-    setup = launching.setup(chosen, stem.with_name(f"{stem.name}-launches").absolute())
+    folder = stem.with_name(f"{stem.name}-launches").absolute()
+    setup = launching.setup(chosen, folder, cluster=keeping.address is not None)
     plan = _plan(chosen, name, pace, aims, keeping, setup, launching)
     output = None if keeping.output == "-" else Path(keeping.output or f"{stem}.json")
-    _check_gpus(chosen, setup)
+    _check_gpus(chosen, len(setup.gpu_ids))
     _check_files(plan, output)
     selection.say_choice(chosen)
     try:
@@ -112,11 +113,10 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _check_gpus(space: Space, setup: Setup) -> None:
+def _check_gpus(space: Space, given: int) -> None:
     """Raises UsageError where some solutions take more GPUs than there are."""
     from spacegen.errors import Fault, UsageError, how_many
 
-    given = len(setup.gpu_ids)
     if not given or not space.ranked or "gpus" not in {derived.name for derived in space.base.derived}:
         return
     large = space.where(f"gpus > {given}").count()
@@ -146,7 +146,7 @@ def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: St
 
     with watch(plan.goals, quiet=selection.quiet) as progress:
         telling = Telling(progress, selection)
-        executor = _executor(keeping, setup, telling.doing)
+        executor = _executor(keeping, space, setup, telling.doing)
         try:
             return run(plan, space, executor, watcher=telling)
         except KeyboardInterrupt:
@@ -155,14 +155,12 @@ def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: St
             raise
 
 
-def _executor(keeping: Keeping, setup: Setup, report: Report) -> Callable[[], Executor]:
+def _executor(keeping: Keeping, space: Space, setup: Setup, report: Report) -> Callable[[], Executor]:
     from spacegen.errors import Fault, UsageError
 
     kind: str = one_of(keeping.executor, ("local", "ray"), "--executor")
     if kind == "ray":
-        from spacegen.tune.running.cluster import RayExecutor
-
-        return lambda: RayExecutor(setup, keeping.address, keeping.workers, report)
+        return lambda: _on_ray(keeping, space, setup, report)
     if keeping.address is not None:
         raise UsageError(Fault("`--address` is that of a Ray cluster", hint="add `--executor ray`"))
     from spacegen.tune.running.pool import WorkerPool
@@ -171,6 +169,23 @@ def _executor(keeping: Keeping, setup: Setup, report: Report) -> Callable[[], Ex
     # What can launch nothing is said here, not by a worker.
     runner_for(setup)
     return lambda: WorkerPool(setup, keeping.workers, report)
+
+
+def _on_ray(keeping: Keeping, space: Space, setup: Setup, report: Report) -> Executor:
+    """Raises UsageError where there is no cluster, or none that is large enough for the space."""
+    from spacegen.errors import Fault, UsageError
+    from spacegen.tune.running.cluster import RayExecutor
+
+    executor = RayExecutor(setup, keeping.address, keeping.workers, report)
+    try:
+        if not executor.largest_node and setup.runner == "server":
+            hint = "`ray start --num-gpus` says how many a node has where Ray does not see them"
+            raise UsageError(Fault("no node of the Ray cluster has a GPU", hint=hint))
+        _check_gpus(space, executor.largest_node)
+    except BaseException:
+        executor.close()
+        raise
+    return executor
 
 
 def _tell(course: Course, output: Path | None, selection: StudySelection, *, json: bool) -> int:

@@ -7,6 +7,7 @@ machine does: that process ends with the task, whatever ends the task.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
@@ -14,7 +15,7 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
-from spacegen.errors import Fault, UsageError, how_many
+from spacegen.errors import how_many
 from spacegen.tune.extras import require
 from spacegen.tune.jobs import Job, Phase, Report
 from spacegen.tune.outcome import Cause, Outcome
@@ -67,9 +68,13 @@ class RayExecutor:
     def slots(self) -> int:
         return self._slots
 
+    @property
+    def largest_node(self) -> int:
+        """The most GPUs that a launch can have: those of one node."""
+        return self._connection.largest_node()
+
     def submit(self, job: Job) -> Future[Outcome]:
-        """See `Executor`. Raises UsageError for a job that no node is large enough for."""
-        self._gpus(job)
+        """See `Executor`. A job that no node is large enough for fails at once: Ray would wait for one."""
         return self._threads.submit(self._run, job)
 
     def close(self) -> None:
@@ -95,18 +100,13 @@ class RayExecutor:
     ) -> None:
         self.close()
 
-    def _gpus(self, job: Job) -> int:
-        """How many GPUs to ask for."""
-        most = self._connection.largest_node()
-        if job.gpus > most:
-            needed = how_many(job.gpus, "GPU")
-            hint = "a launch runs on one node; take the sizes out of the space with `--where`"
-            message = f"`{job.name}` needs {needed}, and the largest node of the Ray cluster has {most}"
-            raise UsageError(Fault(message, hint=hint))
-        return most if self._setup.exclusive else job.gpus
-
     def _run(self, job: Job) -> Outcome:
         """Runs a job, again where its task dies."""
+        most = self.largest_node
+        if job.gpus > most:
+            needed = how_many(job.gpus, "GPU")
+            told = f"the launch takes {needed}, and the largest node of the cluster has {most}"
+            return Outcome.failed(Cause.ARGUMENTS, told, started=time.time())
         errors, death = self._ray.exceptions, "nothing"
         for _ in range(_ATTEMPTS):
             if self._closed.is_set():
@@ -130,7 +130,8 @@ class RayExecutor:
     def _attempt(self, job: Job) -> Outcome:
         said = (self._setup.model_dump_json(), job.model_dump_json(), self._command)
         self._tell(job, "waiting for GPUs")
-        lines = self._task.options(num_gpus=self._gpus(job), name=job.name).remote(*said)
+        gpus = self.largest_node if self._setup.exclusive else job.gpus
+        lines = self._task.options(num_gpus=gpus, name=job.name).remote(*said)
         with self._lock:
             self._running[job.name] = lines
         if self._closed.is_set():
