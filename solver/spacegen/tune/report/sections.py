@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from math import isfinite
+from typing import Final
 from xml.etree.ElementTree import Element
+
+import numpy as np
 
 from spacegen.errors import how_many
 from spacegen.tune.metrics import Goal
@@ -17,8 +20,11 @@ from spacegen.tune.report.trials import State, Trial
 
 __all__ = ["comparison", "failed", "figures", "provenance", "subtitle"]
 
-_SHOWN = 40
+_SHOWN: Final = 40
 """Numbers of trials that a list names before it only counts."""
+
+_FOLDED: Final = 12
+"""More changes than these are shown when somebody asks."""
 
 
 def subtitle(content: Content) -> Element:
@@ -56,7 +62,7 @@ def _best(content: Content, goal: Goal) -> tuple[str, str, str]:
     best = min(known, key=lambda value: goal.sign * value)
     against = _against(content, goal, best)
     note = f"{against} than the defaults" if "," in against else against
-    return f"best {goal.metric}", f"{best:.4g}", note
+    return f"best {goal.metric}", _shown(best), note
 
 
 def _against(content: Content, goal: Goal, value: float | None) -> str:
@@ -112,9 +118,9 @@ def _value(content: Content, trial: Trial, goal: Goal, *, is_default: bool) -> E
     against = "" if is_default else _against(content, goal, value)
     notes = [element("span", against, class_="note")] if against else []
     if trial.measured is not None and (spread := trial.measured.spread.get(goal.metric)):
-        words = f"{spread.low:.4g} – {spread.high:.4g} in {trial.measured.times} measurements"
+        words = f"{_shown(spread.low)} – {_shown(spread.high)} in {trial.measured.times} measurements"
         notes.append(element("span", words, class_="note"))
-    return element("span", f"{value:.4g}", *notes)
+    return element("span", _shown(value), *notes)
 
 
 def _changes(content: Content, row: int) -> Element:
@@ -128,7 +134,15 @@ def _changes(content: Content, row: int) -> Element:
         element("li", f"{name}: ", element("s", before), " → ", element("strong", after))
         for name, before, after in changes
     )
-    return element("ul", *items, class_="changes")
+    found = element("ul", *items, class_="changes")
+    if len(changes) <= _FOLDED:
+        return found
+    return element("details", element("summary", f"{len(changes)} changes"), found)
+
+
+def _shown(value: float) -> str:
+    """Four digits that matter, and no exponent: 16060, 0.06034."""
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-")
 
 
 def failed(content: Content) -> Element:

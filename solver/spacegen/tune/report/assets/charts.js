@@ -26,6 +26,9 @@ function hover(row) {
   return lines.join("<br>");
 }
 
+// Logarithmic axes are marked at 1, 2 and 5 of each power of ten.
+const scale = (logarithmic) => (logarithmic ? { type: "log", dtick: "D2" } : { type: "linear" });
+
 function layout(more) {
   const axis = { gridcolor: css("grid"), zerolinecolor: css("grid"), linecolor: css("line"), automargin: true };
   const { xaxis, yaxis, ...rest } = more;
@@ -94,10 +97,10 @@ function drawFront() {
   if (known.includes(chosen)) {
     traces.push({ ...points([chosen], x, y, "chosen", { color: css("text"), size: 20, symbol: "circle-open", line: { width: 2 } }), hoverinfo: "skip", hovertemplate: null });
   }
-  const scale = (id) => (document.getElementById(id).checked ? "log" : "linear");
+  const asked = (id) => scale(document.getElementById(id).checked);
   draw("front", traces, {
-    xaxis: { title: { text: x ? titled(x) : "trial" }, type: scale("front-log-x") },
-    yaxis: { title: { text: titled(y) }, type: scale("front-log-y") }, uirevision: `${x} ${y}`,
+    xaxis: { title: { text: x ? titled(x) : "trial" }, ...asked("front-log-x") },
+    yaxis: { title: { text: titled(y) }, ...asked("front-log-y") }, uirevision: `${x} ${y}`,
   });
 }
 
@@ -131,7 +134,7 @@ function drawSlices() {
     const ticks = { tickvals: column.labels.map((_, code) => code), ticktext: column.labels.map((label) => literal(brief(label, 24))), range: [-0.6, column.labels.length - 0.4] };
     const axis = { gridcolor: css("grid"), zerolinecolor: css("grid"), linecolor: css("line"), automargin: true };
     more[`xaxis${end}`] = { ...axis, ...ticks, title: { text: literal(column.name) } };
-    more[`yaxis${end}`] = { ...axis, title: { text: titled(goal.metric) } };
+    more[`yaxis${end}`] = { ...axis, title: { text: titled(goal.metric) }, ...scale(wide(goal.metric)) };
     return slices(column, goal.metric, found).map((trace) => ({ ...trace, xaxis: `x${end}`, yaxis: `y${end}` }));
   });
   draw("slices", traces, more);
@@ -154,13 +157,29 @@ function median(values) {
   return sorted.length % 2 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+// A metric on an axis that has no logarithmic scale of its own.
+function scaled(name, found) {
+  const values = found.map((row) => metric(row, name));
+  if (!wide(name)) return { values };
+  const logarithms = values.map(Math.log10);
+  const low = logarithms.reduce((a, b) => Math.min(a, b)), high = logarithms.reduce((a, b) => Math.max(a, b));
+  const ticks = [];
+  for (let power = Math.floor(low); power <= high; power++) {
+    for (const digit of [1, 2, 5]) {
+      const place = power + Math.log10(digit);
+      if (place >= low && place <= high) ticks.push([place, shown(digit * 10 ** power)]);
+    }
+  }
+  return { values: logarithms, tickvals: ticks.map(([place]) => place), ticktext: ticks.map(([, text]) => text) };
+}
+
 function drawParallel() {
   const goals = data.goals.map((goal) => goal.metric);
   const found = measured().filter((row) => goals.every((name) => metric(row, name) !== null));
   if (!found.length) return instead("parallel", "No trial was measured.");
   if (!document.createElement("canvas").getContext("webgl")) return instead("parallel", "This chart needs WebGL, which this browser does not offer.");
   const colour = document.getElementById("parallel-colour").value;
-  const dimensions = goals.map((name) => ({ label: titled(name), values: found.map((row) => metric(row, name)) }));
+  const dimensions = goals.map((name) => ({ label: titled(name), ...scaled(name, found) }));
   for (const name of byImportance().slice(0, AXES)) {
     const column = data.columns.find((one) => one.name === name);
     dimensions.push({
@@ -171,7 +190,8 @@ function drawParallel() {
   // The best lines stand out most: dark on light, light on dark.
   const dark = document.documentElement.dataset.theme === "dark";
   const reversed = dark === (goalOf(colour).direction === "minimize");
-  const lines = { color: found.map((row) => metric(row, colour)), colorscale: "Viridis", showscale: true, reversescale: reversed, colorbar: { title: { text: titled(colour) }, thickness: 14 } };
+  const { values, ...ticks } = scaled(colour, found);
+  const lines = { color: values, colorscale: "Viridis", showscale: true, reversescale: reversed, colorbar: { title: { text: titled(colour) }, thickness: 14, ...ticks } };
   const font = { color: css("text"), size: 11 };
   draw("parallel", [{ type: "parcoords", dimensions, line: lines, labelfont: font, tickfont: font, rangefont: { ...font, color: css("quiet") }, unselected: { line: { color: css("grid"), opacity: 0.3 } }, labelangle: -18, labelside: "top" }], { margin: { l: 70, r: 60, t: 90, b: 30 } });
 }
