@@ -122,7 +122,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
         assert command.stderr.readline().startswith("[1/9]")
         command.send_signal(signal.SIGINT)
         said = command.stderr.read()
-        assert command.wait(20) == 130
+        assert command.wait(20) == 130, said
     assert f"note: `{NAME}` is kept in sqlite:///{NAME}.db; the same command goes on" in said
     assert "Traceback" not in said
     assert tune("--trials", "9", "--repeats", "1", "--quiet") == 0
