@@ -98,6 +98,19 @@ def test_another_workload_is_another_study(folder: Path, capsys: pytest.CaptureF
     assert (folder / "node-w-simulated.db").exists()
 
 
+def test_a_study_moves_to_the_space_after_an_edit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune("--trials", "5", "--repeats", "1", "-q") == 0
+    (folder / "node.yaml").write_text(SPACE.replace("<= 8", "<= 4"))
+    assert tune("--trials", "6", "--repeats", "1") == 2
+    assert "`--migrate` to take over the trials that still say something" in capsys.readouterr().err
+    assert tune("--trials", "6", "--repeats", "1", "--migrate") == 0
+    said = capsys.readouterr()
+    assert f"`{NAME}@2`" in said.err
+    assert "Number of finished trials: 6\n" in said.out
+    known = json.loads((folder / f"{NAME}.json").read_text())
+    assert known["study_name"] == f"{NAME}@2"
+
+
 def test_where_nothing_keeps_the_limits_the_answer_is_no(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
