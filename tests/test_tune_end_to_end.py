@@ -16,7 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("PREFLIGHT_CACHE") or Path.home() / ".cache" / "spacegen")
-RELEASES = ("0.5.6.post2", "0.5.23")
 
 TOKENIZER = """
     import sys
