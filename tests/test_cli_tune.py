@@ -161,14 +161,15 @@ def test_a_terminal_shows_a_bar_with_the_best_so_far(monkeypatch: pytest.MonkeyP
         bar.doing("trial 1", "starting on 2 GPUs")
         bar.doing("trial 2", "measuring on 1 GPU")
         bar.finished("trial 1", record(1, metrics={**metrics, "mean_ttft_ms": 20.0}))
-        bar.finished("trial 3", record(3, failure=failed))
+        bar.finished("trial 3", record(3, failure=failed, simulated=True))
         shown = io.StringIO()
         Console(file=shown, width=100).print(bar._render())  # type: ignore[attr-defined]
     lines = shown.getvalue().splitlines()
     assert "3/9" in lines[0]
-    assert lines[1] == "best so far: TTFT 0.0200 seconds, TPS 100.00 tokens/sec; 1 failed"
+    assert lines[1] == "SIMULATED: best so far: TTFT 0.0200 seconds, TPS 100.00 tokens/sec; 1 failed"
     assert lines[2:] == ["  trial 2: measuring on 1 GPU"]
     assert "trial 2: measuring" in screen.getvalue()
+    assert "trial 3: SIMULATED failed, crash: no" in screen.getvalue()
 
 
 def test_a_failure_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,7 @@ class _Bar(_Silence):
         self._jobs: dict[str, str] = {}
         self._best: dict[str, float] = {}
         self._failed = 0
+        self._mark = ""
         self._lock = threading.Lock()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         left = (TextColumn("left"), TimeRemainingColumn())
@@ -134,6 +135,8 @@ class _Bar(_Silence):
     def finished(self, job: str, record: Record, done: int | None = None) -> None:
         with self._lock:
             self._jobs.pop(job, None)
+        if not record.outcome.ok:
+            say(_told(record, self._goals))
         self.known(record)
         if self._task is not None and done is None:
             self._progress.advance(self._task)
@@ -143,6 +146,7 @@ class _Bar(_Silence):
     def known(self, record: Record) -> None:
         values = record.outcome.values()
         with self._lock:
+            self._mark = "SIMULATED: " if record.outcome.simulated else self._mark
             if not record.outcome.ok:
                 self._failed += 1
                 return
@@ -160,7 +164,7 @@ class _Bar(_Silence):
 
         with self._lock:
             best = ", ".join(_value(name, value) for name, value in self._best.items())
-            lines = [f"best so far: {best}" if best else "nothing measured yet"]
+            lines = [self._mark + (f"best so far: {best}" if best else "nothing measured yet")]
             if self._failed:
                 lines[0] += f"; {self._failed} failed"
             lines += [f"  {job}: {phase}" for job, phase in self._jobs.items()]
