@@ -72,7 +72,7 @@ def test_the_command_of_bench_serving() -> None:
         "/env/bin/python -m sglang.benchmark.serving --backend sglang --base-url http://127.0.0.1:30000"
         " --model /models/m --served-model-name tiny --tokenizer /tok --dataset-name random"
         " --dataset-path /d.json --num-prompts 9 --random-input-len 1024 --random-output-len 256"
-        " --random-range-ratio 1 --request-rate 2.5 --max-concurrency 3 --warmup-requests 1 --seed 1"
+        " --random-range-ratio 1.0 --request-rate 2.5 --max-concurrency 3 --warmup-requests 1 --seed 1"
         " --output-file /out/load.jsonl --disable-tqdm --output-details --flush-cache --top-p 0.9"
     )
 
@@ -413,6 +413,12 @@ def test_a_command_that_fails(tmp_path: Path, program: str, metrics: dict[str, s
         load.run(URL, tmp_path / "job", soon())
 
 
+def test_two_commands_are_one_too_many() -> None:
+    workload = Workload(generator="command", command="a {base_url}")
+    with pytest.raises(UsageError, match="the workload has its own `command`, and `--bench-cmd` is another"):
+        load_for(setup(workload, bench_command=("b",)))
+
+
 def test_a_command_that_cannot_be_read_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match=r"unknown place `\{url\}`"):
         load_for(setup(Workload(generator="command", command="a {url}")))
@@ -427,7 +433,7 @@ def test_the_offline_benchmark_takes_the_arguments_of_the_server(tmp_path: Path)
     assert " ".join(words) == (
         "/env/bin/python -m sglang.bench_offline_throughput --model-path /models/m --tp-size 2"
         " --dataset-name random --num-prompts 7 --random-input-len 1024 --random-output-len 256"
-        f" --random-range-ratio 1 --seed 1 --result-filename {tmp_path}/load.jsonl --skip-warmup"
+        f" --random-range-ratio 1.0 --seed 1 --result-filename {tmp_path}/load.jsonl --skip-warmup"
     )
     with pytest.raises(UsageError, match="measures an engine, not a server"):
         load_for(given)

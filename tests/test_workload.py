@@ -11,7 +11,7 @@ from spacegen.errors import ConfigError
 from spacegen.source import Source
 from spacegen.tune.load.builtin import WORKLOADS
 from spacegen.tune.load.reading import read_workload, workload_of
-from spacegen.tune.load.sense import nonsense
+from spacegen.tune.load.sense import has_places, nonsense
 from spacegen.tune.workload import Workload
 
 
@@ -73,6 +73,21 @@ def test_every_key_is_read() -> None:
 def test_a_command_is_the_generator() -> None:
     given = read('workload: 1\ncommand: bench --url {base_url}\nmetrics: {tps: "$.rate"}\n')
     assert (given.generator, given.metrics) == ("command", {"tps": "$.rate"})
+
+
+def test_a_command_of_the_caller_comes_before_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.yaml"
+    path.write_text("workload: 1\nseed: 5\nmetrics: {tps: $.rate}\n")
+    given = read_workload(path, "mine {base_url}")
+    assert (given.generator, given.command, given.seed) == ("command", "mine {base_url}", 5)
+    assert read_workload("chat", "mine {base_url}").generator == "command"
+    with pytest.raises(ConfigError, match="only for `generator: command`"):
+        read_workload(path)
+
+
+@pytest.mark.parametrize(("command", "has"), [("a {base_url}", True), ("a '{x}' {}", False), ("a", False)])
+def test_a_command_with_places_knows_the_workload(command: str, has: bool) -> None:
+    assert has_places(command) == has
 
 
 def test_a_file_of_the_workload_stands_beside_it(tmp_path: Path) -> None:

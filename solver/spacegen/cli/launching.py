@@ -14,6 +14,7 @@ from spacegen.cli.options import Selection, assignments, one_of
 if TYPE_CHECKING:
     from spacegen.api import Space
     from spacegen.tune.setup import Setup, Timeouts
+    from spacegen.tune.workload import Workload
 
 __all__ = ["Launching"]
 
@@ -42,7 +43,11 @@ class Launching:
     ] = None
     bench_cmd: Annotated[
         str | None,
-        _load("--bench-cmd", metavar="TEXT", help="Words that start the load generator, not the target's."),
+        _load(
+            "--bench-cmd",
+            metavar="TEXT",
+            help="Another load generator: its first words, or all with {base_url} …",
+        ),
     ] = None
     runner: Annotated[
         str, _launch("--runner", metavar="NAME", help="server, or sim: a formula, nothing is launched.")
@@ -127,18 +132,18 @@ class Launching:
         workload that cannot be read.
         """
         from spacegen.errors import Fault, UsageError
-        from spacegen.tune.load.reading import read_workload
+        from spacegen.tune.load.sense import has_places
         from spacegen.tune.setup import Setup
-        from spacegen.tune.workload import Workload
 
         target = space.base.target
         if target is None:
             hint = 'name a target in the space: `target: {server: sglang, version: "0.5.23"}`'
             raise UsageError(Fault(f"`{space.name}` names no server to launch", hint=hint))
+        command = self.bench_cmd if self.bench_cmd and has_places(self.bench_cmd) else None
         return Setup(
             server=target.server,
             version=str(target.version),
-            workload=Workload() if self.workload is None else read_workload(self.workload),
+            workload=self._workload(command),
             folder=folder,
             runner="sim" if self.simulated else "server",
             gpu_ids=self._gpus(cluster=cluster),
@@ -148,11 +153,19 @@ class Launching:
             server_command=_words(self.server_cmd, "--server-cmd"),
             launch_template=self.launch_template,
             stop_template=self.stop_template,
-            bench_command=_words(self.bench_cmd, "--bench-cmd"),
+            bench_command=None if command else _words(self.bench_cmd, "--bench-cmd"),
             host=self.server_host,
             environment=assignments(self.env, "--env"),
             timeouts=self._timeouts(),
         )
+
+    def _workload(self, command: str | None) -> Workload:
+        from spacegen.tune.load.reading import commanded, read_workload
+        from spacegen.tune.workload import Workload
+
+        if self.workload is not None:
+            return read_workload(self.workload, command)
+        return Workload() if command is None else commanded(Workload(), command)
 
     def _gpus(self, *, cluster: bool) -> tuple[str, ...]:
         from spacegen.errors import Fault, UsageError

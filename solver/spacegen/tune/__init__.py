@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from spacegen.tune.load.reading import read_workload
     from spacegen.tune.metrics import Goal, Limit
     from spacegen.tune.objective import Objective
     from spacegen.tune.outcome import Cause, Outcome
@@ -28,6 +29,7 @@ __all__ = [
     "Workload",
     "enqueue",
     "print_results",
+    "read_workload",
     "tune",
 ]
 
@@ -44,6 +46,7 @@ _HOME_OF: Final = {
     "Workload": "workload",
     "enqueue": "sampling.enqueue",
     "print_results": "summary.studies",
+    "read_workload": "load.reading",
     "tune": "tuning",
 }
 

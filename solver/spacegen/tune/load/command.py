@@ -32,6 +32,10 @@ class CommandLoad:
     setup: Setup
 
     def __post_init__(self) -> None:
+        if self.setup.bench_command is not None:
+            hint = "a `--bench-cmd` with places such as `{base_url}` takes the place of the workload's"
+            message = "the workload has its own `command`, and `--bench-cmd` is another"
+            raise UsageError(Fault(message, hint=hint))
         faults = [Fault(found.message, hint=found.hint) for found in nonsense(self.setup.workload, ())]
         if faults:
             raise UsageError(*faults)

@@ -45,7 +45,7 @@ def _requests(setup: Setup) -> Iterator[tuple[str, str]]:
     yield "--num-prompts", str(workload.num_prompts)
     yield "--random-input-len", str(workload.input_len)
     yield "--random-output-len", str(workload.output_len)
-    yield "--random-range-ratio", f"{workload.range_ratio:g}"
+    yield "--random-range-ratio", repr(workload.range_ratio)
     yield "--seed", str(workload.seed)
 
 

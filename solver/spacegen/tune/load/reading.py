@@ -18,7 +18,7 @@ from spacegen.tune.load.builtin import WORKLOADS
 from spacegen.tune.load.sense import nonsense
 from spacegen.tune.workload import Workload
 
-__all__ = ["read_workload", "workload_of"]
+__all__ = ["commanded", "read_workload", "workload_of"]
 
 _VERSION: Final = "workload"
 _START: Final = "start with `workload: 1`"
@@ -39,25 +39,31 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def read_workload(name: str | Path) -> Workload:
+def read_workload(name: str | Path, command: str | None = None) -> Workload:
     """The workload of a YAML file, of stdin for `-`, or one that ships, by its name.
 
-    A file that a workload names is looked for beside the workload. Raises ConfigError with every fault.
+    A `command` takes the place of the load generator that the workload names. A file that a workload names
+    is looked for beside the workload. Raises ConfigError with every fault.
     """
     if isinstance(name, str) and not _is_path(name):
         if name in WORKLOADS:
-            return WORKLOADS[name]
+            return WORKLOADS[name] if command is None else commanded(WORKLOADS[name], command)
         listed = ", ".join(f"`{known}`" for known in WORKLOADS)
         hint = did_you_mean(name, WORKLOADS) or f"{listed} ship; a file ends in .yaml"
         raise ConfigError(Fault(f"no workload `{name}`", hint=hint))
     if str(name) == "-":
-        return workload_of(_stdin(), Path.cwd(), "stdin")
+        return workload_of(_stdin(), Path.cwd(), "stdin", command)
     path = Path(name)
     try:
         source = read_source(path)
     except SpacegenError as error:
         raise ConfigError(*error.faults) from None
-    return workload_of(source, path.resolve().parent, path.stem)
+    return workload_of(source, path.resolve().parent, path.stem, command)
+
+
+def commanded(workload: Workload, command: str) -> Workload:
+    """The same requests, put on a server by a program of the caller's."""
+    return workload.model_copy(update={"generator": "command", "command": command})
 
 
 def _is_path(name: str) -> bool:
@@ -73,7 +79,7 @@ def _stdin() -> Source:
         raise ConfigError("<stdin> is not UTF-8 text") from None
 
 
-def workload_of(source: Source, folder: Path, name: str = "default") -> Workload:
+def workload_of(source: Source, folder: Path, name: str = "default", command: str | None = None) -> Workload:
     """The workload of a text, which is called `name` unless it says otherwise; its files are looked for in
     `folder`. Raises ConfigError."""
     try:
@@ -84,11 +90,14 @@ def workload_of(source: Source, folder: Path, name: str = "default") -> Workload
         message = f"the file must hold a mapping, not {described(tree.data)}"
         raise ConfigError(*tree.faults, Fault(message, tree.at(), _START))
     faults = [*tree.faults, *_version(tree)]
-    workload = _validated(tree, name, faults)
+    given = {"name": name, **{key: value for key, value in tree.data.items() if key != _VERSION}}
+    if command is not None:
+        given |= {"command": command, "generator": "command"}
+    workload = _validated(given, tree, faults)
     if workload is None:
         raise ConfigError(*sorted([*faults, *tree.suspects], key=_position))
     workload = _with_file(workload, folder)
-    faults.extend(_placed(workload, tree))
+    faults.extend(_placed(workload, given, tree))
     if faults:
         raise ConfigError(*sorted(faults, key=_position))
     return workload
@@ -98,12 +107,11 @@ def _position(fault: Fault) -> tuple[int, int]:
     return (fault.span.line, fault.span.column) if fault.span else (0, 0)
 
 
-def _validated(tree: Tree, name: str, faults: list[Fault]) -> Workload | None:
+def _validated(given: Mapping[str, Any], tree: Tree, faults: list[Fault]) -> Workload | None:
     """The workload of a mapping, or None with what is wrong added to `faults`."""
-    given = {"name": name, **{key: value for key, value in tree.data.items() if key != _VERSION}}
-    if "command" in given:
-        given.setdefault("generator", "command")
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    if "command" in given:
+        fields.setdefault("generator", "command")
     try:
         return Workload.model_validate(fields, strict=True)
     except ValidationError as error:
@@ -158,9 +166,9 @@ def _with_file(workload: Workload, folder: Path) -> Workload:
     return workload.model_copy(update={"file": str(folder / Path(workload.file).expanduser())})
 
 
-def _placed(workload: Workload, tree: Tree) -> Iterator[Fault]:
+def _placed(workload: Workload, given: Mapping[str, Any], tree: Tree) -> Iterator[Fault]:
     """What makes no sense together, where it stands."""
-    for key, message, hint in nonsense(workload, frozenset(tree.data)):
+    for key, message, hint in nonsense(workload, frozenset(given)):
         yield Fault(message, tree.at((key,)), hint)
     if workload.file is not None and not Path(workload.file).is_file():
         yield Fault(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from spacegen.errors import did_you_mean
 from spacegen.tune.workload import Workload
 
-__all__ = ["PLACE", "PLACES", "Nonsense", "nonsense"]
+__all__ = ["PLACE", "PLACES", "Nonsense", "has_places", "nonsense"]
 
 PLACES: Final = (
     "base_url",
@@ -36,6 +36,11 @@ PLACE: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 _OFFLINE: Final = ("sharegpt", "random", "generated-shared-prefix")
 """The datasets of sglang's offline benchmark, 0.5.6 and 0.5.23."""
+
+
+def has_places(command: str) -> bool:
+    """Whether a command asks for what the workload says."""
+    return any(name in PLACES for name in PLACE.findall(command))
 
 
 class Nonsense(NamedTuple):

@@ -93,7 +93,7 @@ class BenchServing:
         yield "--num-prompts", str(workload.num_prompts)
         yield "--random-input-len", str(workload.input_len)
         yield "--random-output-len", str(workload.output_len)
-        yield "--random-range-ratio", f"{workload.range_ratio:g}"
+        yield "--random-range-ratio", repr(workload.range_ratio)
         yield "--request-rate", "inf" if workload.request_rate is None else repr(workload.request_rate)
         if workload.concurrency is not None:
             yield "--max-concurrency", str(workload.concurrency)
