@@ -85,7 +85,7 @@ def test_repeats_count_as_their_median_and_may_leave_the_front() -> None:
 def test_the_console_shows_the_front() -> None:
     records = [
         record(0, 30, 100, origin="defaults"),
-        record(1, 24, 90, origin="sampler"),
+        record(1, 24, 90, origin="sampler", rank=77),
         failed(2, Cause.CRASH),
     ]
     assert shown([*records, record(1, 26, 90, again=1)]) == "\n".join(
@@ -105,7 +105,7 @@ def test_the_console_shows_the_front() -> None:
             "Solution 1:",
             "  TTFT: 0.0250 seconds (-16.7% against the defaults; 0.0240 … 0.0260, spread 8.0%)",
             "  TPS: 90.00 tokens/sec (-10.0% against the defaults; 90.00 … 90.00, spread 0.0%)",
-            "  Trial: 1, measured 2 times",
+            "  Trial: 1, rank 77, measured 2 times",
             "  Parameters:",
             "    tp_size: 1",
             "",

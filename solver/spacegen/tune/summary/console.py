@@ -130,6 +130,8 @@ def _beyond(metric: str, one: Measured, missed: float) -> str:
 
 def _origin(one: Measured) -> str:
     facts = [f"Trial: {one.trial}"]
+    if one.record.rank is not None:
+        facts.append(f"rank {one.record.rank}")
     if one.record.origin in ("defaults", "repaired defaults"):
         facts.append(f"the server's {one.record.origin}")
     if one.times + one.failed > 1:
