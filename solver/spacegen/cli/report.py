@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,24 @@ __all__ = ["report"]
 _HTML = b"<!doctype html>"
 
 
+def _option(*flags: str, metavar: str, help: str) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=help, show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which study, and where its page goes."""
+
+    name: Annotated[
+        str | None, _option("--study", metavar="NAME", help="Its name, where there are several.")
+    ] = None
+    output: Annotated[
+        str | None,
+        _option("--output", "-o", metavar="FILE", help="The page, such as report.html; - is stdout."),
+    ] = None
+    title: Annotated[str | None, _option("--title", metavar="TEXT", help="The heading of the page.")] = None
+
+
 @spread
 def report(
     study: Annotated[
@@ -27,28 +46,9 @@ def report(
             metavar="STUDY", help="A storage, its file, or a file of results.", show_default=False
         ),
     ],
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--study", metavar="NAME", help="Its name, where there are several.", show_default=False
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="The page, such as report.html; - is stdout.",
-            show_default=False,
-        ),
-    ] = None,
-    title: Annotated[
-        str | None,
-        typer.Option("--title", metavar="TEXT", help="The heading of the page.", show_default=False),
-    ] = None,
     as_json: AsJson = False,
     *,
+    page: Page,
     aims: Aims,
 ) -> int:
     """Print the front of what was measured, and write a page with all of it.
@@ -59,19 +59,17 @@ def report(
     """
     from spacegen.tune.report.reading import check_goals, read
 
-    found = _aimed(read(study, name), aims)
+    found = _aimed(read(study, page.name), aims)
     check_goals(found.records, found.goals)
-    if output is not None:
-        _write(found, output, title)
-    if output != "-":
+    if page.output is not None:
+        _write(found, page.output, page.title)
+    if page.output != "-":
         _print(found, as_json=as_json)
     return 0 if found.records else 1
 
 
 def _aimed(found: Measurements, aims: Aims) -> Measurements:
     """The measurements, seen with the objectives and service levels that were asked for."""
-    from dataclasses import replace
-
     given: dict[str, Any] = {}
     if aims.minimize or aims.maximize or aims.per_gpu:
         given["goals"] = aims.goals()
