@@ -22,7 +22,7 @@ def pareto(points: ArrayLike, signs: Sequence[int] | None = None) -> NDArray[np.
     table = _table(points)
     if signs is not None:
         table = table * np.asarray(signs, np.float64)
-    kept = ~np.isnan(table).any(axis=1)
+    kept = np.asarray(~np.isnan(table).any(axis=1), np.bool_)
     for i in np.flatnonzero(kept).tolist():
         others = table[kept]
         at_most, below = (others <= table[i]).all(axis=1), (others < table[i]).any(axis=1)
