@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from spacegen.cli.main import main
@@ -158,3 +159,35 @@ def test_an_interruption_ends_with_130_and_whole_records(tmp_path: Path) -> None
     found = ResultsFile(tmp_path / "results.jsonl").records()
     assert 1 <= len(found) < 61
     assert Path("results.jsonl").read_text().endswith("\n")
+
+
+def _working_in(folder: Path) -> list[str]:
+    """The processes that mention a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        said = process.info["cmdline"] or ()
+        if any(str(folder) in word for word in said) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(" ".join(said))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_no_server_outlives_the_command(sent: signal.Signals, status: int, tmp_path: Path) -> None:
+    server = f"{sys.executable} -m spacegen.tune.simulated.server"
+    given = ("--argv", "--tp-size 1", *TARGET, "--gpus", "0", "--model-path", str(tmp_path / "tiny"))
+    command = [sys.executable, "-m", "spacegen", "run", *given, "--server-cmd", server, "--env"]
+    process = subprocess.Popen(
+        [*command, "SPACEGEN_SIM_FAIL=hang"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.rglob("server.log")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any("simulated" in said for said in _working_in(tmp_path))
+    process.send_signal(sent)
+    assert process.wait(timeout=20) == status
+    while _working_in(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _working_in(tmp_path) == []
+    assert not Path("results.jsonl").exists()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from spacegen.api import load
+from spacegen.errors import UsageError
 from spacegen.servers.schema import load as load_schema
 from spacegen.tune.jobs import Job
 from spacegen.tune.outcome import Cause, Outcome
@@ -164,3 +165,9 @@ def test_a_speed_makes_runs_take_their_time() -> None:
     outcome = _run({}, environment={"SPACEGEN_SIM_SPEED": "1000"})
     assert outcome.ok
     assert outcome.seconds > 10
+
+
+def test_a_speed_that_is_none_is_refused() -> None:
+    for text in ("fast", "0", "-1", "inf"):
+        with pytest.raises(UsageError, match="which is no speed"):
+            _run({}, environment={"SPACEGEN_SIM_SPEED": text})

@@ -19,6 +19,8 @@ from spacegen.tune.setup import Setup
 from spacegen.tune.sweep import Candidate, Measured, Sweep
 from spacegen.tune.workload import Workload
 
+DONE = Outcome(metrics={"output_throughput": 1.0}, simulated=True)
+
 
 class Listening:
     """Keeps what a sweep says."""
@@ -68,7 +70,7 @@ def test_every_config_is_measured_once_and_numbered(tmp_path: Path) -> None:
 def test_what_the_file_has_is_not_measured_again(tmp_path: Path) -> None:
     for expected in (2, 0):
         sweep, told = _sweep(tmp_path)
-        with _measuring(lambda _: Outcome(metrics={"output_throughput": 1.0})) as executor:
+        with _measuring(lambda _: DONE) as executor:
             found = sweep.run(_candidates(1, 2), executor)
         assert len(told.names) == expected
         assert [one.candidate.label for one in found] == ["config 1", "config 2"]
@@ -78,19 +80,28 @@ def test_what_the_file_has_is_not_measured_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"target": "sglang==0.5.6"}, {"model": "another"}, {"simulated": False}, {"workload": Workload()}],
+    [{"target": "sglang==0.5.6"}, {"model": "another"}, {"workload": Workload()}],
 )
 def test_what_was_measured_otherwise_is_measured_again(tmp_path: Path, other: dict[str, Any]) -> None:
     for more in (other, {}):
         sweep, told = _sweep(tmp_path, **more)
-        with _measuring(lambda _: Outcome(metrics={"output_throughput": 1.0})) as executor:
+        with _measuring(lambda _: DONE) as executor:
             sweep.run(_candidates(1), executor)
         assert len(told.names) == 1
 
 
+def test_what_is_simulated_is_no_result_of_a_server(tmp_path: Path) -> None:
+    sweep, told = _sweep(tmp_path)
+    for simulated in (False, True):
+        with _measuring(lambda _, simulated=simulated: DONE.model_copy(update={"simulated": simulated})) as e:
+            (found,) = sweep.run(_candidates(1), e)
+    assert len(told.names) == 2
+    assert found.record.provenance.simulated
+
+
 def test_a_launch_is_known_by_any_names_of_its_arguments(tmp_path: Path) -> None:
     sweep, _ = _sweep(tmp_path)
-    with _measuring(lambda _: Outcome(metrics={"output_throughput": 1.0})) as executor:
+    with _measuring(lambda _: DONE) as executor:
         sweep.run(
             [Candidate("a", {"tp_size": 2, "chunked_prefill_size": None, "hicache_ratio": 2})], executor
         )
@@ -103,7 +114,7 @@ def test_a_launch_is_known_by_any_names_of_its_arguments(tmp_path: Path) -> None
 def test_a_failure_of_the_config_counts_and_another_is_tried_again(tmp_path: Path) -> None:
     sweep, told = _sweep(tmp_path)
     causes = iter([Cause.PORT, Cause.LOAD, Cause.CRASH])
-    with _measuring(lambda _: Outcome.failed(next(causes), "it failed")) as executor:
+    with _measuring(lambda _: Outcome.failed(next(causes), "it failed", simulated=True)) as executor:
         (found,) = sweep.run(_candidates(1), executor)
     assert [failure.cause for failure in told.retries] == [Cause.PORT, Cause.LOAD]
     assert found.record.outcome.failure is not None
@@ -128,7 +139,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
         started.append(job.name)
         if len(started) == 2:
             raise KeyboardInterrupt
-        return Outcome(metrics={"output_throughput": 1.0})
+        return DONE
 
     with pytest.raises(KeyboardInterrupt), _measuring(measure) as executor:
         sweep.run(_candidates(1, 2, 4), executor)

@@ -9,7 +9,6 @@ from typing import Final
 from spacegen.cli.output import print_json, print_table
 from spacegen.errors import how_many
 from spacegen.tune.climb import ASSUMPTION, Climb
-from spacegen.tune.setup import Setup
 from spacegen.tune.summary.console import SIMULATED
 from spacegen.tune.sweep import Measured
 
@@ -85,12 +84,12 @@ def _print_failures(found: Sequence[Measured]) -> None:
         print_table(("failure", "configs", "such as"), rows, numbers=(1,))
 
 
-def tell_climb(climb: Climb, setup: Setup, *, json: bool) -> int:
+def tell_climb(climb: Climb, *, json: bool) -> int:
     """Prints how far a parameter can go; the exit status."""
     if json:
         print_json(climb.as_dict())
         return int(climb.best is None)
-    if setup.runner == "sim":
+    if any(probe.outcome.simulated for probe in climb.probes):
         print(f"{SIMULATED}\n")
     rows = []
     for probe in climb.probes:

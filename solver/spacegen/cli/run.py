@@ -164,7 +164,7 @@ def run(
     _need_model(setup, found)
     bench = Bench(chosen, setup, results, workers, selection)
     if climb is not None:
-        return max(found.status, tell_climb(bench.climb(climb, found.candidates), setup, json=json))
+        return max(found.status, tell_climb(bench.climb(climb, found.candidates), json=json))
     return max(found.status, tell(bench.measure(found.candidates), json=json))
 
 

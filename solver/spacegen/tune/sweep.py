@@ -26,6 +26,7 @@ __all__ = ["Candidate", "Listener", "Measured", "Sweep"]
 _TRIES: Final = 3
 """How often a config is launched whose failures are not its own."""
 _TICK: Final = 0.5
+_SIMULATED: Final = "spacegen.tune.simulated.server"
 
 _Key: TypeAlias = frozenset[tuple[str, str]]
 
@@ -76,6 +77,7 @@ class Sweep:
     ) -> None:
         self._setup, self._results, self._provenance, self._listener = setup, results, provenance, listener
         self._schema = load(setup.server, setup.version)
+        self._simulated = provenance.simulated or _SIMULATED in (setup.server_command or ())
         self._known: dict[_Key, Record] = {}
         self._read = -1
 
@@ -151,13 +153,16 @@ class Sweep:
                 self._keep(candidate, outcome, found)
 
     def _keep(self, candidate: Candidate, outcome: Outcome, found: list[Measured]) -> None:
-        hardware = self._provenance.hardware or outcome.hardware
+        known = {
+            "hardware": self._provenance.hardware or outcome.hardware,
+            "simulated": self._provenance.simulated or outcome.simulated,
+        }
         record = Record(
             rank=candidate.rank,
             config=dict(candidate.config),
             outcome=outcome,
             origin=candidate.label,
-            provenance=self._provenance.model_copy(update={"hardware": hardware}),
+            provenance=self._provenance.model_copy(update=known),
         )
         found.append(Measured(candidate, self._results.append_numbered(record)))
         self._listener.measured(found[-1])
@@ -168,7 +173,7 @@ class Sweep:
         return (
             theirs.target == ours.target
             and theirs.model == ours.model
-            and theirs.simulated == ours.simulated
+            and record.outcome.simulated == self._simulated
             and theirs.workload.identity == ours.workload.identity
         )
 

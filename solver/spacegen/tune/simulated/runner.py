@@ -18,14 +18,12 @@ from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.setup import Setup
 from spacegen.tune.simulated.effective import effective
 from spacegen.tune.simulated.formula import measured, memory, start_seconds
+from spacegen.tune.simulated.speed import speed_in
 from spacegen.tune.simulated.words import memory_words
 
-__all__ = ["HARDWARE", "SPEED", "SimRunner"]
+__all__ = ["HARDWARE", "SimRunner"]
 
 HARDWARE: Final = "SIMULATED 80 GiB"
-SPEED: Final = "SPACEGEN_SIM_SPEED"
-"""The variable with how many times faster than the formula says everything happens."""
-
 _AGAIN: Final = re.compile(r"again-?(\d+)$")
 
 
@@ -39,8 +37,7 @@ class SimRunner:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._schema: TargetSchema = load(setup.server, setup.version)
-        speed = setup.environment.get(SPEED, os.environ.get(SPEED))
-        self._speed = float(speed) if speed else None
+        self._speed = speed_in(setup.environment, os.environ)
 
     def run(self, job: Job, report: Report) -> Outcome:
         """The outcome of a job. Raises nothing but KeyboardInterrupt."""

@@ -26,6 +26,7 @@ from spacegen.tune.simulated.effective import Effective, effective, filled
 from spacegen.tune.simulated.engine import Engine, OutOfMemoryError
 from spacegen.tune.simulated.formula import GPU_GIB, Memory, memory, start_seconds
 from spacegen.tune.simulated.log import Log
+from spacegen.tune.simulated.speed import speed_in
 from spacegen.tune.simulated.words import memory_words
 
 __all__ = ["FAIL", "FAILURES", "main"]
@@ -45,7 +46,6 @@ FAILURES: Final = (
 )
 """What the variable may say: a phase without memory, a crash, a hang, a port in use, no ear for SIGTERM."""
 
-_SPEED: Final = "SPACEGEN_SIM_SPEED"
 _CRASH: Final = ("RuntimeError: CUDA error: an illegal memory access was encountered",)
 _IN_USE: Final = "address already in use"
 _PHASES: Final[Mapping[str, Cause]] = {
@@ -219,7 +219,7 @@ def main(words: Sequence[str]) -> int:
     log = Log(schema, launch)
     listed = ", ".join(f"{name}={value!r}" for name, value in filled(schema, given).items())
     log.say(f"server_args=ServerArgs({listed})")
-    speed = float(os.environ.get(_SPEED) or 1.0)
+    speed = speed_in(os.environ) or 1.0
     return asyncio.run(_Server(schema, given, launch, log, speed, fail).serve())
 
 
