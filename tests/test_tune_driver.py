@@ -353,12 +353,28 @@ def test_a_trial_of_a_dead_driver_is_run_again_under_its_number(told: int) -> No
     assert records(study.study)[0].config == seen.records[0].config
 
 
-def test_a_trial_whose_driver_died_before_it_said_so_goes_on() -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_trial_whose_driver_died_before_it_said_so_goes_on(alone: bool) -> None:
     study = opened()
-    dead(study)
+    dead(study, **({} if alone else {"machine": "another", "until": time.time() + 60}))
     study.study.ask()
     _, seen = run(study, 2)
     assert [trial for trial, _ in seen.starts] == [0, 1]
+
+
+def test_a_trial_that_is_asked_for_just_now_is_left_alone() -> None:
+    study = opened()
+    asking, others = Ownership(study.study, study.storage), Ownership(study.study, study.storage)
+    with asking, others:
+        adopted: list[Any] = []
+        with study.storage.exclusive():
+            trial = study.study.ask()
+            thread = threading.Thread(target=lambda: adopted.append(others.adopt()))
+            thread.start()
+            time.sleep(0.05)
+            asking.take(trial)
+        thread.join()
+    assert adopted == [None]
 
 
 def test_an_outcome_that_was_stored_is_only_told() -> None:

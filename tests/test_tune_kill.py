@@ -226,7 +226,8 @@ def test_a_command_that_is_asked_to_end_leaves_its_trials_to_the_next(
     opened = load_study(open_storage(study.url))
     left = [trial for trial in opened.trials if trial.state == TrialState.RUNNING]
     assert left
-    assert all(trial.user_attrs[OWNER]["driver"] is None for trial in left)
+    # One that it was asking for just then may have no owner yet.
+    assert all(trial.user_attrs.get(OWNER, {}).get("driver") is None for trial in left)
     with study.running() as command:
         assert command.wait(60) == 0, study.said[-1]
     check(study)

@@ -34,7 +34,7 @@ from spacegen.tune.study.attributes import (
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
 from spacegen.tune.study.queueing import enqueue_failed
-from spacegen.tune.study.records import Measurements, record_of
+from spacegen.tune.study.records import Measurements, rank_of, record_of
 from spacegen.tune.study.stopping import Ended, Stop
 from spacegen.tune.study.storage import keeping
 from spacegen.tune.study.telling import constraints, values, worst
@@ -198,8 +198,7 @@ class Driver:
     def _submit(self, trial: FrozenTrial, tries: int = 1) -> None:
         config = self._encoding.decode(trial.params)
         if CONFIG not in trial.user_attrs:
-            if self._space.ranked:
-                mark(self._study, trial, RANK, self._space.rank(config))
+            mark(self._study, trial, RANK, rank_of(self._encoding, config))
             mark(self._study, trial, CONFIG, config)
         starts = self._owner.starts(trial)
         name = f"trial-{trial.number:05}" + (f"-{starts}" if starts > 1 else "")

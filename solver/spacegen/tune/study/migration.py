@@ -10,7 +10,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from spacegen.api import Space
-from spacegen.engines.verdict import accepts
+from spacegen.engines.relation import normalise
+from spacegen.engines.verdict import Acceptor
 from spacegen.errors import UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.tune.outcome import Outcome
@@ -28,7 +29,7 @@ from spacegen.tune.study.attributes import (
     trials,
 )
 from spacegen.tune.study.identity import Identity
-from spacegen.tune.study.records import again_records
+from spacegen.tune.study.records import again_records, rank_of
 from spacegen.tune.study.telling import constraints, values, worst
 
 __all__ = ["move"]
@@ -41,13 +42,14 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
     A parameter that a config does not have was left to the server, so it has the server's default.
     """
     encoding, defaults = Encoding(space, wanted.labels), target_defaults(space)
+    judge = Acceptor(normalise(space.model))
     left: list[int] = []
     moved = 0
     for trial in trials(old, TrialState.COMPLETE, TrialState.FAIL):
         outcome = outcome_of(trial)
         if outcome is None:
             continue
-        config = _fitting(encoding, {**defaults, **trial.user_attrs[CONFIG]})
+        config = _fitting(encoding, judge, {**defaults, **trial.user_attrs[CONFIG]})
         if config is None or (outcome.ok and values(outcome, wanted.goals) is None):
             left.append(trial.number)
             continue
@@ -65,7 +67,7 @@ def _numbers(found: list[int]) -> str:
     return f"{shown} and {len(found) - 20} more" if len(found) > 20 else shown
 
 
-def _fitting(encoding: Encoding, config: Mapping[str, Scalar]) -> dict[str, Scalar] | None:
+def _fitting(encoding: Encoding, judge: Acceptor, config: Mapping[str, Scalar]) -> dict[str, Scalar] | None:
     """The config as a solution of the new space; None where it is none."""
     space = encoding.space
     beside = {name: value for name, value in config.items() if name not in encoding.parameters}
@@ -79,7 +81,7 @@ def _fitting(encoding: Encoding, config: Mapping[str, Scalar]) -> dict[str, Scal
     except UsageError:
         return None
     row = encoding.row(params)
-    if row is None or not accepts(space.model, encoding.block(row))[0]:
+    if row is None or not judge.accepts(encoding.block(row))[0]:
         return None
     return encoding.config(row)
 
@@ -95,11 +97,10 @@ def _copy(
 ) -> None:
     attributes: dict[str, Any] = {
         CONFIG: config,
+        RANK: rank_of(encoding, config),
         OUTCOME: as_stored(outcome),
         FROM: {"study": old.study_name, "trial": trial.number},
     }
-    if encoding.space.ranked:
-        attributes[RANK] = encoding.space.rank(config)
     if ORIGIN in trial.user_attrs:
         attributes[ORIGIN] = trial.user_attrs[ORIGIN]
     distributions: dict[str, BaseDistribution] = dict(encoding.distributions)

@@ -156,8 +156,9 @@ class Ownership:
             owner = owner_of(trial)
             if trial.number in self._owned:
                 continue
-            # Without an owner: between asking and owning a driver does nothing else, so it died if all did.
-            orphaned = not alive - {self.driver} if owner is None else owner.driver not in alive
+            # Trials get their owners under the lock: one without was left by a driver that died in between,
+            # or another is asking for it just now, which the lock will tell.
+            orphaned = owner is None or owner.driver not in alive
             if orphaned:
                 yield trial
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from spacegen.language.expr import Scalar
+from spacegen.questions.draw import is_ranked
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.record import Record
+from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.study.attributes import (
     AGAIN,
     CONFIG,
@@ -27,6 +31,7 @@ __all__ = [
     "goals",
     "limits",
     "provenance",
+    "rank_of",
     "record_of",
     "records",
     "store_again",
@@ -83,6 +88,12 @@ def record_of(study: Study, trial: FrozenTrial, outcome: Outcome, known: Identit
         origin=trial.user_attrs.get(ORIGIN, "sampler"),
         provenance=known.provenance,
     )
+
+
+def rank_of(encoding: Encoding, config: Mapping[str, Scalar]) -> int | None:
+    """The number of a solution; None where the engine of the space knows no ranks."""
+    engine, row = encoding.space.engine, encoding.row(encoding.encode(config))
+    return int(engine.rank(encoding.block(row))[0]) if row is not None and is_ranked(engine) else None
 
 
 def store_again(study: Study, trial: int, again: int, outcome: Outcome) -> Record:

@@ -8,7 +8,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -153,6 +153,7 @@ def _sqlite(text: str) -> StudyStorage:
     _check_sqlite(path)
     exclusive = _beside(path)
     with exclusive():  # two processes that make the tables at once would collide
+        _write_ahead(path)
         url = URL.create("sqlite", database=str(path))
         storage = _database(url, {"connect_args": {"timeout": _PATIENCE}}, label)
     _immediate(storage.engine)
@@ -174,6 +175,17 @@ def _check_sqlite(path: Path) -> None:
         raise UsageError(Fault(f"`{path}` is a database of something else", hint="use another file"))
 
 
+def _write_ahead(path: Path) -> None:
+    """Has the database keep a log of writes ahead, where its file system can: a transaction then survives
+    whatever kills the process and need not wait for the disk, and a trial takes dozens of them."""
+    connection = sqlite3.connect(path, timeout=_PATIENCE)
+    try:
+        with suppress(sqlite3.OperationalError):  # somebody reads: it stays as it was
+            connection.execute("pragma journal_mode=wal")
+    finally:
+        connection.close()
+
+
 def _immediate(engine: Engine) -> None:
     """Makes each transaction take the write lock when it begins: SQLite knows no `select for update`, and two
     processes would else read a trial as waiting and both take it."""
@@ -181,6 +193,7 @@ def _immediate(engine: Engine) -> None:
     @sql.event.listens_for(engine, "connect")
     def no_implicit_transactions(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        connection.execute("pragma synchronous=normal")
 
     @sql.event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
