@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import spacegen.tune
 from spacegen.cli import progress
 from spacegen.cli.main import main
 from spacegen.tune.metrics import DEFAULT_GOALS
@@ -141,6 +142,18 @@ def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     assert tune("--trials", "9", "--repeats", "1", "--quiet") == 0
     trials = [record.trial for record in ResultsFile(folder / f"{NAME}.jsonl").records()]
     assert sorted(trials, key=lambda trial: trial or 0) == [*range(9)]
+
+
+def test_without_optuna_the_extra_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert tune() == 2
+    hint = "hint: pip install 'spacegen[tune]'\n"
+    assert capsys.readouterr().err == f"error: `spacegen tune` needs `optuna`\n{hint}"
+    monkeypatch.delitem(spacegen.tune.__dict__, "tune", raising=False)
+    with pytest.raises(spacegen.UsageError, match=r"`spacegen\.tune\.tune` needs `optuna`"):
+        _ = spacegen.tune.tune
 
 
 def record(trial: int, **outcome: Any) -> Record:

@@ -49,11 +49,15 @@ _HOME_OF: Final = {
     "read_workload": "load.reading",
     "tune": "tuning",
 }
+_PLAIN: Final = ("load.reading", "metrics", "outcome", "setup", "workload")
+"""Those that need no library beyond what spacegen itself needs."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOME_OF[name] not in _PLAIN:
+        import_module(f"{__name__}.extras").require("optuna", "tune", f"`{__name__}.{name}`")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
