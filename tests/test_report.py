@@ -185,6 +185,12 @@ def test_any_number_of_goals(goals: tuple[Goal, ...]) -> None:
     assert [goal["metric"] for goal in data["goals"]] == [goal.metric for goal in goals]
 
 
+def test_a_load_that_gave_no_such_number_is_told() -> None:
+    page = report([_ok(0, 0.5, 9.0), record(7, {}, Outcome(metrics={"ttft": 0.1}))])
+    assert "no such metric: 1 trial" in page
+    assert "The load gave no number for one of ttft, tps: trials 7." in page
+
+
 def test_without_records_the_page_says_so() -> None:
     page = report([])
     assert "No trial was measured" in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from math import isfinite
 from typing import Final
@@ -147,10 +147,20 @@ def _shown(value: float) -> str:
 
 def failed(content: Content) -> Element:
     """What went wrong, by cause, with the end of a log for each kind."""
-    if not content.failures:
+    lacking = [trial.number for trial in content.trials if trial.state is State.LACKING]
+    if not content.failures and not lacking:
         return element("p", "No launch failed.", class_="none")
     causes = groupby(content.failures, key=lambda one: one.cause)
-    return element("div", *(_cause(cause, list(some)) for cause, some in causes))
+    found = element("div", *(_cause(cause, list(some)) for cause, some in causes))
+    if lacking:
+        wanted = ", ".join(goal.metric for goal in content.summary.goals)
+        found.append(element("h3", f"{State.LACKING}: {how_many(len(lacking), 'trial')}"))
+        found.append(element("p", f"The load gave no number for one of {wanted}: trials {_listed(lacking)}."))
+    return found
+
+
+def _listed(trials: Sequence[int]) -> str:
+    return ", ".join(map(str, trials[:_SHOWN])) + (" …" if len(trials) > _SHOWN else "")
 
 
 def _cause(cause: str, some: list[Failures]) -> Element:
@@ -160,11 +170,12 @@ def _cause(cause: str, some: list[Failures]) -> Element:
 
 
 def _words(one: Failures) -> Element:
-    named = ", ".join(map(str, one.trials[:_SHOWN])) + (" …" if len(one.trials) > _SHOWN else "")
     noun = "trial" if len(one.trials) == 1 else f"{len(one.trials):,} trials:"
     log = element("p", "log of the first: ", element("code", one.log)) if one.log else None
     tail = element("pre", "\n".join(one.example.log_tail), tabindex="0") if one.example.log_tail else None
-    summary = element("summary", one.example.message, element("span", f" {noun} {named}", class_="note"))
+    summary = element(
+        "summary", one.example.message, element("span", f" {noun} {_listed(one.trials)}", class_="note")
+    )
     return element("details", summary, log, tail)
 
 
