@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from optuna import Study, Trial
 from optuna.exceptions import ExperimentalWarning
 
-from spacegen.engines.verdict import accepts
+from spacegen.engines.relation import normalise
+from spacegen.engines.verdict import Acceptor
 from spacegen.errors import UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune.callables import Benchmark, call
@@ -22,6 +24,7 @@ from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.study.attributes import CONFIG, IDENTITY, OUTCOME, RANK, SPACE, as_stored
 from spacegen.tune.study.driver import gpus_of
 from spacegen.tune.study.identity import Identity, differences, identity
+from spacegen.tune.study.records import rank_of
 from spacegen.tune.study.telling import constraints, values, worst
 from spacegen.tune.workload import Workload
 
@@ -86,12 +89,16 @@ class Objective:
             trial.set_constraint(name, value)
         return self._told(trial.study, outcome)
 
+    @cached_property
+    def _acceptor(self) -> Acceptor:
+        return Acceptor(normalise(self.space.model))
+
     def _measured(self, trial: Trial, config: Mapping[str, Scalar]) -> Outcome:
         row = self._encoding.row(trial.params)
-        if row is None or not accepts(self.space.model, self._encoding.block(row))[0]:
+        if row is None or not self._acceptor.accepts(self._encoding.block(row))[0]:
             return Outcome.failed(Cause.ARGUMENTS, f"no solution of `{self.space.name}`")
-        if self.space.ranked:
-            trial.set_user_attr(RANK, self.space.rank(config))
+        if (rank := rank_of(self._encoding, config)) is not None:
+            trial.set_user_attr(RANK, rank)
         for attempt in range(_ATTEMPTS):
             outcome = self._run(f"trial-{trial.number:05d}-{attempt}", config)
             if outcome.failure is None or outcome.failure.cause.teaches:
