@@ -192,6 +192,11 @@ def test_a_cluster_that_is_not_there() -> None:
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
+def test_the_client_of_ray_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"`ray://head:10001` is for Ray's client"):
+        Connection(NoRay(), "ray://head:10001", GPUS)
+
+
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="`--executor ray` needs `ray`"):

@@ -28,6 +28,9 @@ class Connection:
             self._connect(address, gpus)
 
     def _connect(self, address: str | None, gpus: Sequence[str]) -> None:
+        if address is not None and address.startswith("ray://"):
+            hint = "run the command on a machine of the cluster, with `--address auto`"
+            raise UsageError(Fault(f"`{address}` is for Ray's client, which cannot follow trials", hint=hint))
         quiet = {"log_to_driver": False, "logging_level": "error"}
         # Nothing is told about this program to anybody, unless its user wants that.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
