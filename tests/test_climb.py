@@ -50,7 +50,7 @@ def test_only_values_that_are_valid_beside_the_rest_are_tried() -> None:
     ("parameter", "config", "words"),
     [
         ("shares", {}, "no parameter"),
-        ("mode", {}, "no larger and smaller values"),
+        ("mode", {}, "have no order"),
         ("share", {"tp": 3}, "tp"),
     ],
 )

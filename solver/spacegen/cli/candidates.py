@@ -56,7 +56,9 @@ def read_candidates(
 
     Unless `checked`, only what no launch can say is wrong.
     """
-    found = [_read(name, space, form) for name in names] + [_read_line(line, space) for line in lines]
+    found = [_read(name, space, form) for name in names]
+    for number, line in enumerate(lines, start=1):
+        found.append(_read_line(line, space, "--argv" if len(lines) == 1 else f"--argv {number}"))
     entries = [entry for batch in found if batch is not None for entry in batch.entries]
     read = [entry for entry in entries if not isinstance(entry.config, Fault)]
     for entry in entries:
@@ -82,11 +84,11 @@ def _read(name: str, space: Space, form: str | None) -> Batch | None:
     return found
 
 
-def _read_line(text: str, space: Space) -> Batch | None:
+def _read_line(text: str, space: Space, label: str) -> Batch | None:
     from spacegen.launch.reading import read_argv
 
     try:
-        return Batch((read_argv(text, space.model),), several=False)
+        return Batch((read_argv(text, space.model, label),), several=False)
     except SpacegenError as error:
         say(f"error: {error}")
         return None

@@ -10,6 +10,7 @@ import typer
 
 from spacegen.cli.launching import Launching
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
+from spacegen.cli.studying import StudySelection
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -144,7 +145,7 @@ def run(
     reading: Reading,
     keeping: Keeping,
     launching: Launching,
-    selection: Selection,
+    selection: StudySelection,
 ) -> int:
     """Measure configs: launch each on a server, put the workload on it, keep what came of it.
 
@@ -177,7 +178,7 @@ def _space(name: str | None, launching: Launching, selection: Selection, engine:
         return launching.load(selection, name, engine=engine)
     unused = [f.name for f in fields(selection) if f.name not in _ANYWHERE and getattr(selection, f.name)]
     if unused:
-        flag = f"--{unused[0].replace('_', '-')}"
+        flag = "--engine-timeout" if unused[0] == "timeout" else f"--{unused[0].replace('_', '-')}"
         raise UsageError(Fault(f"`{flag}` is about a space", hint="name it with `--space`"))
     return bare_space(selection.target).completed_as(launching.texts)
 

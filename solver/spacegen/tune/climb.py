@@ -69,7 +69,7 @@ def values_beside(space: Space, parameter: str, config: Mapping[str, Scalar]) ->
     found = next(p for p in space.parameters if p.name == parameter)
     sizes = [value for value in found.domain if value is not None]
     if any(isinstance(value, bool | str) for value in sizes):
-        raise UsageError(f"`{parameter}` has no larger and smaller values: {words(sizes[0])} is one of them")
+        raise UsageError(f"the values of `{parameter}` have no order: {words(sizes[0])} is one of them")
     others = {name: value for name, value in config.items() if name in known and name != parameter}
     beside = space.pinned(others)
     allowed = beside.marginals()[parameter] if beside.count() else {}
