@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from spacegen.tune.metrics import Goal, Limit
     from spacegen.tune.objective import Objective
     from spacegen.tune.outcome import Cause, Outcome
+    from spacegen.tune.running.runners import runner_for
     from spacegen.tune.sampling.enqueue import enqueue
     from spacegen.tune.sampling.sampler import FeasibleSampler
     from spacegen.tune.setup import Setup
@@ -30,6 +31,7 @@ __all__ = [
     "enqueue",
     "print_results",
     "read_workload",
+    "runner_for",
     "tune",
 ]
 
@@ -47,9 +49,10 @@ _HOME_OF: Final = {
     "enqueue": "sampling.enqueue",
     "print_results": "summary.studies",
     "read_workload": "load.reading",
+    "runner_for": "running.runners",
     "tune": "tuning",
 }
-_PLAIN: Final = ("load.reading", "metrics", "outcome", "setup", "workload")
+_PLAIN: Final = ("load.reading", "metrics", "outcome", "running.runners", "setup", "workload")
 """Those that need no library beyond what spacegen itself needs."""
 
 
