@@ -17,6 +17,8 @@ class Keeper:
 
     def __init__(self, opened: OpenStudy, file: ResultsFile) -> None:
         self._opened, self._file = opened, file
+        self._there: set[tuple[Any, ...]] = set()
+        self._size = -1
 
     def keep(self, record: Record) -> None:
         """Appends a record, unless it is there."""
@@ -29,11 +31,17 @@ class Keeper:
     def _add(self, some: list[Record]) -> int:
         # Another driver that catches up must not look between our looking and our writing.
         with self._opened.storage.exclusive():
-            there = set(map(_key, self._file.records()))
-            missing = tuple(record for record in some if _key(record) not in there)
+            if self._size != self._bytes():  # others have appended
+                self._there = set(map(_key, self._file.records()))
+            missing = tuple(record for record in some if _key(record) not in self._there)
             if missing:
                 self._file.append_all(missing)
+            self._there.update(map(_key, missing))
+            self._size = self._bytes()
         return len(missing)
+
+    def _bytes(self) -> int:
+        return self._file.path.stat().st_size if self._file.path.exists() else 0
 
 
 def _key(record: Record) -> tuple[Any, ...]:
