@@ -84,6 +84,13 @@ def test_configs_that_are_not_valid_are_refused_unless_that_is_asked_for(
     assert _records()[1]["rank"] is None
 
 
+def test_what_the_server_will_refuse_is_launched_where_that_is_asked_for() -> None:
+    _write("a.jsonl", {"tp_size": "two", "pp_size": 2}, {"tp_sise": 2}, {"scheduler_recv_interval": [1]})
+    assert main(["run", "a.jsonl", *TARGET, *SIM, "--unchecked"]) == 1
+    causes = [record["outcome"]["failure"]["cause"] for record in _records()]
+    assert causes == ["arguments", "arguments"]
+
+
 def test_unreadable_configs_do_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.jsonl").write_text('{"tp_size": 1}\n{"tp_size": \n{"cuda_graph_bs_decode": [1, 2]}\n')
     assert main(["run", "a.jsonl", "missing.json", *TARGET, *SIM]) == 2

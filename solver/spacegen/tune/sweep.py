@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from spacegen.language.expr import Scalar
 from spacegen.launch.commands import gpus
-from spacegen.launch.config import LaunchConfig
+from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.flags import negated
 from spacegen.servers.schema import TargetSchema, load
 from spacegen.tune.jobs import Executor, Job
@@ -130,11 +130,16 @@ class Sweep:
             found.append(Measured(candidate, record, kept=True))
             self._listener.measured(found[-1])
             return
-        given = {**self._setup.arguments, **candidate.config}
-        needed = gpus(LaunchConfig(self._schema, given)) or 1
+        needed = self._gpus(candidate)
         job = Job(name=self._name(candidate, tries), config=dict(candidate.config), gpus=needed)
         self._listener.started(candidate, job)
         flying[executor.submit(job)] = candidate, tries
+
+    def _gpus(self, candidate: Candidate) -> int:
+        """How many GPUs a launch takes; 1 for one that the server will refuse."""
+        given = {**self._setup.arguments, **candidate.config}
+        refused = validate(self._schema, given)
+        return 1 if refused else gpus(LaunchConfig(self._schema, given)) or 1
 
     def _ended(self, candidate: Candidate, tries: int, outcome: Outcome, found: list[Measured]) -> bool:
         """Whether a launch is worth another try; else its record is kept."""

@@ -49,7 +49,7 @@ class SimRunner:
             "hardware": self._setup.hardware or HARDWARE,
             "simulated": True,
         }
-        wrong = [worded(mistake, self._schema) for mistake in validate(self._schema, arguments)]
+        wrong = [worded(mistake, self._schema) for mistake in validate(self._schema, arguments, flags=True)]
         if wrong:
             return Outcome.failed(Cause.ARGUMENTS, f"SIMULATED: {wrong[0].message}", seconds=1.0, **known)
         if len(gpu_ids) < job.gpus:
