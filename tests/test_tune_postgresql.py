@@ -103,7 +103,9 @@ def test_four_commands_share_160_trials(server: str, tmp_path: Path) -> None:
 
 def test_what_a_killed_command_leaves_is_adopted_by_another(server: str, tmp_path: Path) -> None:
     with ExitStack() as running:
-        first, second = (running.enter_context(_driver(server, "killed", 30, tmp_path)) for _ in range(2))
+        first = running.enter_context(_driver(server, "killed", 30, tmp_path))
+        until(lambda: _trials(server, "killed"), 60)
+        second = running.enter_context(_driver(server, "killed", 30, tmp_path))
         number = _killed_at_work(first, server)
         _ended([second], tmp_path)
     trials = _trials(server, "killed")
