@@ -209,6 +209,13 @@ def test_the_sampler_takes_the_mean_share_and_the_peak_memory(driver: Driver) ->
     assert driver.opened == 0
 
 
+def test_the_driver_has_what_is_asked_of_it() -> None:
+    real = pytest.importorskip("pynvml")
+    asked = {name for name in vars(Driver) if name.startswith("nvml")}
+    assert {name for name in asked if not callable(getattr(real, name, None))} == set()
+    assert issubclass(real.NVMLError, Exception)
+
+
 def test_a_gpu_that_is_lost_ends_the_sampling_not_the_run(driver: Driver) -> None:
     driver.gpus[0] = Gpu("dying", shares=[80])
     with GpuSampler(("0",), interval=0.01) as sampler:

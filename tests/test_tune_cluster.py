@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from spacegen.cli.main import main
 from spacegen.errors import UsageError
 from spacegen.tune.jobs import Job, Phase
 from spacegen.tune.outcome import Cause, Outcome
+from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.cluster import RayExecutor
 from spacegen.tune.running.connecting import Connection
 from spacegen.tune.running.pool import WorkerFault
@@ -171,6 +173,51 @@ def test_nothing_outlives_a_driver_that_is_killed(tmp_path: Path, monkeypatch: p
         driver.kill()
         for process in with_word(word):
             process.kill()
+
+
+SPACE = """\
+spacegen: 1
+name: node
+target: {server: sglang, version: "0.5.23"}
+parameters: {tp_size: [1, 2, 4, 8], schedule_policy: [fcfs, lpm]}
+derived: {gpus: tp_size}
+"""
+
+
+@pytest.fixture
+def folder(cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "node.yaml").write_text(SPACE)
+    return tmp_path
+
+
+def tune(*more: str) -> int:
+    return main(["tune", "node.yaml", "--runner", "sim", "--executor", "ray", "--repeats", "1", *more])
+
+
+def test_a_study_on_a_cluster(folder: Path) -> None:
+    assert tune("--address", "auto", "--trials", "5", "--workers", "4", "--quiet") == 0
+    records = ResultsFile(folder / "node-simulated.jsonl").records()
+    assert len(records) == 5
+    for record in records:
+        assert record.outcome.ok
+        assert len(record.outcome.gpu_ids) == record.config["tp_size"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "large", "words"),
+    [
+        ("--address auto --gpus 0-3", "8", "`--gpus` are those of this machine, and `--address` is given"),
+        ("--address auto", "16", "2 solutions of `node` take more than 8 GPUs"),
+    ],
+)
+def test_what_no_cluster_can_do_is_said_before_the_study(
+    folder: Path, capsys: pytest.CaptureFixture[str], extra: str, large: str, words: str
+) -> None:
+    (folder / "node.yaml").write_text(SPACE.replace("8]", f"{large}]"))
+    assert tune(*extra.split(), "--trials", "5") == 2
+    assert words in capsys.readouterr().err
+    assert list(folder.glob("*.jsonl")) == []
 
 
 class NoRay(SimpleNamespace):

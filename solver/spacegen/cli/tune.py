@@ -178,8 +178,10 @@ def _on_ray(keeping: Keeping, space: Space, setup: Setup, report: Report) -> Exe
 
     executor = RayExecutor(setup, keeping.address, keeping.workers, report)
     try:
-        if not executor.largest_node and setup.runner == "server":
-            hint = "`ray start --num-gpus` says how many a node has where Ray does not see them"
+        if not executor.largest_node:
+            hint = "`--gpus 0-7` says which this machine has"
+            if keeping.address is not None:
+                hint = "`ray start --num-gpus 8` says how many a node has where Ray does not see them"
             raise UsageError(Fault("no node of the Ray cluster has a GPU", hint=hint))
         _check_gpus(space, executor.largest_node)
     except BaseException:
@@ -195,8 +197,11 @@ def _tell(course: Course, output: Path | None, selection: StudySelection, *, jso
     from spacegen.tune.tuning import save_summary
 
     found = summary_of(course.opened.study)
-    if course.ended.reason != "trials":
-        say(f"{'error' if course.ended.reason == 'broken' else 'note'}: {course.ended.message}")
+    if course.ended.reason == "broken":
+        say(f"error: {course.ended.message}")
+        say("hint: trials that failed stay in the study; `--study NAME` begins another")
+    elif course.ended.reason != "trials":
+        selection.say(f"note: {course.ended.message}")
     if output is not None:
         save_summary(found, output)
     if json:
