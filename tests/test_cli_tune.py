@@ -128,6 +128,15 @@ def test_limits_of_time_are_limits(folder: Path, capsys: pytest.CaptureFixture[s
     assert "Number of finished trials: 1\n" in said.out
 
 
+def test_a_server_that_never_comes_up_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "tune node.yaml --gpus 0-7 --trials 20 --server-cmd /bin/false --model-path none --storage memory"
+    assert main([*words.split(), "--workers", "2", "-q"]) == 1
+    said = capsys.readouterr()
+    assert "error: all 8 trials failed in the same words: crash: " in said.err
+    assert "hint: trials that failed stay in the study" in said.err
+    assert "No trial succeeded." in said.out
+
+
 def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     words = [sys.executable, "-m", "spacegen", "tune", "node.yaml", "--runner", "sim", "--trials", "9"]
     slow = os.environ | {"SPACEGEN_SIM_SPEED": "100"}

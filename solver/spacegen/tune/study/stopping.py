@@ -66,12 +66,19 @@ def total_gpu_hours(records: Sequence[Record]) -> float:
 
 
 class Hopeless:
-    """Ends a study whose first trials all failed with the same words: that is hardly their configs' fault."""
+    """Ends a run whose first trials all failed in the same words: that is hardly their configs' fault. What
+    an earlier run of the study met may be mended."""
 
     FIRST: Final = 8
 
+    def __init__(self) -> None:
+        self._before: set[int | None] | None = None
+
     def ended(self, records: Sequence[Record]) -> Ended | None:
-        failures = [record.outcome.failure for record in records if record.again == 0]
+        if self._before is None:
+            self._before = {record.trial for record in records}
+        mine = [record for record in records if record.again == 0 and record.trial not in self._before]
+        failures = [record.outcome.failure for record in mine]
         messages = {None if failure is None else failure.message for failure in failures}
         if len(failures) < self.FIRST or len(messages) > 1 or failures[0] is None:
             return None
