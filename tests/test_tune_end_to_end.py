@@ -45,7 +45,8 @@ def python(request: pytest.FixtureRequest) -> Path:
     """The interpreter of an environment with that release of sglang."""
     found = CACHE / f"sglang-{request.param}" / "bin" / "python"
     if not found.exists():
-        pytest.skip(f"NO REAL LOAD GENERATOR WAS RUN: `.ci/preflight {request.param}` makes its environment")
+        makes = f"`.ci/preflight {request.param}` makes its environment"
+        pytest.skip(f"THE LOAD GENERATOR OF SGLANG {request.param} WAS NOT RUN: {makes}")
     return found
 
 

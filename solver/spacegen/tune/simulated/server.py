@@ -21,6 +21,7 @@ from spacegen.launch.commandline import parse
 from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.mistakes import worded
 from spacegen.servers.schema import TargetSchema, load, shipped
+from spacegen.tune.extras import require
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.effective import Effective, effective, filled
 from spacegen.tune.simulated.engine import Engine, OutOfMemoryError
@@ -200,6 +201,7 @@ def _sizes(most: int) -> list[int]:
 
 def main(words: Sequence[str]) -> int:
     """Runs until it is told to end. The exit status is that of the real server: 2 for refused arguments."""
+    require("aiohttp", "tune", "the simulated server")
     target, words = _target(list(words))
     schema = load(*target)
     given, wrong = _read(words, schema)
