@@ -34,7 +34,7 @@ class Workload(Value):
     """The most requests in flight; null for no limit."""
     warmup: int = Field(default=1, ge=0)
     """Requests before the ones that count."""
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
     repeats: PositiveInt = 1
     """How often the load is put on each server; the median counts."""
     timeout: PositiveFloat = 1800

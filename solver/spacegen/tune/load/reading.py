@@ -146,11 +146,15 @@ def _worded(problem: Any, tree: Tree) -> Fault:
             hint = did_you_mean(str(value), allowed)
             return Fault(f"{named} must be one of {listed}, not {described(value)}", at, hint)
         case "greater_than":
-            return Fault(f"{named} must be more than {context['gt']:g}, not {described(value)}", at, hint)
+            return Fault(
+                f"{named} must be more than {_plain(context['gt'])}, not {described(value)}", at, hint
+            )
         case "greater_than_equal":
-            return Fault(f"{named} must be at least {context['ge']:g}, not {described(value)}", at, hint)
+            return Fault(
+                f"{named} must be at least {_plain(context['ge'])}, not {described(value)}", at, hint
+            )
         case "less_than_equal":
-            return Fault(f"{named} must be at most {context['le']:g}, not {described(value)}", at, hint)
+            return Fault(f"{named} must be at most {_plain(context['le'])}, not {described(value)}", at, hint)
         case kind if kind in _KINDS:
             if kind == "string_type" and isinstance(value, bool | int | float):
                 hint = f'put it in quotes: "{described(value).strip("`")}"'
@@ -158,6 +162,10 @@ def _worded(problem: Any, tree: Tree) -> Fault:
             return Fault(f"{named} must be {_KINDS[kind]}, not {shown}", at, hint)
         case _:
             return Fault(f"{named}: {problem['msg'].lower()}", at, hint)
+
+
+def _plain(bound: float) -> str:
+    return f"{bound:,.0f}" if float(bound).is_integer() else f"{bound:g}"
 
 
 def _with_file(workload: Workload, folder: Path) -> Workload:
