@@ -79,9 +79,19 @@ def test_another_space_is_refused_with_a_way_out() -> None:
     assert text == (
         "the study `s` is about something else:\n"
         f"  space: `tiny {TINY.fingerprint}` → `tiny {WIDER.fingerprint}`\n"
+        "    21 solutions of both, 0 of the study alone, 3 new\n"
+        "    new: values of a: 5; the study has 1, 2, 3, 4\n"
         "hint: `--migrate` to take over the trials that still say something, "
         "or `--study NAME` for another study"
     )
+
+
+def test_a_study_whose_space_can_no_longer_be_read_is_refused_all_the_same() -> None:
+    storage = storage_with()
+    load_study(storage).set_user_attr(SPACE, "spacegen: 99")
+    text = refusal(storage, space=NARROWER)
+    assert text.startswith("the study `s` is about something else:\n  space: ")
+    assert len(text.splitlines()) == 3
 
 
 def test_other_measurements_are_refused_for_good() -> None:

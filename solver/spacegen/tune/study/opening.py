@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -14,11 +15,15 @@ from optuna.study import Study
 from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.study.attributes import IDENTITY, SPACE
+from spacegen.tune.study.changes import space_changes
 from spacegen.tune.study.identity import Difference, Identity, differences, identity
 from spacegen.tune.study.migration import move
 from spacegen.tune.study.storage import StudyStorage
 
 __all__ = ["OpenStudy", "load_study", "open_study"]
+
+_CHANGES: Final = 10
+"""As many lines say how a space changed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def open_study(
         if not unlike:
             return OpenStudy(found, storage, known)
         if not migrate:
-            raise UsageError(_refusal(name, unlike))
+            raise UsageError(_refusal(found, unlike, space))
         return _migrated(storage, found, wanted, space, sampler)
 
 
@@ -122,16 +127,18 @@ def _migrated(
         old, number = found, number + 1
     elsewhere = tuple(found for found in differences(identity(old), wanted) if found.measured)
     if elsewhere:
-        raise UsageError(_refusal(old.study_name, elsewhere))
+        raise UsageError(_refusal(old, elsewhere, space))
     made = _make(storage, f"{base}@{number}", wanted, space, sampler)
     return _begun(made, storage, wanted, move(old, made, wanted, space))
 
 
-def _refusal(name: str, unlike: Sequence[Difference]) -> Fault:
+def _refusal(study: Study, unlike: Sequence[Difference], space: Space) -> Fault:
     lines = "".join(f"\n  {difference}" for difference in unlike)
+    if any(difference.name == "space" for difference in unlike):
+        lines += "".join(f"\n    {change}" for change in space_changes(study, space)[:_CHANGES])
     other = "`--study NAME` for another study"
     if any(difference.measured for difference in unlike):
         hint = f"other measurements do not compare: {other}"
     else:
         hint = f"`--migrate` to take over the trials that still say something, or {other}"
-    return Fault(f"the study `{name}` is about something else:{lines}", hint=hint)
+    return Fault(f"the study `{study.study_name}` is about something else:{lines}", hint=hint)

@@ -1,0 +1,44 @@
+"""What became of the space of a study, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from optuna.study import Study
+
+from spacegen.api import Space, load
+from spacegen.errors import SpacegenError, how_many
+from spacegen.questions.diff.wording import cause_rows, change_lines
+from spacegen.tune.study.identity import yaml
+
+__all__ = ["space_changes"]
+
+
+def space_changes(study: Study, space: Space) -> tuple[str, ...]:
+    """What a study's space has that another one lacks, and the other way round; nothing where that takes too
+    much, or the study's space can no longer be read."""
+    with suppress(SpacegenError):
+        return tuple(_lines(_space(yaml(study) or ""), space))
+    return ()
+
+
+def _space(text: str) -> Space:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "space.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load(path)
+
+
+def _lines(old: Space, new: Space) -> Iterator[str]:
+    found = old.diff(new)
+    yield (
+        f"{how_many(found.both, 'solution')} of both, {found.only_old.count:,} of the study alone, "
+        f"{found.only_new.count:,} new"
+    )
+    for only, side, other in ((found.only_old, "the study", "new"), (found.only_new, "new", "the study")):
+        for *_, what, how in cause_rows(only, side, other):
+            yield f"{side}: {what}: {how}"
+    yield from change_lines(found.changes)
