@@ -1,4 +1,4 @@
-"""New solutions: the nearest one to a proposal, or a random one, that nobody has tried."""
+"""New solutions: the nearest one to a proposal that nobody has tried."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from spacegen.engines.blocks import Block, Given
 from spacegen.engines.costs import Cost
-from spacegen.engines.protocol import Engine, Method
+from spacegen.engines.protocol import Engine
 from spacegen.language.model import Model, Parameter
 from spacegen.questions.near.distance import movement
 from spacegen.tune.sampling.encoding import Row
 
-__all__ = ["drawn", "nearest", "rows_of"]
+__all__ = ["nearest", "rows_of"]
 
 _TIE: Final = 2**16
 """Random costs of a value are below this; that many are told apart."""
-_DRAWS: Final = 8
 
 
 def rows_of(block: Block) -> Iterator[Row]:
@@ -62,16 +61,3 @@ def _cost(
     table = leap + moved * step + ties
     table[code] = 0
     return Cost((parameter.name,), table.astype(np.int64))
-
-
-def drawn(
-    engine: Engine, method: Method, given: Given, taken: Collection[Row], rng: np.random.Generator
-) -> Row | None:
-    """A random solution that is not taken: drawn again a few times, then the nearest one to what was drawn.
-    None where all that agree with `given` are taken."""
-    row: Row | None = None
-    for _ in range(_DRAWS):
-        row = next(rows_of(engine.sample(1, rng, method=method, given=given).block), None)
-        if row is None or row not in taken:
-            return row
-    return None if row is None else nearest(engine, row, given, taken, rng)

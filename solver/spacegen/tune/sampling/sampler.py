@@ -17,15 +17,15 @@ from optuna.trial import FrozenTrial, TrialState
 from spacegen.api import Space
 from spacegen.engines.blocks import Given
 from spacegen.engines.protocol import Method
-from spacegen.engines.relation import normalise
-from spacegen.engines.verdict import Acceptor
+from spacegen.engines.verdict import keeps
 from spacegen.errors import Fault, SpacegenError, UsageError
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
 from spacegen.questions.given import known_word, whole
 from spacegen.tune.sampling.bases import Base, base_for
+from spacegen.tune.sampling.draws import Draws
 from spacegen.tune.sampling.encoding import Choice, Encoding, Row
-from spacegen.tune.sampling.fresh import drawn, nearest
+from spacegen.tune.sampling.fresh import nearest
 from spacegen.tune.sampling.held import exhausted, held, refuse_impossible
 from spacegen.tune.sampling.ledger import Ledger, Seen, fixed_of
 
@@ -33,7 +33,7 @@ __all__ = ["FeasibleSampler"]
 
 _PROPOSAL: Final = 1
 _CHOICE: Final = 2
-_MADE: Final = ("_ledger", "_chosen", "_acceptor")
+_MADE: Final = ("_ledger", "_chosen", "_draws")
 """What is made again when it is asked for, and stays behind when a sampler is pickled."""
 
 
@@ -168,11 +168,12 @@ class FeasibleSampler(BaseSampler):
             raise
 
     @cached_property
-    def _acceptor(self) -> Acceptor:
-        return Acceptor(normalise(self.space.model))
+    def _draws(self) -> Draws:
+        return Draws(self.space.engine, self._startup, self._seed)
 
     def _accepts(self, row: Row) -> bool:
-        return bool(self._acceptor.accepts(self._encoding.block(row))[0])
+        model, block = self.space.model, self._encoding.block(row)
+        return all(keeps(model, rule, block)[0] for rule in model.conditions)
 
     def _refusing(self, study: Study, trial: FrozenTrial) -> Row:
         try:
@@ -196,7 +197,7 @@ class FeasibleSampler(BaseSampler):
         def pick(now: Seen, attempt: int) -> Row | None:
             rng, engine = self._rng(trial, _CHOICE, attempt), self.space.engine
             if wanted is None:
-                return drawn(engine, self._startup, given, now.taken, rng)
+                return self._draws.row(trial.number, given, now.taken, rng)
             if wanted not in now.taken and self._accepts(wanted):
                 return wanted
             return nearest(engine, wanted, given, now.taken, rng)
