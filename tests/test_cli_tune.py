@@ -99,6 +99,19 @@ def test_another_workload_is_another_study(folder: Path, capsys: pytest.CaptureF
     assert (folder / "node-w-simulated.db").exists()
 
 
+def test_records_of_another_study_of_the_name_stay_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune("--trials", "1", "--repeats", "1", "-q") == 0
+    before = (folder / f"{NAME}.jsonl").read_text()
+    (folder / f"{NAME}.db").unlink()
+    assert tune("--trials", "2", "--repeats", "1", "-q") == 2
+    assert f"has records of a study `{NAME}` that is not in sqlite:///" in capsys.readouterr().err
+    assert tune("--trials", "2", "--repeats", "1", "-q", "--results", "fresh.jsonl") == 0
+    assert (folder / f"{NAME}.jsonl").read_text() == before
+    assert len(ResultsFile(folder / "fresh.jsonl").records()) == 2
+
+
 def test_a_study_moves_to_the_space_after_an_edit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tune("--trials", "5", "--repeats", "1", "-q") == 0
     (folder / "node.yaml").write_text(SPACE.replace("<= 8", "<= 4"))
@@ -126,11 +139,12 @@ def test_limits_of_time_are_limits(folder: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr()
     assert "GPU-hours are used" in said.err
     assert "Number of finished trials: 1\n" in said.out
+    assert not (folder / f"{NAME}.jsonl").exists()
 
 
 def test_a_server_that_never_comes_up_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "tune node.yaml --gpus 0-7 --trials 20 --server-cmd /bin/false --model-path none --storage memory"
-    assert main([*words.split(), "--workers", "2", "-q"]) == 1
+    assert main([*words.split(), "-q"]) == 1
     said = capsys.readouterr()
     assert "error: all 8 trials failed in the same words: crash: " in said.err
     assert "hint: trials that failed stay in the study" in said.err

@@ -262,6 +262,12 @@ class Keeping:
         path = rest.removeprefix("///") if scheme == "sqlite" else rest if scheme == "journal" else ""
         return Path(path).expanduser().parent if path else Path()
 
+    def records(self, stem: Path) -> Path | None:
+        """Where records are appended: nowhere unless it is said for what is forgotten at the end."""
+        if self.results is None and self.storage == "memory":
+            return None
+        return Path(self.results or f"{stem}.jsonl")
+
 
 def file_name(name: str) -> str:
     """A name that is fit for a file."""

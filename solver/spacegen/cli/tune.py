@@ -105,7 +105,7 @@ def _plan(
         warm_start=tuple(pace.warm_start or ()),
         repeats=pace.repeats,
         migrate=keeping.migrate,
-        results=Path(keeping.results or f"{stem}.jsonl"),
+        results=keeping.records(stem),
     )
 
 

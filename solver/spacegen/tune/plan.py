@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from optuna import get_all_study_names
 from optuna.samplers import BaseSampler
 
 from spacegen.api import Space
@@ -29,7 +30,7 @@ from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy, open_study
 from spacegen.tune.study.records import records
 from spacegen.tune.study.stopping import Budget, Ended, Hopeless, Plateau, Stop, TimeOut
-from spacegen.tune.study.storage import open_storage
+from spacegen.tune.study.storage import StudyStorage, open_storage
 from spacegen.tune.workload import Workload
 
 __all__ = ["SAMPLERS", "Course", "Plan", "Watcher", "run"]
@@ -145,9 +146,9 @@ def run(
     stops = plan.stops()
     sampler = plan.proposing(space)
     starts = [default_start(space), *warm_starts(space, plan.warm_start, plan.seed)]
-    opened = open_study(
-        open_storage(plan.storage), plan.study, plan.identity(space), space, sampler, migrate=plan.migrate
-    )
+    storage = open_storage(plan.storage)
+    _check_results(plan, storage)
+    opened = open_study(storage, plan.study, plan.identity(space), space, sampler, migrate=plan.migrate)
     for note in opened.notes:
         told.noted(note)
     _begin(opened, space, starts, told)
@@ -180,6 +181,17 @@ def _again(
         return None
     keeper.watcher.begins("the front again", 0, len(missing))
     return measure_again(opened, space, executor, plan.repeats, stops=stops, observer=keeper)
+
+
+def _check_results(plan: Plan, storage: StudyStorage) -> None:
+    """Raises UsageError where the results file has records of another study of this name, which would pass
+    for those of this one."""
+    if plan.results is None or plan.study in get_all_study_names(storage.optuna):
+        return
+    if any(record.study == plan.study for record in ResultsFile(plan.results).records()):
+        told = f"`{plan.results}` has records of a study `{plan.study}` that is not in {storage.label}"
+        hint = "move the file away, or choose `--study NAME` or `--results FILE`"
+        raise UsageError(Fault(told, hint=hint))
 
 
 def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: Watcher) -> None:
