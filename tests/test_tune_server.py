@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ def setup_of(folder: Path, mode: str = "", load: str = LOAD, **more: Any) -> Set
         "folder": folder / "jobs",
         "lease_folder": folder / "leases",
         "gpu_ids": ("4", "5", "6"),
-        "arguments": {"model_path": "a model", "page_size": 1},
+        # What the processes of a test are known by.
+        "arguments": {"model_path": f"model in {folder}", "page_size": 1},
         "server_command": (sys.executable, "-I", "-S", str(STUB)),
         "environment": {"STUB_MODE": mode},
         "timeouts": Timeouts(ready=20.0, stop=5.0),
@@ -186,7 +187,7 @@ def test_a_server_that_does_not_want_to_end_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["starting", "measuring"])
 def test_whoever_interrupts_finds_the_server_ended(moment: str, tmp_path: Path) -> None:
-    setup = setup_of(tmp_path, arguments={"model_path": f"model in {tmp_path}"})
+    setup = setup_of(tmp_path)
 
     def report(_: Job, phase: str) -> None:
         if phase == moment:
@@ -237,7 +238,7 @@ def test_without_gpus_nothing_is_leased(tmp_path: Path) -> None:
 
 
 def test_a_config_wins_over_what_all_launches_have_under_any_name(tmp_path: Path) -> None:
-    shared = {"model_path": "m", "tp_size": 2, "page_size": 16, "chunked_prefill_size": 4096}
+    shared = {"model_path": str(tmp_path), "tp_size": 2, "page_size": 16, "chunked_prefill_size": 4096}
     setup = setup_of(tmp_path, arguments=shared)
     words = run(setup, tensor_parallel_size=4, page_size=None)[0].command
     assert ("--tensor-parallel-size", "4") in pairwise(words)
@@ -264,9 +265,9 @@ def test_a_stranger_at_the_port_is_not_measured(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Servers listen only once their model is loaded: their port may be gone by then."""
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", STUB, "--host", "127.0.0.1", "--port", "0"]
-    ) as stranger:
+    command = [sys.executable, "-I", "-S", STUB, "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command) as stranger, ExitStack() as ending:
+        ending.callback(stranger.kill)
         port = until(lambda: listening(stranger.pid))
 
         @contextmanager
@@ -275,7 +276,6 @@ def test_a_stranger_at_the_port_is_not_measured(
 
         monkeypatch.setattr(sites, "free_ports", reserved)
         outcome, _ = run(setup_of(tmp_path, "hang", server_command=None, python=str(python)))
-        stranger.terminate()
     cause, message = failure(outcome)
     assert cause is Cause.PORT
     assert message.startswith(f"another server answers at http://127.0.0.1:{port} (while ")
@@ -295,7 +295,7 @@ def until(found: Callable[[], int], seconds: float = 15.0) -> int:
 
 
 def test_where_a_server_listens_is_the_runners_business(tmp_path: Path) -> None:
-    shared = {"model_path": "m", "port": 12345, "nccl_port": 23456}
+    shared = {"model_path": str(tmp_path), "port": 12345, "nccl_port": 23456}
     words = run(setup_of(tmp_path, arguments=shared))[0].command
     assert words.count("--port") == 1
     assert "12345" not in words
@@ -304,7 +304,9 @@ def test_where_a_server_listens_is_the_runners_business(tmp_path: Path) -> None:
 
 
 def test_mini_sglang_is_ready_when_its_log_says_so(tmp_path: Path) -> None:
-    setup = setup_of(tmp_path, "mini", server="minisgl", version="0.1.0", arguments={"model_path": "m"})
+    setup = setup_of(
+        tmp_path, "mini", server="minisgl", version="0.1.0", arguments={"model_path": str(tmp_path)}
+    )
     outcome, phases = run(setup, page_size=16)
     assert outcome.ok
     assert phases[-2:] == ["measuring", "stopping"]
@@ -388,7 +390,11 @@ SIMULATED = (sys.executable, "-m", "spacegen.tune.simulated.server")
 
 def simulated(folder: Path, fail: str = "", **more: Any) -> Setup:
     environment = {"SPACEGEN_SIM_SPEED": "1000", "SPACEGEN_SIM_FAIL": fail}
-    known = {"server_command": SIMULATED, "environment": environment, "arguments": {"model_path": "tiny"}}
+    known = {
+        "server_command": SIMULATED,
+        "environment": environment,
+        "arguments": {"model_path": str(folder)},
+    }
     return setup_of(folder, **{**known, **more})
 
 

@@ -16,6 +16,7 @@ from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.flags import owner
 from spacegen.launch.mistakes import worded
 from spacegen.servers.schema import TargetSchema, load
+from spacegen.tune.extras import require
 from spacegen.tune.gpus import cuda_environment
 from spacegen.tune.jobs import Job
 from spacegen.tune.running.templates import Places, assigns_gpus, filled, for_elsewhere, read_template
@@ -47,10 +48,12 @@ class Launch:
 
 
 class Launcher:
-    """Makes launches of a setup. Raises UsageError for templates that cannot be read and a program that is
-    not there."""
+    """Makes launches of a setup. Raises UsageError for templates that cannot be read, and for a program or a
+    library that is not there."""
 
     def __init__(self, setup: Setup) -> None:
+        # Processes are looked after with it, long after this.
+        require("psutil", "tune", "launching servers")
         self._setup = setup
         self.schema: TargetSchema = load(setup.server, setup.version)
         self._template = setup.launch_template and read_template(setup.launch_template, "the launch template")
