@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -182,8 +180,10 @@ def test_a_server_elsewhere_ends_when_all_here_are_killed(tmp_path: Path, node: 
         assert process.stdin is not None
         process.stdin.write(setup.model_dump_json())
         process.stdin.close()
-        until(lambda: bool(stubs(setup)))
-        os.kill(process.pid, signal.SIGKILL)
+        try:
+            until(lambda: bool(stubs(setup)))
+        finally:
+            process.kill()
     until(lambda: not stubs(setup))
 
 
