@@ -153,19 +153,25 @@ def test_what_cannot_be_is_refused(
     assert words in capsys.readouterr().err
 
 
-def test_an_interruption_ends_with_130_and_whole_records(tmp_path: Path) -> None:
-    _write("a.jsonl", {"tp_size": 1}, *({"tp_size": 1, "random_seed": seed} for seed in range(60)))
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_the_same_command_goes_on_after_an_end_in_the_middle(
+    sent: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    _write("a.jsonl", *({"tp_size": 1, "random_seed": seed} for seed in range(60)))
     environment = {**os.environ, "SPACEGEN_SIM_SPEED": "500"}
     command = [sys.executable, "-m", "spacegen", "run", "a.jsonl", *TARGET, *SIM]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while not Path("results.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 130
-    found = ResultsFile(tmp_path / "results.jsonl").records()
-    assert 1 <= len(found) < 61
-    assert Path("results.jsonl").read_text().endswith("\n")
+    process.send_signal(sent)
+    assert process.wait(timeout=10) == status
+    results = ResultsFile(tmp_path / "results.jsonl")
+    assert len(results.records()) < 60
+    assert main(["run", "a.jsonl", *TARGET, *SIM, "-q"]) == 0
+    records = results.records()
+    assert sorted(record.config["random_seed"] for record in records) == [*range(60)]
+    assert sorted(record.trial or 0 for record in records) == [*range(60)]
 
 
 def _working_in(folder: Path) -> list[str]:

@@ -61,6 +61,28 @@ def test_a_file_whose_only_line_is_torn_is_mended(tmp_path: Path) -> None:
     assert [r.trial for r in file.records()] == [2]
 
 
+def test_fresh_records_are_those_that_came_since(tmp_path: Path) -> None:
+    file, other = ResultsFile(tmp_path / "results.jsonl"), ResultsFile(tmp_path / "results.jsonl")
+    assert file.fresh() == []
+    other.append(_record(1))
+    assert [r.trial for r in file.fresh()] == [1]
+    other.append_all((_record(2), _record(3)))
+    with file.path.open("a") as stream:
+        stream.write(_record(4).model_dump_json()[:50])
+    assert [r.trial for r in file.fresh()] == [2, 3]
+    other.append(_record(5))
+    assert [r.trial for r in file.fresh()] == [5]
+    assert file.fresh() == []
+
+
+def test_records_are_numbered_whoever_writes(tmp_path: Path) -> None:
+    file, other = ResultsFile(tmp_path / "results.jsonl"), ResultsFile(tmp_path / "results.jsonl")
+    file.append(_record(6))
+    writers = (file, other, other, file)
+    assert [writer.append_numbered(_record(0)).trial for writer in writers] == [7, 8, 9, 10]
+    assert [r.trial for r in file.records()] == [6, 7, 8, 9, 10]
+
+
 @pytest.mark.parametrize("text", ["tp_size,ttft\n1,2\n", '{"tp_size": 1}\n', '{"tp_size": 1}', "notes", "[]"])
 def test_what_is_no_results_file_is_left_alone(tmp_path: Path, text: str) -> None:
     file = ResultsFile(tmp_path / "results.jsonl")

@@ -27,6 +27,8 @@ class ResultsFile:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._seen = self._numbered = 0
+        self._next = 0
 
     def append(self, record: Record) -> None:
         """Adds a record; it is on the disk when this returns. Several processes may append to one file.
@@ -50,9 +52,9 @@ class ResultsFile:
         fresh = not self.path.exists()
         with self._locked() as stream:
             _mend(stream, self.path)
-            stream.seek(0)
-            numbers = [r.trial for r in _read(stream.read(), self.path) if r.trial is not None]
-            numbered = record.model_copy(update={"trial": max(numbers, default=-1) + 1})
+            earlier, self._numbered = _since(stream, self._numbered, self.path)
+            self._next = max([self._next, *(r.trial + 1 for r in earlier if r.trial is not None)])
+            numbered = record.model_copy(update={"trial": self._next})
             _write(stream, f"{numbered.model_dump_json()}\n")
         if fresh:
             _keep_entry(self.path.parent)
@@ -81,6 +83,18 @@ class ResultsFile:
             words = (error.strerror or str(error)).lower()
             raise ConfigError(f"cannot read {self.path}: {words}") from None
         return list(_read(data, self.path))
+
+    def fresh(self) -> list[Record]:
+        """The records that were added since this was last asked, at first all of them. Raises ConfigError."""
+        if not self.path.exists():
+            return []
+        try:
+            with self.path.open("rb") as stream:
+                found, self._seen = _since(stream, self._seen, self.path)
+        except ConfigError:
+            self.records()  # which names the line by its number in the file
+            raise
+        return found
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -138,6 +152,13 @@ def _parsed(line: bytes) -> Record | None:
         return Record.model_validate_json(line)
     except ValidationError:
         return None
+
+
+def _since(stream: BinaryIO, start: int, path: Path) -> tuple[list[Record], int]:
+    """The records after a place, and the end of the last whole line."""
+    stream.seek(start)
+    data = stream.read()
+    return list(_read(data, path)), start + data.rfind(b"\n") + 1
 
 
 def _read(data: bytes, path: Path) -> Iterator[Record]:

@@ -79,17 +79,12 @@ class Sweep:
         self._schema = load(setup.server, setup.version)
         self._simulated = provenance.simulated or _SIMULATED in (setup.server_command or ())
         self._known: dict[_Key, Record] = {}
-        self._read = -1
 
     def known(self, candidate: Candidate) -> Record | None:
         """What the results file has of a config, also from other processes. Raises ConfigError."""
-        path = self._results.path
-        size = path.stat().st_size if path.exists() else 0
-        if size != self._read:
-            self._read = size
-            self._known = {
-                self._key(r.config): r for r in self._results.records() if self._fits(r) and _tells(r.outcome)
-            }
+        for record in self._results.fresh():
+            if self._fits(record) and _tells(record.outcome):
+                self._known[self._key(record.config)] = record
         return self._known.get(self._key(candidate.config))
 
     def run(self, candidates: Iterable[Candidate], executor: Executor) -> list[Measured]:
