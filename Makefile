@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-kill lint format bench preflight wheel-check clean
+.PHONY: help run test test-kill lint format bench bench-tune preflight wheel-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ format: $(VENV)/.group-lint ## put the code in shape
 
 bench: $(VENV)/.group-bench ## time spacegen beside its peers
 	@$(BIN)/python -m benchmarks
+
+bench-tune: $(VENV)/.group-test ## compare samplers on made-up servers
+	@$(BIN)/python -m benchmarks.tune
 
 preflight: $(VENV)/.spacegen ## judge the shipped spaces by the argument code of real servers
 	@PYTHON=$(BIN)/python .ci/preflight $(VERSIONS)

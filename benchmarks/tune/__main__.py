@@ -80,6 +80,7 @@ def costs(trials: int) -> Iterator[Row]:
 def main() -> int:
     """Print the tables; with `--strict` the exit code is 1 where a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tune", description=__doc__)
+    parser.add_argument("--only", action="append", choices=("trials", *TRADEOFFS, "costs"), help="a table")
     parser.add_argument("--seeds", type=int, default=10, help="studies of which the median is shown")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="studies at a time")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
@@ -89,11 +90,12 @@ def main() -> int:
     missed = 0
     with ProcessPoolExecutor(args.jobs, get_context("spawn"), initializer=quiet) as pool:
         tables = {
-            "trials that break rules + trials that were there before": feasible(pool),
-            **{f"gained by the front, {name}": gains(name, args.seeds, pool) for name in TRADEOFFS},
-            "milliseconds a proposal, 33 parameters": costs(150),
+            "trials": ("trials that break rules + trials that were there before", feasible(pool)),
+            **{name: (f"gained by the front, {name}", gains(name, args.seeds, pool)) for name in TRADEOFFS},
+            "costs": ("milliseconds a proposal, 33 parameters", costs(150)),
         }
-        for title, rows in tables.items():
+        for name in args.only or tables:
+            title, rows = tables[name]
             print(f"\n{title}")
             for row in rows:
                 print(row, flush=True)
