@@ -15,6 +15,7 @@ __all__ = ["CHROMIUM", "browser"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--enable-unsafe-swiftshader",
     "--disable-quic",
     "--no-first-run",

@@ -36,7 +36,8 @@ def importances(
     if len(rows) < FEWEST or not varied:
         return {}
     study = _study(list(points.values()), [_params(varied, i) for i in rows], varied)
-    return {goal.metric: _shares(study, i) for i, goal in enumerate(goals)}
+    values = list(zip(*points.values(), strict=True))
+    return {goal.metric: _shares(study, i, values[i]) for i, goal in enumerate(goals)}
 
 
 def _params(columns: Sequence[Column], row: int) -> dict[str, int]:
@@ -68,10 +69,9 @@ def _study(
     return study
 
 
-def _shares(study: Study, goal: int) -> dict[str, float]:
+def _shares(study: Study, goal: int, values: Sequence[float]) -> dict[str, float]:
     import optuna
 
-    values = [trial.values[goal] for trial in study.trials]
     if len(set(values)) == 1:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=max(0.1, _BEST / len(values)))
