@@ -161,6 +161,20 @@ def test_negative_flags_and_other_names_reach_their_fields() -> None:
     assert "disable_pynccl" not in known
 
 
+@pytest.mark.parametrize(
+    ("given", "graphs"),
+    [
+        ({}, 160),
+        ({"cuda_graph_max_bs_decode": 24}, 24),
+        ({"cuda_graph_bs_decode": [1, 8, 64], "cuda_graph_max_bs_decode": 24}, 64),
+        ({"cuda_graph_backend_decode": "disabled"}, 0),
+        ({"disable_cuda_graph": True}, 0),
+    ],
+)
+def test_graphs_are_as_large_as_the_arguments_say(given: dict[str, Any], graphs: int) -> None:
+    assert effective(load_schema("sglang", "0.5.23"), given).graphs == graphs
+
+
 def test_a_speed_makes_runs_take_their_time() -> None:
     outcome = _run({}, environment={"SPACEGEN_SIM_SPEED": "1000"})
     assert outcome.ok

@@ -120,7 +120,7 @@ def effective(schema: TargetSchema, arguments: Mapping[str, Any]) -> Effective:
         most_running=_whole(got["most_running"]),
         memory_share=None if got["memory_share"] is None else float(got["memory_share"]),
         most_tokens=None if got["most_tokens"] is None else _whole(got["most_tokens"]),
-        graphs=0 if _without_graphs(known) else max(0, int(got["graphs"])),
+        graphs=0 if _without_graphs(known) else _largest_graph(known, got["graphs"]),
         page=_whole(got["page"]),
         prefill=prefill,
         decode=decode,
@@ -155,6 +155,12 @@ def _whole(value: Any, default: int = 1) -> int:
 def _chunk(value: Any) -> int:
     """-1 and 0 turn chunks off: a prompt is then one chunk."""
     return 2**17 if int(value) <= 0 else int(value)
+
+
+def _largest_graph(known: Mapping[str, Any], most: Any) -> int:
+    """Sizes that are listed win over the largest of those that the server would choose."""
+    listed = known.get("cuda_graph_bs_decode") or known.get("cuda_graph_bs")
+    return max(0, *(int(size) for size in listed)) if isinstance(listed, list) else max(0, int(most))
 
 
 def _without_graphs(known: Mapping[str, Any]) -> bool:
