@@ -249,10 +249,20 @@ def test_any_engine_will_do(engine: Any) -> None:
 
 
 def test_parameters_that_an_objective_leaves_out_are_claimed_all_the_same() -> None:
-    study = study_of(base="nsga2")
-    study.optimize(lambda trial: trial.suggest_categorical("b", [None, "x"]) == "x", n_trials=5)
+    def some(trial: optuna.Trial) -> float:
+        return float(trial.suggest_categorical("b", [None, "x"]) == "x")
+
+    study = study_of(base=NSGAIISampler(seed=1, population_size=2))
+    study.optimize(some, n_trials=5)
     with pytest.raises(EmptySpaceError):
-        study.optimize(lambda trial: trial.suggest_categorical("b", [None, "x"]) == "x", n_trials=1)
+        study.optimize(some, n_trials=1)
+
+
+def test_trials_without_parameters_do_not_stop_the_base() -> None:
+    study = study_of(base=NSGAIISampler(seed=1, population_size=2))
+    study.optimize(lambda trial: float(trial.number), n_trials=3)
+    study.optimize(objective, n_trials=5)
+    assert distinct(params(study)) == 5
 
 
 def test_constraints_reach_the_base() -> None:

@@ -116,12 +116,12 @@ class Ledger:
         for name in trial.distributions.keys() & self._encoding.parameters.keys():
             self._check(trial, name)
         missing = frozenset(self._encoding.searched.keys() - trial.params.keys())
-        row = self._encoding.row(trial.params)
-        if row is not None:
-            return _Entry(row, False, missing)
         if trial.state == TrialState.FAIL and not trial.params:
             # It tried nothing.
             return _Entry(None, False, missing)
+        row = self._encoding.row(trial.params)
+        if row is not None:
+            return _Entry(row, False, missing)
         claim = self.claimed(trial)
         if claim is None:
             return _Entry(self._encoding.row(fixed_of(trial)), False, missing)

@@ -216,7 +216,7 @@ class FeasibleSampler(BaseSampler):
         if base is self._base:
             base.infer_relative_search_space(study, trial)
         space = {name: d for name, d in self._encoding.searched.items() if name in seen.shared}
-        proposed = base.sample_relative(study, trial, space)
+        proposed = base.sample_relative(study, trial, space) if space else {}
         if not proposed:
             return None
         codes = []
