@@ -167,6 +167,11 @@ def test_a_server_elsewhere_that_hangs_is_ended(tmp_path: Path, node: Elsewhere)
     assert failure(run(setup)[0])[0] is Cause.TIMEOUT
 
 
+def test_a_server_elsewhere_that_does_not_want_to_end_is_killed(tmp_path: Path, node: Elsewhere) -> None:
+    outcome, _ = run(by_ssh(tmp_path, node, "stubborn", timeouts=Timeouts(ready=20.0, stop=0.3)))
+    assert outcome.ok
+
+
 def test_a_server_elsewhere_ends_when_all_here_are_killed(tmp_path: Path, node: Elsewhere) -> None:
     """Not even the runner has to end in order: what it holds closes with it."""
     setup = by_ssh(tmp_path, node, "hang")

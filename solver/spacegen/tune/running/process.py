@@ -28,6 +28,8 @@ __all__ = ["LaunchProcess", "StartError"]
 
 _STEP: Final = 0.05
 _PORT_PATIENCE: Final = 10.0
+# What ends a launch elsewhere kills it after the same time, and is not to be overtaken.
+_MARGIN: Final = 5.0
 
 
 class StartError(Exception):
@@ -128,7 +130,7 @@ class LaunchProcess:
         assert self._guarded is not None
         if self._input is not None and self._guarded.poll() is None:
             self._close_input()
-            self._guarded.wait(self._setup.timeouts.stop)
+            self._guarded.wait(self._setup.timeouts.stop + _MARGIN)
         self._close_input()
         self._guarded.stop()
 
