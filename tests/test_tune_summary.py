@@ -138,6 +138,14 @@ def test_one_goal_has_a_best_and_no_trade_offs() -> None:
     assert "  tps_per_gpu: 50.00 tokens/sec per GPU" in text
 
 
+def test_who_has_a_node_to_itself_is_measured_by_the_gpus_it_takes() -> None:
+    alone = record(0, 30, 100)
+    outcome = alone.outcome.model_copy(update={"gpu_ids": tuple("01234567"), "gpus": 2, "seconds": 450.0})
+    found = summarise([alone.model_copy(update={"outcome": outcome})], (Goal("tps_per_gpu", "maximize"),))
+    assert found.front[0].metrics["tps_per_gpu"] == 50
+    assert found.gpu_hours == 1
+
+
 def test_a_study_in_which_all_fails_says_so() -> None:
     assert "No trial succeeded." in shown([failed(0, Cause.CRASH)])
     assert "No trial was measured." in shown([])

@@ -67,6 +67,9 @@ class Outcome(Value):
     seconds: float = 0.0
     """How long launch, loads and teardown took."""
     gpu_ids: tuple[str, ...] = ()
+    """The GPUs that nobody else could have meanwhile."""
+    gpus: int | None = None
+    """How many of them the config takes, where that is not all."""
     command: tuple[str, ...] = ()
     """The words that started the server."""
     load_command: tuple[str, ...] = ()
@@ -95,6 +98,11 @@ class Outcome(Value):
         return self.failure is None
 
     @property
+    def used(self) -> int:
+        """The GPUs by which rates are divided."""
+        return len(self.gpu_ids) if self.gpus is None else self.gpus
+
+    @property
     def gpu_seconds(self) -> float:
         return self.seconds * len(self.gpu_ids)
 
@@ -108,7 +116,7 @@ class Outcome(Value):
         """A metric, also one derived from others: see `spacegen.tune.metrics`."""
         from spacegen.tune.metrics import derived
 
-        return derived(self.metrics, len(self.gpu_ids)).get(name)
+        return derived(self.metrics, self.used).get(name)
 
     def __contains__(self, name: str) -> bool:
         return self.metric(name) is not None
@@ -117,7 +125,7 @@ class Outcome(Value):
         """All metrics with those derived from them."""
         from spacegen.tune.metrics import derived
 
-        return derived(self.metrics, len(self.gpu_ids))
+        return derived(self.metrics, self.used)
 
 
 def _without_gaps(metrics: Any) -> Any:

@@ -58,7 +58,7 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
         ports = held.enter_context(free_ports(setup.host, start=start, folder=_elsewhere(setup)))
         outcome = measure(Site(ids, ports.first, _fresh(setup.folder / job.name), (*fds, *ports.fds)))
         time.sleep(setup.timeouts.cooldown)
-    return outcome
+    return outcome.model_copy(update={"gpus": job.gpus}) if setup.exclusive else outcome
 
 
 def _gpus(setup: Setup, job: Job, report: Report, held: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...]]:

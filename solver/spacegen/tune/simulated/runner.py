@@ -46,6 +46,7 @@ class SimRunner:
         known: dict[str, Any] = {
             "started": time.time(),
             "gpu_ids": gpu_ids,
+            "gpus": job.gpus if self._setup.exclusive else None,
             "hardware": self._setup.hardware or HARDWARE,
             "simulated": True,
         }
