@@ -28,6 +28,7 @@ from spacegen.tune.load.serving import DATASETS, BenchServing, datasets, module
 from spacegen.tune.metrics import derived
 from spacegen.tune.setup import Setup
 from spacegen.tune.workload import Workload
+from tune_processes import with_word
 
 FLAGS: dict[str, dict[str, dict[str, list[str] | None]]] = json.loads(
     (Path(__file__).parent / "data" / "bench_flags.json").read_text(encoding="utf-8")
@@ -292,32 +293,16 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
         load.run(URL, tmp_path, soon())
 
 
-SLEEPS = "open('/proc/self/comm', 'w').write('sleeping-load'); time.sleep(60)"
-
-
-def sleeping() -> bool:
-    comms = (read(path) for path in Path("/proc").glob("[0-9]*/comm"))
-    return "sleeping-load\n" in comms
-
-
-def read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-@pytest.mark.xdist_group("sleeping-load")
 @pytest.mark.parametrize(
     ("late", "alive", "words"),
     [(0.3, lambda: True, "did not end in time"), (60, lambda: False, "server ended under load")],
 )
 def test_a_load_is_ended(tmp_path: Path, late: float, alive: Callable[[], bool], words: str) -> None:
-    load, folder = served(tmp_path, SLEEPS)
+    load, folder = served(tmp_path, "time.sleep(60)")
     with pytest.raises(LoadError, match=words) as caught:
         load.run(URL, folder, time.monotonic() + late, alive)
     assert caught.value.timed_out == (late < 1)
-    assert not sleeping()
+    assert with_word(str(tmp_path)) == []
 
 
 # --- any command
