@@ -99,7 +99,7 @@ def test_jobs_of_all_sizes_are_packed_on_the_gpus(
     sizes = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8]
     random.Random(0).shuffle(sizes)
     futures = [executor.submit(job(f"job-{i}", "hold", size)) for i, size in enumerate(sizes)]
-    outcomes = [future.result(60) for future in futures]
+    outcomes = [future.result(180) for future in futures]
     assert [len(outcome.gpu_ids) for outcome in outcomes] == sizes
     assert all(outcome.ok for outcome in outcomes)
     assert max(sizes) <= most_in_use(outcomes) <= 8
@@ -109,7 +109,7 @@ def test_jobs_of_all_sizes_are_packed_on_the_gpus(
 
 
 def test_a_task_that_dies_is_run_again(executor: RayExecutor) -> None:
-    outcome = executor.submit(job("dies", "die once", 2)).result(30)
+    outcome = executor.submit(job("dies", "die once", 2)).result(120)
     assert outcome.metrics == {"threads": 0.0}
 
 
@@ -123,7 +123,7 @@ def test_a_job_that_fits_no_node_does_not_wait_for_one(executor: RayExecutor) ->
 
 def test_a_fault_of_this_program_is_raised(executor: RayExecutor) -> None:
     with pytest.raises(WorkerFault, match="ZeroDivisionError: of the stub"):
-        executor.submit(job("errs", "err")).result(30)
+        executor.submit(job("errs", "err")).result(120)
 
 
 def test_closing_ends_what_runs_and_what_waits(
@@ -133,7 +133,7 @@ def test_closing_ends_what_runs_and_what_waits(
     setup = setup.model_copy(update={"exclusive": True})
     with RayExecutor(setup, None, 3, lambda *_: None, command=STUB) as executor:
         futures = [executor.submit(job(f"serve-{i}", "serve")) for i in range(5)]
-        until(lambda: list(setup.folder.glob("*/serving")), 20)
+        until(lambda: list(setup.folder.glob("*/serving")), 60)
     found = [future.result(0).failure for future in futures]
     assert [failure.cause for failure in found if failure] == [Cause.INTERRUPTED] * 5
     # Each job had the node to itself.
@@ -163,12 +163,12 @@ def test_nothing_outlives_a_driver_that_is_killed(tmp_path: Path, monkeypatch: p
     with (tmp_path / "log").open("wb") as log:
         driver = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        until(lambda: (setup.folder / "served" / "serving").exists() or driver.poll() is not None, 30)
+        until(lambda: (setup.folder / "served" / "serving").exists() or driver.poll() is not None, 90)
         assert driver.poll() is None, (tmp_path / "log").read_text()
         assert len(with_word(word)) > 3
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        until(lambda: with_word(word) == [], 20)
+        until(lambda: with_word(word) == [], 60)
     finally:
         driver.kill()
         for process in with_word(word):
