@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -12,6 +13,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
+import spacegen.tune.study.driver
 from spacegen.errors import UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune import Goal, Limit, enqueue
@@ -38,6 +40,7 @@ class Seen(Observer):
         self.starts: list[tuple[int, int]] = []
         self.records: list[Record] = []
         self.retries: list[int] = []
+        self.troubles: list[str] = []
 
     def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
         self.starts.append((trial, starts))
@@ -47,6 +50,9 @@ class Seen(Observer):
 
     def finished(self, record: Record) -> None:
         self.records.append(record)
+
+    def troubled(self, trouble: str) -> None:
+        self.troubles.append(trouble)
 
 
 def run(
@@ -206,28 +212,58 @@ def test_what_failed_for_no_fault_of_its_config_gets_another_trial_next_time() -
     assert len({str(record.config) for record in again}) == 5
 
 
-def test_a_storage_that_is_lost_is_told_of_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def lost(study: OpenStudy, first: int, last: int) -> Iterator[None]:
+    """A storage some of whose writes fail, counted from 1."""
+    storage, calls = study.study._storage, 0
+    names = ("create_new_trial", "set_trial_user_attr", "set_trial_param", "set_trial_state_values")
+
+    def failing(write: Callable[..., Any]) -> Callable[..., Any]:
+        def writing(*given: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if first <= calls <= last:
+                raise StorageInternalError("that") from OSError("no space left on device")
+            return write(*given, **named)
+
+        return writing
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(storage, name, failing(getattr(storage, name)))
+        patch.setattr(spacegen.tune.study.driver, "_PAUSE", 0.0)
+        yield
+
+
+def test_a_storage_that_stays_out_of_reach_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     study = opened()
-    storage = study.study._storage
-    whole, calls = storage.set_trial_user_attr, 0
-
-    def lost(*given: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 9:
-            raise StorageInternalError("that") from OSError("no space left on device")
-        whole(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "set_trial_user_attr", lost)
-        with pytest.raises(UsageError) as caught:
-            run(study, 8, slots=2)
+    monkeypatch.setattr(spacegen.tune.study.driver, "_PATIENCE", 0.05)
+    with lost(study, 10, 10**9), pytest.raises(UsageError) as caught:
+        run(study, 8, slots=2)
     assert str(caught.value) == (
         "the study in `memory` is out of reach: no space left on device\n"
         "hint: nothing is lost: the same command goes on where this one stopped"
     )
     run(study, 8, slots=2)
     assert [record.trial for record in records(study.study)] == list(range(8))
+
+
+@pytest.mark.parametrize("first", range(1, 26))
+def test_a_storage_that_comes_back_loses_nothing(first: int) -> None:
+    study, measurements = opened(), []
+
+    def counted(job: Job) -> Outcome:
+        measurements.append(str(job.config))
+        return measured(job)
+
+    with lost(study, first, first + 2):
+        _, seen = run(study, 4, counted, slots=2)
+    found = records(study.study)
+    assert [trial.state for trial in study.study.trials] == [TrialState.COMPLETE] * 4
+    assert len({str(record.config) for record in found}) == 4
+    assert sorted(measurements) == sorted(str(record.config) for record in found)
+    assert seen.troubles
+    assert all("memory is out of reach, trying again: no space" in trouble for trouble in seen.troubles)
 
 
 def test_nothing_comes_of_a_load_generator_that_always_fails() -> None:

@@ -226,6 +226,9 @@ class _Keeping(Observer):
     def retried(self, trial: int, failure: Failure) -> None:
         self.watcher.retried(trial, failure)
 
+    def troubled(self, trouble: str) -> None:
+        self.watcher.noted(trouble)
+
     def finished(self, record: Record) -> None:
         if self._keeper is not None:
             self._keeper.keep(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +16,7 @@ from spacegen.api import Space
 from spacegen.errors import EmptySpaceError, SpacegenError
 from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
-from spacegen.tune.outcome import Failure, Outcome
-from spacegen.tune.record import Record
+from spacegen.tune.outcome import Outcome
 from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.study.attributes import (
     CONFIG,
@@ -31,12 +31,13 @@ from spacegen.tune.study.attributes import (
     trial_now,
     trials,
 )
+from spacegen.tune.study.observer import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
 from spacegen.tune.study.queueing import enqueue_failed
 from spacegen.tune.study.records import Measurements, rank_of, record_of
-from spacegen.tune.study.stopping import Ended, Stop
-from spacegen.tune.study.storage import keeping
+from spacegen.tune.study.stopping import Ended, Stop, broken
+from spacegen.tune.study.storage import BROKEN, keeping, why
 from spacegen.tune.study.telling import constraints, values, worst
 
 __all__ = ["Driver", "Observer", "gpus_of"]
@@ -46,21 +47,11 @@ _TRIES: Final = 3
 _BROKEN: Final = 3
 """After so many trials in a row that failed so, nothing will come of more."""
 _TICK: Final = 0.5
+_PATIENCE: Final = 300.0
+"""Seconds to wait for a storage that is out of reach."""
+_PAUSE: Final = 2.0
 _ADOPTING: Final = 2.0
 """Seconds between looks for trials that nobody runs."""
-
-
-class Observer:
-    """Told what a driver does; does nothing itself."""
-
-    def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
-        """A trial was handed to the executor, for the `starts`-th time."""
-
-    def retried(self, trial: int, failure: Failure) -> None:
-        """A trial failed for no fault of its config, and will be started again."""
-
-    def finished(self, record: Record) -> None:
-        """A trial was told, and is in the storage for good."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +90,7 @@ class Driver:
         self._flying: dict[Future[Outcome], _Flight] = {}
         self._ended: Ended | None = None
         self._failures = 0
+        self._failing_since: float | None = None
         self._next_look = 0.0
 
     def run(self, wanted: int | None) -> Ended:
@@ -106,20 +98,45 @@ class Driver:
         those of other drivers included.
 
         Whatever ends this early (Ctrl-C, a fault) ends what runs, keeps what is finished and lets go of the
-        rest. Raises UsageError where an enqueued trial cannot be had, or the storage is out of reach.
+        rest. Raises UsageError where an enqueued trial cannot be had, or the storage stays out of reach.
         """
         with keeping(self._storage), self._owner:
             try:
                 if not self._over(wanted):
                     enqueue_failed(self._study, self._storage)
-                while not self._over(wanted):
-                    self._owner.sign()
-                    self._launch(wanted)
-                    self._land()
+                while self._goes_on(wanted):
+                    pass
             except BaseException:
                 self._abandon()
                 raise
         return self._ended or Ended("trials", "all trials are finished")
+
+    def _goes_on(self, wanted: int | None) -> bool:
+        """Does what can be done now; False where nothing is left."""
+        try:
+            if self._over(wanted):
+                return False
+            self._owner.sign()
+            self._launch(wanted)
+            self._land()
+            self._failing_since = None
+        except BROKEN as error:
+            self._bear(error)
+        return True
+
+    def _bear(self, error: Exception) -> None:
+        """Waits for a storage that may come back (a server restarts, a disk is full); servers go on.
+        What the failed step left half done is adopted like that of a driver that died."""
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+            trouble = f"{self._storage.label} is out of reach, trying again: {why(error)}"
+            self._observer.troubled(trouble)
+        elif time.monotonic() - self._failing_since > _PATIENCE:
+            raise error
+        time.sleep(_PAUSE)
+        self._next_look = 0.0
+        with suppress(*BROKEN):
+            self._owner.recover({flight.trial.number for flight in self._flying.values()})
 
     @property
     def finished(self) -> int:
@@ -254,12 +271,7 @@ class Driver:
     def _count_failures(self, outcome: Outcome, failed: bool) -> None:
         self._failures = self._failures + 1 if failed else 0
         if self._failures >= _BROKEN and self._ended is None:
-            if outcome.failure is not None:
-                why = f"{outcome.failure.cause}: {outcome.failure.message}"
-            else:
-                lacking = [goal.metric for goal in self._known.goals if goal.metric not in outcome]
-                why = f"no `{'`, `'.join(lacking)}` among what was measured: {', '.join(outcome.values())}"
-            self._ended = Ended("broken", f"{_BROKEN} trials in a row gave nothing: {why}")
+            self._ended = broken(outcome, self._known.goals, _BROKEN)
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -92,6 +92,12 @@ class Ownership:
         self._next_sign = time.monotonic() + SIGN
         self._study.set_user_attr(DRIVER + self.driver, Whereabouts.here().model_dump(mode="json"))
 
+    def recover(self, held: Container[int]) -> None:
+        """After a write that failed: what is not held in hand is left to be adopted, by this driver too."""
+        self._owned = {number: trial for number, trial in self._owned.items() if number in held}
+        self._next_sign = 0.0
+        self.sign()
+
     def take(self, trial: TrialLike) -> None:
         """Owns a trial that this driver asked for, or that is let go."""
         mark(self._study, trial, OWNER, Owner(driver=self.driver).model_dump(mode="json"))
@@ -158,7 +164,7 @@ class Ownership:
                 continue
             # Trials get their owners under the lock: one without was left by a driver that died in between,
             # or another is asking for it just now, which the lock will tell.
-            orphaned = owner is None or owner.driver not in alive
+            orphaned = owner is None or owner.driver not in alive - {self.driver}
             if orphaned:
                 yield trial
 

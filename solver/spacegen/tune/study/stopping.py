@@ -12,9 +12,10 @@ import numpy as np
 from spacegen.errors import how_many
 from spacegen.tune.front import hypervolume
 from spacegen.tune.metrics import Goal, missing
+from spacegen.tune.outcome import Outcome
 from spacegen.tune.record import Record
 
-__all__ = ["Budget", "Ended", "Hopeless", "Plateau", "Reason", "Stop", "TimeOut", "total_gpu_hours"]
+__all__ = ["Budget", "Ended", "Hopeless", "Plateau", "Reason", "Stop", "TimeOut", "broken", "total_gpu_hours"]
 
 Reason: TypeAlias = Literal["trials", "time-out", "budget", "plateau", "exhausted", "broken", "again"]
 
@@ -26,6 +27,16 @@ class Ended:
 
     reason: Reason
     message: str
+
+
+def broken(outcome: Outcome, goals: Sequence[Goal], trials: int) -> Ended:
+    """That so many trials gave nothing, and why the last of them did not."""
+    if outcome.failure is not None:
+        why = f"{outcome.failure.cause}: {outcome.failure.message}"
+    else:
+        lacking = "`, `".join(goal.metric for goal in goals if goal.metric not in outcome)
+        why = f"no `{lacking}` among what was measured: {', '.join(outcome.values())}"
+    return Ended("broken", f"{trials} trials in a row gave nothing: {why}")
 
 
 class Stop(Protocol):

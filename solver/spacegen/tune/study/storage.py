@@ -23,7 +23,7 @@ from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
 from spacegen.tune.study.journal import Journal, locked_file
 
-__all__ = ["JOURNAL", "StudyStorage", "keeping", "open_storage", "without_password"]
+__all__ = ["BROKEN", "JOURNAL", "StudyStorage", "keeping", "open_storage", "why", "without_password"]
 
 JOURNAL: Final = "spacegen.journal"
 """The file of `journal` without a path."""
@@ -37,7 +37,8 @@ _START: Final = b'{"op_code":'
 _PATIENCE: Final = 60.0
 """How many seconds a write waits for others."""
 
-_BROKEN: Final = (sql.exc.SQLAlchemyError, StorageInternalError)
+BROKEN: Final = (sql.exc.SQLAlchemyError, StorageInternalError)
+"""What storages raise that cannot be reached or written."""
 
 Lock: TypeAlias = Callable[[], AbstractContextManager[None]]
 
@@ -249,8 +250,8 @@ def _telling(label: str) -> Iterator[None]:
     """Says what is wrong with a database, without its password."""
     try:
         yield
-    except (*_BROKEN, RuntimeError) as error:
-        raise UsageError(Fault(f"cannot keep a study in `{label}`: {_why(error)}")) from None
+    except (*BROKEN, RuntimeError) as error:
+        raise UsageError(Fault(f"cannot keep a study in `{label}`: {why(error)}")) from None
 
 
 @contextmanager
@@ -258,14 +259,15 @@ def keeping(storage: StudyStorage) -> Iterator[None]:
     """Says so where a storage is lost that was there before. Raises UsageError."""
     try:
         yield
-    except _BROKEN as error:
+    except BROKEN as error:
         hint = "nothing is lost: the same command goes on where this one stopped"
         raise UsageError(
-            Fault(f"the study in `{storage.label}` is out of reach: {_why(error)}", hint=hint)
+            Fault(f"the study in `{storage.label}` is out of reach: {why(error)}", hint=hint)
         ) from error
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """What is behind an error of a storage, in one line."""
     cause: BaseException = error
     while (deeper := getattr(cause, "orig", None) or cause.__cause__) is not None:
         cause = deeper
