@@ -22,7 +22,7 @@ from spacegen.tune.outcome import Cause, Failure, Outcome
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.threads import ThreadExecutor
-from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, as_stored
+from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, as_stored, trials
 from spacegen.tune.study.driver import Driver, Observer, gpus_of
 from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy
@@ -587,3 +587,13 @@ def test_a_results_file_has_each_record_once(tmp_path: Any) -> None:
     assert keeper.catch_up() == 0
     assert sorted(record.trial or 0 for record in file.records()) == [0, 1, 2, 3, 4]
     assert sorted(file.records(), key=lambda r: r.trial or 0) == records(study.study)
+
+
+def test_the_records_of_the_dead_are_kept_by_the_living(tmp_path: Any) -> None:
+    study, file = opened(), ResultsFile(tmp_path / "r.jsonl")
+    run(study, 3)
+    owners = [dead(study), dead(study, machine="another", until=time.time() + 60), None]
+    for trial, owner in zip(trials(study.study), owners, strict=True):
+        trial.user_attrs[OWNER] = Owner(driver=owner).model_dump(mode="json")
+    assert Keeper(study, file).catch_up_for_the_dead() == 1
+    assert [record.trial for record in file.records()] == [0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -73,7 +74,6 @@ class Study:
         load = WORKLOAD.format(python=sys.executable, load=STUBS / "gpu_load.py")
         (self.folder / "workload.yaml").write_text(load)
         (self.folder / "stub").mkdir()
-        (self.folder / "tmp").mkdir()
 
     @property
     def url(self) -> str:
@@ -82,7 +82,9 @@ class Study:
     @contextmanager
     def running(self, repeats: int = 1) -> Iterator[subprocess.Popen[bytes]]:
         server = f"{sys.executable} -I -S {STUBS / 'gpu_server.py'}"
-        words = ["tune", "./space.yaml", "--workload", "./workload.yaml", "--gpus", "0-5", "--workers", "3"]
+        # GPUs of its own: tests beside this one share the machine, and its ports.
+        gpus = ",".join(f"GPU-{re.sub('[0-9]+', '', self.mark)}-{number}" for number in range(6))
+        words = ["tune", "./space.yaml", "--workload", "./workload.yaml", "--gpus", gpus, "--workers", "3"]
         words += [
             "--trials",
             str(TRIALS),
@@ -94,11 +96,7 @@ class Study:
             "killed",
         ]
         words += ["--server-cmd", server, "--results", "results.jsonl", "--model-path", "none"]
-        more = {
-            "STUB_FOLDER": str(self.folder / "stub"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "MARK": self.mark,
-        }
+        more = {"STUB_FOLDER": str(self.folder / "stub"), "MARK": self.mark}
         log = self.folder / f"command-{len(list(self.folder.glob('command-*')))}.log"
         with log.open("wb") as output:
             command = subprocess.Popen(

@@ -165,6 +165,7 @@ def run(
         ended = driver.run(wanted)
         if ended.reason in ("trials", "plateau", "exhausted") and plan.repeats > 1:
             ended = _again(plan, opened, space, running, stops, keeper) or ended
+    keeper.catch_up_for_the_dead()
     return Course(opened, ended)
 
 
@@ -219,6 +220,11 @@ class _Keeping(Observer):
         """Writes what an earlier run could not."""
         if self._keeper is not None:
             self._keeper.catch_up()
+
+    def catch_up_for_the_dead(self) -> None:
+        """Writes what others could not that were killed meanwhile."""
+        if self._keeper is not None:
+            self._keeper.catch_up_for_the_dead()
 
     def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
         self.watcher.started(trial, config, starts)

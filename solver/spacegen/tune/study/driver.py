@@ -18,6 +18,7 @@ from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import (
     CONFIG,
     OUTCOME,
@@ -40,7 +41,7 @@ from spacegen.tune.study.stopping import Ended, Stop, broken
 from spacegen.tune.study.storage import BROKEN, keeping, why
 from spacegen.tune.study.telling import constraints, values, worst
 
-__all__ = ["Driver", "Observer", "gpus_of"]
+__all__ = ["Driver", "Observer"]
 
 _TRIES: Final = 3
 """How often a trial is launched whose failures are not its config's."""
@@ -284,16 +285,3 @@ class Driver:
                 mark(self._study, flight.trial, OUTCOME, as_stored(outcome))
                 self._tell(flight.trial, outcome)
         self._flying.clear()
-
-
-def gpus_of(space: Space) -> Callable[[Mapping[str, Scalar]], int]:
-    """How many GPUs a config of the space takes; 1 where its target does not say."""
-    from spacegen.launch.commands import gpus
-    from spacegen.launch.config import LaunchConfig
-    from spacegen.servers.schema import load
-
-    target = space.base.target
-    if target is None:
-        return lambda _: 1
-    schema = load(target.server, target.version)
-    return lambda config: gpus(LaunchConfig(schema, config)) or 1

@@ -6,7 +6,9 @@ from typing import Any
 
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
+from spacegen.tune.study.attributes import trials
 from spacegen.tune.study.opening import OpenStudy
+from spacegen.tune.study.ownership import died, owner_of
 from spacegen.tune.study.records import records
 
 __all__ = ["Keeper"]
@@ -27,6 +29,16 @@ class Keeper:
     def catch_up(self) -> int:
         """Appends what was measured and not written before somebody was killed; says how many records."""
         return self._add(records(self._opened.study))
+
+    def catch_up_for_the_dead(self) -> int:
+        """Appends what others measured and told, who died before they wrote it; those that live write their
+        own, maybe to another file."""
+        study = self._opened.study
+        dead = died(study)
+        owners = ((trial.number, owner_of(trial)) for trial in trials(study))
+        theirs = {number for number, owner in owners if owner is not None and owner.driver in dead}
+        known = records(study) if dead else []
+        return self._add([record for record in known if record.trial in theirs or record.again])
 
     def _add(self, some: list[Record]) -> int:
         # Another driver that catches up must not look between our looking and our writing.

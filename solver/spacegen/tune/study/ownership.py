@@ -19,7 +19,7 @@ from spacegen.tune.study.attributes import DRIVER, OWNER, TrialLike, mark, trial
 from spacegen.tune.study.storage import StudyStorage
 from spacegen.tune.values import Value
 
-__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "owner_of"]
+__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "died", "owner_of"]
 
 LEASE: Final = 120.0
 """For how many seconds a driver on another machine is trusted after each sign of life."""
@@ -167,6 +167,15 @@ class Ownership:
             orphaned = owner is None or owner.driver not in alive - {self.driver}
             if orphaned:
                 yield trial
+
+
+def died(study: Study) -> set[str]:
+    """The drivers of a study that never came to its end and live no more."""
+    known = study.user_attrs.items()
+    drivers = {key.removeprefix(DRIVER): where for key, where in known if key.startswith(DRIVER) and where}
+    return {
+        driver for driver, where in drivers.items() if not _runs(driver, Whereabouts.model_validate(where))
+    }
 
 
 def owner_of(trial: FrozenTrial) -> Owner | None:
