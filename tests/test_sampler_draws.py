@@ -10,6 +10,7 @@ import pytest
 from engines import solutions
 from spacegen import EngineError, Space
 from spacegen.engines.protocol import ANYTHING, Draw
+from spacegen.tune import tune
 from spacegen.tune.sampling.draws import Draws
 
 SPACE = Space.build("s", {"a": [1, 2, 3, 4], "b": [1, 2, 3, 4], "c": ["x", "y"]}, ["a * b <= 8"])
@@ -80,3 +81,9 @@ def test_exact_draws_are_uniform_over_what_is_left() -> None:
     expected = 1500 / len(counts)
     chi_square = sum((n - expected) ** 2 / expected for n in counts.values())
     assert chi_square < 50  # 19 degrees of freedom: 1 in 8,000 are above
+
+
+def test_a_study_of_single_values_ends_when_its_one_config_was_tried() -> None:
+    space = Space.build("one", {"a": [1]})
+    found = tune(space, lambda _: {"ttft": 1.0, "tps": 1.0}, trials=3, storage="memory", repeats=1)
+    assert [record.config for record in found.records] == [{"a": 1}]

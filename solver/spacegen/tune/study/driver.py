@@ -188,7 +188,12 @@ class Driver:
         with self._storage.exclusive():
             if wanted is not None and len(trials(self._study, *begun)) >= wanted:
                 return False
-            trial = self._study.ask()
+            try:
+                trial = self._study.ask()
+            except EmptySpaceError as error:
+                # Of a space of single values, whose parameters no sampler is asked for.
+                self._ended = Ended("exhausted", str(error))
+                return False
             self._owner.take(trial)
         return self._suggest(trial)
 
