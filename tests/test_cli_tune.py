@@ -216,3 +216,14 @@ def test_a_failure_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == (
         "[1/2] trial 0: failed, out of memory at graph capture: too much\n[2/2] trial 1: no ttft, no tps\n"
     )
+
+
+def test_launches_larger_than_the_gpus_are_refused_before_any(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune("--gpus", "0-3", "--storage", "memory") == 2
+    told = capsys.readouterr().err
+    assert "9 solutions of `node` take more than 4 GPUs" in told
+    assert "--where 'tp_size * dp_size <= 4'" in told
+    fitting = ("--where", "tp_size * dp_size <= 4", "--trials", "1", "--repeats", "1")
+    assert tune("--gpus", "0-3", "--storage", "memory", *fitting) == 0

@@ -23,7 +23,7 @@ from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.threads import ThreadExecutor
 from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, as_stored, trials
-from spacegen.tune.study.driver import Driver, Observer, gpus_of
+from spacegen.tune.study.driver import Driver, Observer
 from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Owner, Ownership, Whereabouts
@@ -125,14 +125,6 @@ def test_jobs_have_names_gpus_and_what_the_space_holds_fixed() -> None:
     run(opened(), 2, kept, gpus=lambda config: 2 if config["b"] else 1)
     assert [job.name for job in jobs] == ["trial-00000", "trial-00001"]
     assert [job.gpus for job in jobs] == [2 if job.config["b"] else 1 for job in jobs]
-
-
-def test_gpus_come_from_the_launch() -> None:
-    import spacegen
-
-    count = gpus_of(spacegen.load("h100"))
-    assert count({"tp_size": 4, "pp_size": 2}) == 8
-    assert gpus_of(TINY)({"a": 3}) == 1
 
 
 # Failures

@@ -54,8 +54,7 @@ def tune(
     setup = launching.setup(chosen, folder, cluster=keeping.address is not None)
     plan = _plan(chosen, name, pace, aims, keeping, setup, launching)
     output = None if keeping.output == "-" else Path(keeping.output or f"{stem}.json")
-    _check_gpus(chosen, len(setup.gpu_ids))
-    _check_files(plan, output)
+    _check(chosen, setup, plan, output)
     selection.say_choice(chosen)
     try:
         course = _run(plan, chosen, setup, keeping, selection)
@@ -113,17 +112,12 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _check_gpus(space: Space, given: int) -> None:
-    """Raises UsageError where some solutions take more GPUs than there are."""
-    from spacegen.errors import Fault, UsageError, how_many
+def _check(space: Space, setup: Setup, plan: Plan, output: Path | None) -> None:
+    """Raises UsageError for what would be known only after launches."""
+    from spacegen.tune.sizes import refuse_large
 
-    if not given or not space.ranked or "gpus" not in {derived.name for derived in space.base.derived}:
-        return
-    large = space.where(f"gpus > {given}").count()
-    if large:
-        hint = f"give all of them with `--gpus`, or leave those out: `--where 'gpus <= {given}'`"
-        told = f"{how_many(large, 'solution')} of `{space.name}` take more than {how_many(given, 'GPU')}"
-        raise UsageError(Fault(told, hint=hint))
+    refuse_large(space, len(setup.gpu_ids))
+    _check_files(plan, output)
 
 
 def _check_files(plan: Plan, output: Path | None) -> None:
@@ -175,6 +169,7 @@ def _on_ray(keeping: Keeping, space: Space, setup: Setup, report: Report) -> Exe
     """Raises UsageError where there is no cluster, or none that is large enough for the space."""
     from spacegen.errors import Fault, UsageError
     from spacegen.tune.running.cluster import RayExecutor
+    from spacegen.tune.sizes import refuse_large
 
     executor = RayExecutor(setup, keeping.address, keeping.workers, report)
     try:
@@ -183,7 +178,7 @@ def _on_ray(keeping: Keeping, space: Space, setup: Setup, report: Report) -> Exe
             if keeping.address is not None:
                 hint = "`ray start --num-gpus 8` says how many a node has where Ray does not see them"
             raise UsageError(Fault("no node of the Ray cluster has a GPU", hint=hint))
-        _check_gpus(space, executor.largest_node)
+        refuse_large(space, executor.largest_node)
     except BaseException:
         executor.close()
         raise

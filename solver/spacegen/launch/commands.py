@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,10 +13,16 @@ from spacegen.launch.config import LaunchConfig
 from spacegen.launch.fields import Field, Table
 from spacegen.servers.schema import TargetSchema
 
-__all__ = ["commands", "gpus", "line", "lines", "script"]
+__all__ = ["SIZES", "commands", "gpus", "line", "lines", "script"]
 
 _ROUTER: Final = ("python", "-m", "sglang_router.launch_router")
 _INDENT: Final = " \\\n  "
+
+SIZES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sglang": ("tp_size", "pp_size", "dp_size", "enable_dp_attention"),
+    "minisgl": ("tensor_parallel_size",),
+}
+"""The fields that decide how many GPUs a launch takes, by server."""
 
 
 def line(config: LaunchConfig, *, full: bool = False) -> str:

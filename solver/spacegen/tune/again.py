@@ -14,8 +14,9 @@ from spacegen.api import Space
 from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
 from spacegen.tune.outcome import Outcome
+from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import AGAIN_BY
-from spacegen.tune.study.driver import Observer, gpus_of
+from spacegen.tune.study.driver import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import SIGN, Whereabouts
 from spacegen.tune.study.records import records, store_again

@@ -21,8 +21,8 @@ from spacegen.tune.jobs import Job, Phase, Runner
 from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, missing
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import CONFIG, IDENTITY, OUTCOME, RANK, SPACE, as_stored
-from spacegen.tune.study.driver import gpus_of
 from spacegen.tune.study.identity import Identity, differences, identity
 from spacegen.tune.study.records import rank_of
 from spacegen.tune.study.telling import constraints, values, worst

@@ -1,4 +1,4 @@
-"""How configs are launched and measured: all that a runner needs, as a value that can go to another process."""
+"""How configs are launched and measured: all that a runner needs, as a value that goes to other processes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Setup(Value):
     exclusive: bool = False
     """Whether each launch gets all of them."""
     lease_folder: Path | None = None
-    """Where leases of GPUs are kept; null for the place that all studies of this user on this machine share."""
+    """Where leases of GPUs are kept; null for the place that all studies of this user on a machine share."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the target for every launch, such as `model_path`; those of a config win."""
     python: str = "python"
