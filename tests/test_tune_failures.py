@@ -11,6 +11,10 @@ from spacegen.tune.outcome import Cause
 from spacegen.tune.running.failures import complained, died, late
 from spacegen.tune.running.serverlog import ServerLog, Stage
 
+NO_SERVER = (
+    "Error while finding module specification for 'sglang.launch_server' "
+    "(ModuleNotFoundError: No module named 'sglang')"
+)
 T = "[2026-01-31 12:00:00"
 OLD_START = (
     f"{T}] server_args=ServerArgs(model_path='m', tokenizer_path='m', port=30000)",
@@ -497,6 +501,13 @@ CASES = [
         Cause.CRASH,
         "ModuleNotFoundError: No module named 'flashinfer' (while starting)",
         (*MAIN_ARGUMENTS, "ModuleNotFoundError: No module named 'flashinfer'"),
+        status=1,
+    ),
+    Case(
+        "a Python without the server",
+        Cause.CRASH,
+        f"the server ended with status 1 while starting: python: {NO_SERVER}",
+        (f"python: {NO_SERVER}",),
         status=1,
     ),
     Case("no word", Cause.CRASH, "the server ended with status 3 while starting", (), 3),

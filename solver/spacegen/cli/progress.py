@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from spacegen.cli.output import say
+from spacegen.tune.outcome import Cause
 
 if TYPE_CHECKING:
     from spacegen.tune.metrics import Goal
+    from spacegen.tune.outcome import Outcome
     from spacegen.tune.record import Record
 
 __all__ = ["Watch", "watch"]
@@ -179,7 +182,7 @@ def _told(record: Record, goals: Sequence[Goal]) -> str:
     failure = record.outcome.failure
     if failure is not None:
         message = failure.message.removeprefix("SIMULATED: ")
-        return f"{name}: {mark}failed, {failure.cause}: {message}"
+        return f"{name}: {mark}failed, {failure.cause}: {message}{_evidence(record.outcome)}"
     values = record.outcome.values()
     found = ", ".join(
         _value(goal.metric, values[goal.metric]) if goal.metric in values else f"no {goal.metric}"
@@ -187,6 +190,15 @@ def _told(record: Record, goals: Sequence[Goal]) -> str:
     )
     missed = [limit for limit, share in record.violations.items() if share > 0]
     return f"{name}: {mark}{found}" + (f" (misses {', '.join(missed)})" if missed else "")
+
+
+def _evidence(outcome: Outcome) -> str:
+    """Where more about a failure stands than fits a line."""
+    failure = outcome.failure
+    if outcome.log is None or failure is None or failure.cause not in (Cause.CRASH, Cause.TIMEOUT):
+        return ""
+    path = Path(outcome.log)
+    return f" ({path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path})"
 
 
 def _value(metric: str, value: float) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from spacegen.tune.outcome import Cause, Failure
-from spacegen.tune.running.serverlog import Evidence, ServerLog
+from spacegen.tune.running.serverlog import Evidence, ServerLog, Stage, worded
 
 __all__ = ["complained", "died", "late", "taken"]
 
@@ -24,7 +24,7 @@ def died(log: ServerLog, status: int | None) -> Failure:
     exception = log.fatal or (log.exception if log.killed is None else None)
     if exception is not None:
         return _failure(Cause.CRASH, f"{exception} (while {log.stage})", log)
-    return _failure(Cause.CRASH, f"{_ending(log, status)} while {log.stage}", log)
+    return _failure(Cause.CRASH, f"{_ending(log, status)} while {log.stage}{_last_words(log)}", log)
 
 
 def late(log: ServerLog, what: str, seconds: float) -> Failure:
@@ -76,6 +76,13 @@ def _ending(log: ServerLog, status: int | None) -> str:
     if 0 < number < signal.NSIG:
         return f"the server was ended by {_signal(number)}{_suspicion(number)}"
     return f"the server ended with status {status}"
+
+
+def _last_words(log: ServerLog) -> str:
+    """The last line of a server that never came to its model, such as that there is no such module. Later
+    lines tell of other things."""
+    said = log.tail if log.stage is Stage.STARTING and log.killed is None else ()
+    return f": {worded(said[-1])}" if said else ""
 
 
 def _suspicion(number: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from spacegen.tune.outcome import Cause
 
-__all__ = ["Evidence", "ServerLog", "Stage"]
+__all__ = ["Evidence", "ServerLog", "Stage", "worded"]
 
 _TAIL: Final = 40
 _WIDTH: Final = 500
@@ -160,9 +160,9 @@ class ServerLog:
     def _look(self, line: str) -> None:
         exception = self._traceback.take(line)
         if self.evidence is None and (cause := self._cause(line, exception is not None)) is not None:
-            self.evidence = Evidence(cause, exception or _message(line))
+            self.evidence = Evidence(cause, exception or worded(line))
         if self.complaint is None and _ABORTED.search(line):
-            self.complaint = Evidence(Cause.SERVING_MEMORY, _message(line))
+            self.complaint = Evidence(Cause.SERVING_MEMORY, worded(line))
         if found := _KILLED.search(line):
             self.killed = -int(found[1])
 
@@ -194,7 +194,7 @@ def _memory(stage: Stage) -> Cause:
             return Cause.LOADING_MEMORY
 
 
-def _message(line: str) -> str:
+def worded(line: str) -> str:
     """The line without its time and, from a parser, without the program's name."""
     text = _PREFIX.sub("", line).strip()
     refused = _REFUSED.match(text)
