@@ -92,7 +92,7 @@ def test_one_study_of_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["sqlite:///missing.db"], "there is no file `missing.db`"),
         (["journal:missing"], "there is no file `missing`"),
         (["text"], "text:1 is no record"),
-        (["results.jsonl", "-o", "results.jsonl"], "results.jsonl is no page, and stays"),
+        (["results.jsonl", "-o", "results.jsonl"], "results.jsonl is no page of a report, and stays"),
         (["results.jsonl", "--minimize", "ttf"], "did you mean `ttft`?"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
-_HTML = b"<!doctype html>"
+_MARK: Final = b'<meta name="generator" content="spacegen">'
+"""Near the start of every page, and of no other file."""
 
 
 def _option(*flags: str, metavar: str, help: str) -> Any:
@@ -79,23 +80,24 @@ def _aimed(found: Measurements, aims: Aims) -> Measurements:
 
 
 def _write(found: Measurements, output: str, title: str | None) -> None:
-    from spacegen.errors import Fault, UsageError
+    from spacegen.launch.files import refuse_foreign
     from spacegen.tune.extras import require
 
     require("optuna", "tune", "a page")
     require("plotly", "tune", "a page")
     from spacegen.tune.report.page import report as page
 
-    path = Path(output)
-    if output != "-" and path.is_file() and path.stat().st_size:
-        with path.open("rb") as stream:
-            if stream.read(len(_HTML)).lower() != _HTML:
-                raise UsageError(Fault(f"{output} is no page, and stays", hint="write the report elsewhere"))
+    if output != "-":
+        refuse_foreign(Path(output), "page of a report", _is_page, "write the report elsewhere")
     text = page(found.records, found.goals, found.limits, title=title)
     with destination(output) as stream:
         stream.write(text)
     if output != "-":
         say(f"wrote {output}")
+
+
+def _is_page(stream: BinaryIO) -> bool:
+    return _MARK in stream.read(1024)
 
 
 def _print(found: Measurements, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from spacegen.cli.options import Selection
 if TYPE_CHECKING:
     from spacegen.tune.metrics import Goal, Limit
 
-__all__ = ["Aims", "Keeping", "Pace", "StudySelection", "duration", "file_name"]
+__all__ = ["Aims", "Keeping", "Pace", "StudySelection", "duration"]
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -247,31 +247,25 @@ class Keeping:
         _option(_OUTPUT, "--results", metavar="FILE", help="Every record, as it comes; else NAME.jsonl."),
     ] = None
 
-    def name(self, otherwise: str) -> str:
-        """The name of the study."""
-        return self.study or otherwise
-
     def url(self, name: str) -> str:
         """The storage of the study of that name."""
+        from spacegen.tune.files import file_name
+
         return self.storage or f"sqlite:///{file_name(name)}.db"
 
-    def folder(self) -> Path:
-        """Where files of the study go: beside a storage that is a file, else the current folder."""
-        text = self.storage or ""
-        scheme, _, rest = text.partition(":")
-        path = rest.removeprefix("///") if scheme == "sqlite" else rest if scheme == "journal" else ""
-        return Path(path).expanduser().parent if path else Path()
+    def stem(self, name: str) -> Path:
+        """Where files of the study go, less their suffix: beside a storage that is a file, else the current
+        folder. Raises UsageError for a name that is none."""
+        from spacegen.tune.files import file_name, storage_file, study_name
+
+        beside = storage_file(self.storage or "")
+        return (beside.parent if beside else Path()) / file_name(study_name(name))
 
     def records(self, stem: Path) -> Path | None:
         """Where records are appended: nowhere unless it is said for what is forgotten at the end."""
         if self.results is None and self.storage == "memory":
             return None
         return Path(self.results or f"{stem}.jsonl")
-
-
-def file_name(name: str) -> str:
-    """A name that is fit for a file."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
 
 
 def duration(text: str, flag: str) -> float:

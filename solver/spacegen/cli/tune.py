@@ -11,7 +11,7 @@ from spacegen.cli.launching import Launching
 from spacegen.cli.options import AsJson, EngineChoice, SpaceName, one_of, spread
 from spacegen.cli.output import print_json, say, say_empty
 from spacegen.cli.progress import watch
-from spacegen.cli.studying import Aims, Keeping, Pace, StudySelection, file_name
+from spacegen.cli.studying import Aims, Keeping, Pace, StudySelection
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -49,7 +49,7 @@ def tune(
     require("optuna", "tune", "`spacegen tune`").logging.set_verbosity(30)
     chosen = launching.load(selection, space, engine=engine)
     name = _name(chosen, launching, keeping)
-    stem = keeping.folder() / file_name(name)
+    stem = keeping.stem(name)
     folder = stem.with_name(f"{stem.name}-launches").absolute()
     setup = launching.setup(chosen, folder, cluster=keeping.address is not None)
     plan = _plan(chosen, name, pace, aims, keeping, setup, launching)
@@ -85,7 +85,7 @@ def _plan(
     from spacegen.tune.plan import SAMPLERS, Plan
 
     trials, more = pace.wanted()
-    stem = keeping.folder() / file_name(name)
+    stem = keeping.stem(name)
     return Plan(
         study=name,
         storage=keeping.url(name),
@@ -114,23 +114,11 @@ def _text(value: Any) -> str | None:
 
 def _check(space: Space, setup: Setup, plan: Plan, output: Path | None) -> None:
     """Raises UsageError for what would be known only after launches."""
+    from spacegen.tune.files import check_files
     from spacegen.tune.sizes import refuse_large
 
     refuse_large(space, len(setup.gpu_ids))
-    _check_files(plan, output)
-
-
-def _check_files(plan: Plan, output: Path | None) -> None:
-    """Raises UsageError for files that could not be written after hours of measuring."""
-    from spacegen.errors import Fault, UsageError
-    from spacegen.tune.results import ResultsFile
-
-    for path in (plan.results, output):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            why = "it is a folder" if path.is_dir() else f"there is no folder `{path.parent}`"
-            raise UsageError(Fault(f"cannot write {path}: {why}"))
-    if plan.results is not None:
-        ResultsFile(plan.results).check()
+    check_files(plan.storage, plan.results, output)
 
 
 def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: StudySelection) -> Course:

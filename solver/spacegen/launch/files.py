@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from spacegen.errors import Fault, UsageError
 
-__all__ = ["change", "replacing"]
+__all__ = ["change", "refuse_foreign", "replacing"]
 
 _MARK: Final = b"\xef\xbb\xbf"
 
@@ -26,6 +26,16 @@ def change(path: Path, before: str, after: str) -> None:
         raise UsageError(Fault(f"{path} has changed since it was read", hint="run the command again"))
     with replacing(path, binary=True) as stream:
         stream.write(mark + after.encode())
+
+
+def refuse_foreign(path: Path, what: str, ours: Callable[[BinaryIO], bool], hint: str) -> None:
+    """Raises UsageError where a file that holds something is none of ours: nobody meant to lose it. `ours`
+    looks at it from its beginning. Raises OSError for one that cannot be read."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb") as stream:
+        if not ours(stream):
+            raise UsageError(Fault(f"{path} is no {what}, and stays", hint=hint))
 
 
 def _refuse_read_only(path: Path) -> None:

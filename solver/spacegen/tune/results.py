@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from pydantic import ValidationError
 
 from spacegen.errors import ConfigError, Fault, UsageError
+from spacegen.launch.files import refuse_foreign
 from spacegen.tune.record import Record
 
 __all__ = ["ResultsFile"]
@@ -65,8 +66,9 @@ class ResultsFile:
         cannot be written; where there is none, none is made."""
         try:
             if self.path.exists():
-                with self._locked() as stream:
-                    _first(stream, self.path)
+                _refuse_other(self.path)
+                with self._locked():
+                    pass
             elif not os.access(self.path.parent, os.W_OK | os.X_OK):
                 raise UsageError(f"no file can be made in {self.path.parent}")
         except OSError as error:
@@ -116,7 +118,7 @@ def _write(stream: BinaryIO, lines: str) -> None:
 
 def _mend(stream: BinaryIO, path: Path) -> None:
     """Removes what a crash left of a last line; a whole line without its end gets it."""
-    _first(stream, path)
+    _refuse_other(path)
     end = stream.seek(0, os.SEEK_END)
     tail = _tail(stream, end)
     if not tail:
@@ -138,13 +140,15 @@ def _tail(stream: BinaryIO, end: int) -> bytes:
         size *= 2
 
 
-def _first(stream: BinaryIO, path: Path) -> None:
+def _refuse_other(path: Path) -> None:
     """Raises UsageError where the first line is no record: no other file is ever appended to or cut."""
-    stream.seek(0)
+    refuse_foreign(path, "results file", _is_results, _HINT)
+
+
+def _is_results(stream: BinaryIO) -> bool:
     line = stream.readline()
     torn = not line.endswith(b"\n") and (line.startswith(_START) or _START.startswith(line))
-    if line.strip() and not torn and _parsed(line) is None:
-        raise UsageError(Fault(f"{path} is no results file", hint=_HINT))
+    return not line.strip() or torn or _parsed(line) is not None
 
 
 def _parsed(line: bytes) -> Record | None:

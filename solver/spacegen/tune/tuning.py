@@ -15,6 +15,7 @@ from spacegen.errors import UsageError
 from spacegen.launch.files import replacing
 from spacegen.questions.given import known_word
 from spacegen.tune.callables import Benchmark, call
+from spacegen.tune.files import check_files, file_name, refuse_other_than_front, study_name
 from spacegen.tune.jobs import Job, Runner
 from spacegen.tune.metrics import Direction, Goal, Limit, read_goal, read_limit
 from spacegen.tune.outcome import Outcome
@@ -60,7 +61,9 @@ class Tuned:
 
 
 def save_summary(summary: Summary, path: Path) -> None:
-    """Writes a summary as JSON; the file appears whole or not at all."""
+    """Writes a summary as JSON; the file appears whole or not at all. Raises UsageError where another file
+    than an earlier one would be lost."""
+    refuse_other_than_front(path)
     with replacing(path) as stream:
         json.dump(as_document(summary), stream, ensure_ascii=False, indent=2)
         stream.write("\n")
@@ -114,10 +117,11 @@ def tune(
     Raises UsageError for options that make no sense and for a study that is about something else,
     EmptySpaceError for a space without solutions.
     """
-    name = study or space.name
-    plan = _plan(name, storage or f"sqlite:///{name}.db", options)
+    name = study_name(space.name if study is None else study)
+    plan = _plan(name, storage or f"sqlite:///{file_name(name)}.db", options)
     if workers < 1:
         raise UsageError(f"a study needs a worker: {workers}")
+    check_files(plan.storage, plan.results, None)
     course = run(plan, space, lambda: ThreadExecutor(_measuring(benchmark), workers), watcher=watcher)
     found = course.opened.study
     return Tuned(found, course.ended, summary_of(found), tuple(records(found)))

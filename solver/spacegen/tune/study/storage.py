@@ -21,12 +21,11 @@ from sqlalchemy.engine import URL, Engine, make_url
 
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
+from spacegen.tune.files import JOURNAL
 from spacegen.tune.study.journal import Journal, locked_file
 
-__all__ = ["BROKEN", "JOURNAL", "StudyStorage", "keeping", "open_storage", "why", "without_password"]
+__all__ = ["BROKEN", "StudyStorage", "keeping", "open_storage", "why", "without_password"]
 
-JOURNAL: Final = "spacegen.journal"
-"""The file of `journal` without a path."""
 
 _NAMES: Final = ("sqlite", "journal", "postgresql", "memory")
 _KINDS: Final = (
