@@ -151,6 +151,24 @@ def test_a_server_that_never_comes_up_is_said(folder: Path, capsys: pytest.Captu
     assert "No trial succeeded." in said.out
 
 
+def test_a_crash_is_told_with_its_words_and_its_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "tune node.yaml --gpus 0-7 --trials 1 --model-path none --storage memory --server-cmd"
+    server = f"{sys.executable} -m no_such_server"
+    assert main([*words.split(), server]) == 1
+    told = capsys.readouterr().err
+    assert "while starting" in told
+    assert "No module named no_such_server (node-launches/trial-00000/server.log)\n" in told
+
+
+def test_what_servers_serve_is_asked_before_any_starts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tune", "node.yaml", "--gpus", "0-7", "--trials", "1", "--storage", "memory"]) == 2
+    told = "error: nothing says which model to serve\nhint: add `--model-path PATH`\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert tune("--trials", "1", "--repeats", "1", "--storage", "memory") == 0
+
+
 def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     words = [sys.executable, "-m", "spacegen", "tune", "node.yaml", "--runner", "sim", "--trials", "9"]
     slow = os.environ | {"SPACEGEN_SIM_SPEED": "100"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from spacegen.tune.setup import Setup, Timeouts
     from spacegen.tune.workload import Workload
 
-__all__ = ["Launching"]
+__all__ = ["Launching", "need_model"]
 
 
 def _load(*flags: str, metavar: str, help: str) -> Any:
@@ -192,6 +193,17 @@ class Launching:
         given = {"ready": self.ready_timeout, "stop": self.stop_timeout, "gpus": self.gpu_timeout}
         chosen = {name: seconds for name, seconds in given.items() if seconds}
         return Timeouts(cooldown=self.cooldown, **chosen)
+
+
+def need_model(setup: Setup, named: Iterable[Collection[str]]) -> None:
+    """Raises UsageError where a server would have nothing to serve: neither all launches nor each config,
+    of which these are the names, says what."""
+    from spacegen.errors import Fault, UsageError
+
+    names = {"model_path", "model"}
+    given = setup.arguments.keys() & names or all(names.intersection(config) for config in named)
+    if setup.runner == "server" and not given:
+        raise UsageError(Fault("nothing says which model to serve", hint="add `--model-path PATH`"))
 
 
 def _words(text: str | None, flag: str) -> tuple[str, ...] | None:

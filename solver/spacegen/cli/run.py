@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from spacegen.cli.launching import Launching
+from spacegen.cli.launching import Launching, need_model
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.studying import StudySelection
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from spacegen.api import Space
     from spacegen.cli.candidates import Candidates
     from spacegen.tune.results import ResultsFile
-    from spacegen.tune.setup import Setup
 
 __all__ = ["run"]
 
@@ -162,7 +161,7 @@ def run(
     found = reading.read(chosen, configs, checked=climb is None)
     results = keeping.file()
     setup = launching.setup(chosen, keeping.folder)
-    _need_model(setup, found)
+    need_model(setup, [candidate.config for candidate in found.candidates])
     bench = Bench(chosen, setup, results, workers, selection)
     if climb is not None:
         return max(found.status, tell_climb(bench.climb(climb, found.candidates), json=json))
@@ -181,13 +180,3 @@ def _space(name: str | None, launching: Launching, selection: Selection, engine:
         flag = "--engine-timeout" if unused[0] == "timeout" else f"--{unused[0].replace('_', '-')}"
         raise UsageError(Fault(f"`{flag}` is about a space", hint="name it with `--space`"))
     return bare_space(selection.target).completed_as(launching.texts)
-
-
-def _need_model(setup: Setup, found: Candidates) -> None:
-    """Raises UsageError where a server would have nothing to serve."""
-    from spacegen.errors import Fault, UsageError
-
-    names = ("model_path", "model")
-    given = setup.arguments.keys() & names or all(c.config.keys() & names for c in found.candidates)
-    if setup.runner == "server" and not given:
-        raise UsageError(Fault("nothing says which model to serve", hint="add `--model-path PATH`"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spacegen.cli.launching import Launching
+from spacegen.cli.launching import Launching, need_model
 from spacegen.cli.options import AsJson, EngineChoice, SpaceName, one_of, spread
 from spacegen.cli.output import print_json, say, say_empty
 from spacegen.cli.progress import watch
@@ -117,6 +117,7 @@ def _check(space: Space, setup: Setup, plan: Plan, output: Path | None) -> None:
     from spacegen.tune.files import check_files
     from spacegen.tune.sizes import refuse_large
 
+    need_model(setup, [[parameter.name for parameter in space.parameters]])
     refuse_large(space, len(setup.gpu_ids))
     check_files(plan.storage, plan.results, output)
 

@@ -146,7 +146,8 @@ class ServerLog:
     def _line(self, line: str) -> None:
         if found := _WARDEN.match(line):
             self.code = int(found[2]) if found[1] == "ended" else None
-        if found or not line.strip():
+        # After its end only what watched over it has something to say.
+        if found or self.code is not None or not line.strip():
             return
         self._tail.append(line[:_WIDTH])
         self.simulated = self.simulated or _SIMULATED in line
