@@ -96,7 +96,7 @@ class Study:
             "killed",
         ]
         words += ["--server-cmd", server, "--results", "results.jsonl", "--model-path", "none"]
-        more = {"STUB_FOLDER": str(self.folder / "stub"), "MARK": self.mark}
+        more = {"STUB_FOLDER": str(self.folder / "stub"), "MARK": self.mark, "PYTHONFAULTHANDLER": "1"}
         log = self.folder / f"command-{len(list(self.folder.glob('command-*')))}.log"
         with log.open("wb") as output:
             command = subprocess.Popen(
@@ -219,7 +219,12 @@ def test_a_command_that_is_asked_to_end_leaves_its_trials_to_the_next(
     with study.running() as command:
         until(lambda: len(study.lines("launches")) > 4, 60)
         command.send_signal(how)
-        assert command.wait(30) == 128 + how
+        try:
+            assert command.wait(60) == 128 + how
+        except subprocess.TimeoutExpired:
+            command.send_signal(signal.SIGABRT)  # says where it hangs
+            command.wait()
+            pytest.fail((tmp_path / "command-0.log").read_text())
     assert not with_word(study.mark)
     opened = load_study(open_storage(study.url))
     left = [trial for trial in opened.trials if trial.state == TrialState.RUNNING]
