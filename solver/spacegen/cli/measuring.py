@@ -20,6 +20,7 @@ from spacegen.tune.outcome import Failure, Outcome
 from spacegen.tune.record import Provenance
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.executors import local_executor
+from spacegen.tune.secret import discreet
 from spacegen.tune.setup import Setup
 from spacegen.tune.sweep import Candidate, Measured, Sweep
 
@@ -91,7 +92,7 @@ class Bench:
             fingerprint=self.space.fingerprint if named else None,
             target=setup.target,
             model=None if model is None else str(model),
-            workload=setup.workload,
+            workload=discreet(setup.workload),
             simulated=setup.runner == "sim",
         )
 

@@ -9,6 +9,7 @@ from spacegen.launch.commands import line
 from spacegen.launch.config import LaunchConfig
 from spacegen.servers.schema import load
 from spacegen.tune.record import Record
+from spacegen.tune.secret import redacted
 
 __all__ = ["launch_command"]
 
@@ -17,7 +18,7 @@ def launch_command(record: Record) -> str | None:
     """The command that was run, else the one that the target's arguments come to; None where neither is
     known."""
     if record.outcome.command:
-        return shlex.join(record.outcome.command)
+        return shlex.join(redacted(record.outcome.command))
     server, equals, version = (record.provenance.target or "").partition("==")
     if not equals:
         return None

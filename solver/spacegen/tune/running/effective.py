@@ -13,13 +13,13 @@ from packaging.version import Version
 from spacegen.launch.flags import negated, owner
 from spacegen.servers.renames import renamed
 from spacegen.servers.schema import TargetSchema
+from spacegen.tune.secret import is_secret
 
 __all__ = ["altered"]
 
 _MISSING: Final = object()
 _OURS: Final = frozenset({"host", "port", "nccl_port", "server_host", "server_port", "dist_init_addr"})
 """Arguments that a runner chooses."""
-_SECRET: Final = ("api_key", "password", "secret")
 
 
 def altered(
@@ -34,7 +34,7 @@ def altered(
     found: dict[str, tuple[Any, Any]] = {}
     for name, value in given.items():
         field = owner(schema, name)
-        if value is None or field is None or field.name in _OURS or _is_secret(field.name):
+        if value is None or field is None or field.name in _OURS or is_secret(field.name):
             continue
         cleared = negated(schema, schema.arguments[name]) is not None
         for run in _told(schema, field.name, info):
@@ -42,10 +42,6 @@ def altered(
             if not _same(value, shown):
                 found[name] = (value, shown)
     return found
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name for word in _SECRET)
 
 
 def _told(schema: TargetSchema, field: str, info: Mapping[str, Any]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from spacegen.tune.extras import require
 from spacegen.tune.gpus import cuda_environment
 from spacegen.tune.jobs import Job
 from spacegen.tune.running.templates import Places, assigns_gpus, filled, for_elsewhere, read_template
+from spacegen.tune.secret import redacted
 from spacegen.tune.setup import Setup
 
 __all__ = ["Launch", "Launcher"]
@@ -43,8 +44,9 @@ class Launch:
 
     @property
     def shown(self) -> str:
-        """The launch as a line for a shell, with the variables that it sets."""
-        return shlex.join((*(f"{name}={value}" for name, value in self.variables.items()), *self.words))
+        """The launch as a line for a shell, with the variables that it sets and without its secrets."""
+        variables = (f"{name}={value}" for name, value in self.variables.items())
+        return shlex.join(redacted((*variables, *self.words)))
 
 
 class Launcher:

@@ -6,22 +6,32 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from optuna.study import Study
 
 from spacegen.api import Space, load
 from spacegen.errors import SpacegenError, how_many
 from spacegen.questions.diff.wording import cause_rows, change_lines
+from spacegen.tune.secret import without_secrets
 from spacegen.tune.study.identity import yaml
 
-__all__ = ["space_changes"]
+__all__ = ["shareable", "space_changes"]
+
+
+def shareable(space: Space) -> Space:
+    """The space without what it holds fixed that is secret."""
+    fixed = without_secrets(space.base.fixed)
+    if len(fixed) == len(space.base.fixed):
+        return space
+    return Space(space.base.replace(fixed=MappingProxyType(fixed)))
 
 
 def space_changes(study: Study, space: Space) -> tuple[str, ...]:
     """What a study's space has that another one lacks, and the other way round; nothing where that takes too
     much, or the study's space can no longer be read."""
     with suppress(SpacegenError):
-        return tuple(_lines(_space(yaml(study) or ""), space))
+        return tuple(_lines(_space(yaml(study) or ""), shareable(space)))
     return ()
 
 

@@ -14,6 +14,7 @@ from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.metrics import Goal, Limit
 from spacegen.tune.record import Provenance
+from spacegen.tune.secret import discreet
 from spacegen.tune.study.attributes import IDENTITY, SPACE
 from spacegen.tune.values import Value
 from spacegen.tune.workload import Workload
@@ -70,7 +71,7 @@ class Identity(Value):
             target=None if space.base.target is None else str(space.base.target),
             goals=tuple(goals),
             limits=tuple(limits),
-            workload=workload,
+            workload=discreet(workload),
             **known,
         )
 
