@@ -10,6 +10,7 @@ import pytest
 from spacegen import UsageError
 from spacegen.cli.main import main
 from spacegen.tune.files import check_files, file_name, storage_file, study_name
+from spacegen.tune.results import ResultsFile
 
 SPACE = """\
 spacegen: 1
@@ -19,7 +20,7 @@ parameters:
   tp_size: [1, 2, 4, 8]
   chunked_prefill_size: [null, 2048]
 """
-SHORT = "--runner sim --trials 2 --repeats 1 -q".split()
+SHORT = ["--runner", "sim", "--trials", "2", "--repeats", "1", "-q"]
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_name_that_fits_is_the_name_of_its_files(name: str) -> None:
 
 
 def test_no_two_names_share_files() -> None:
-    names = ["a b", "a/b", "a-b", "a:b", "a\\b", "a\nb", " a-b", "a-b.", "-a-b", "../a-b", "..", "/", "?", " "]
+    names = ["a b", "a/b", "a-b", "a:b", "a\\b", "a\nb", " a-b", "a-b.", "-a-b", "../a-b", "..", "/", "?"]
     names += ["u\u0308", "ü", "l" * 200, "l" * 201, "c%d", "c-d"]
     found = [file_name(name) for name in names]
     assert len(set(found)) == len(names)
@@ -131,3 +132,44 @@ def test_what_may_be_written_to_is_no_file(tmp_path: Path) -> None:
     check_files("memory", None, Path("/dev/stdout"))
     check_files(f"sqlite:///{tmp_path}/x.db", tmp_path / "x.jsonl", tmp_path / "x.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_results_never_mix_studies_of_one_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tune", "node.yaml", *SHORT, "--study", "m", "--seed"]
+    assert main([*words, "1"]) == 0
+    assert main([*words, "2", "--storage", "journal:j", "--results", "j.jsonl"]) == 0
+    before = contents(folder)
+    first, second = (folder / name for name in ("m.jsonl", "j.jsonl"))
+    for more in (
+        ["--storage", "memory", "--results", "m.jsonl"],
+        ["--storage", "journal:j"],
+        ["--results", "j.jsonl", "--trials", "4"],
+    ):
+        capsys.readouterr()
+        assert main([*words, "2", *more]) == 2
+        said = capsys.readouterr().err
+        assert "has records of a study `m` that is not" in said
+        assert "hint: `--results OTHER`" in said
+        assert (first.read_bytes(), second.read_bytes()) == (before[str(first)], before[str(second)])
+    # Each goes on with its own.
+    assert main([*words, "1", "--trials", "3"]) == 0
+    assert main([*words, "2", "--trials", "3", "--storage", "journal:j", "--results", "j.jsonl"]) == 0
+    found = [ResultsFile(path).records() for path in (first, second)]
+    assert [[record.trial for record in records] for records in found] == [[0, 1, 2]] * 2
+    ids = [{record.study_id for record in records} for records in found]
+    assert len(ids[0]) == len(ids[1]) == 1
+    assert None not in ids[0] | ids[1]
+    assert ids[0] != ids[1]
+
+
+def test_a_report_tells_studies_of_one_name_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for storage in ("one", "two"):
+        words = ["--study", "m", "--storage", f"journal:{storage}", "--results", f"{storage}.jsonl"]
+        assert main(["tune", "node.yaml", *SHORT, *words]) == 0
+    (folder / "both").write_text((folder / "one.jsonl").read_text() + (folder / "two.jsonl").read_text())
+    capsys.readouterr()
+    assert main(["report", "both"]) == 2
+    ids = [ResultsFile(folder / f"{name}.jsonl").records()[0].study_id for name in ("one", "two")]
+    assert f"it has `m#{ids[0]}`, `m#{ids[1]}`; name it with" in capsys.readouterr().err
+    assert main(["report", "both", "--study", f"m#{ids[1]}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_trials"] == 2

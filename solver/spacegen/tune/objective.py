@@ -130,7 +130,7 @@ class Objective:
             _check_directions(study, self.directions)
             if IDENTITY not in study.user_attrs:
                 study.set_user_attr(SPACE, self.space.to_yaml())
-                study.set_user_attr(IDENTITY, wanted.model_dump(mode="json"))
+                study.set_user_attr(IDENTITY, wanted.named().model_dump(mode="json"))
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)
                     study.set_metric_names([goal.metric for goal in self.goals])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from optuna import get_all_study_names
 from optuna.samplers import BaseSampler
 
 from spacegen.api import Space
@@ -26,11 +25,11 @@ from spacegen.tune.starting import Start, WarmStart, default_start, warm_starts
 from spacegen.tune.study.attributes import ORIGIN
 from spacegen.tune.study.driver import Driver, Observer
 from spacegen.tune.study.identity import Identity
-from spacegen.tune.study.keeping import Keeper
+from spacegen.tune.study.keeping import Keeper, refuse_others
 from spacegen.tune.study.opening import OpenStudy, open_study
 from spacegen.tune.study.records import records
 from spacegen.tune.study.stopping import Budget, Ended, Hopeless, Plateau, Stop, TimeOut
-from spacegen.tune.study.storage import StudyStorage, open_storage
+from spacegen.tune.study.storage import open_storage
 from spacegen.tune.workload import Workload
 
 __all__ = ["SAMPLERS", "Course", "Plan", "Watcher", "run"]
@@ -146,15 +145,14 @@ def run(
     stops = plan.stops()
     sampler = plan.proposing(space)
     starts = [default_start(space), *warm_starts(space, plan.warm_start, plan.seed)]
-    storage = open_storage(plan.storage)
-    _check_results(plan, storage)
-    opened = open_study(storage, plan.study, plan.identity(space), space, sampler, migrate=plan.migrate)
+    file = None if plan.results is None else ResultsFile(plan.results)
+    opened = _open(plan, space, sampler, file)
     for note in opened.notes:
         told.noted(note)
     _begin(opened, space, starts, told)
     known = records(opened.study)
     told.opened(opened, known)
-    keeper = _Keeping(told, None if plan.results is None else Keeper(opened, ResultsFile(plan.results)))
+    keeper = _Keeping(told, None if file is None else Keeper(opened, file))
     keeper.catch_up()
     with closing(executor()) as running:
         trial_stops = stops if plan.plateau is None else (*stops, Plateau(plan.plateau, plan.goals))
@@ -167,6 +165,16 @@ def run(
             ended = _again(plan, opened, space, running, stops, keeper) or ended
     keeper.catch_up_for_the_dead()
     return Course(opened, ended)
+
+
+def _open(plan: Plan, space: Space, sampler: FeasibleSampler, file: ResultsFile | None) -> OpenStudy:
+    storage = open_storage(plan.storage)
+    if file is not None:
+        refuse_others(file, storage, plan.study)
+    opened = open_study(storage, plan.study, plan.identity(space), space, sampler, migrate=plan.migrate)
+    if file is not None and opened.study.study_name != plan.study:
+        refuse_others(file, storage, opened.study.study_name)
+    return opened
 
 
 def _again(
@@ -182,17 +190,6 @@ def _again(
         return None
     keeper.watcher.begins("the front again", 0, len(missing))
     return measure_again(opened, space, executor, plan.repeats, stops=stops, observer=keeper)
-
-
-def _check_results(plan: Plan, storage: StudyStorage) -> None:
-    """Raises UsageError where the results file has records of another study of this name, which would pass
-    for those of this one."""
-    if plan.results is None or plan.study in get_all_study_names(storage.optuna):
-        return
-    if any(record.study == plan.study for record in ResultsFile(plan.results).records()):
-        told = f"`{plan.results}` has records of a study `{plan.study}` that is not in {storage.label}"
-        hint = "move the file away, or choose `--study NAME` or `--results FILE`"
-        raise UsageError(Fault(told, hint=hint))
 
 
 def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: Watcher) -> None:

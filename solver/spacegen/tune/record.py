@@ -34,6 +34,8 @@ class Record(Value):
     """A line of a results file. A record that measures a config again has `again`, counted from 1."""
 
     study: str | None = None
+    study_id: str | None = None
+    """Of the study: others may have its name, in other storages."""
     trial: int | None = None
     rank: int | None = None
     config: dict[str, Scalar]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,17 +72,28 @@ def _there(url: str) -> None:
 
 def _of_file(path: Path, name: str | None) -> Measurements:
     found = ResultsFile(path).records()
-    names = list(dict.fromkeys(record.study for record in found))
-    shown = [known or "" for known in names]
+    names = _names(found)
+    shown = list(dict.fromkeys(names.values()))
     if name is None and len(names) > 1:
         hint = f"it has {', '.join(f'`{known}`' for known in shown)}; name it with `--study NAME`"
         raise UsageError(Fault(f"which study of {path}?", hint=hint))
     if name is not None and name not in shown:
         raise UsageError(Fault(f"{path} has no study `{name}`", hint=did_you_mean(name, shown)))
-    records = tuple(record for record in found if name is None or (record.study or "") == name)
+    records = tuple(record for record in found if name is None or names[_study(record)] == name)
     # Records say which service levels they were judged by.
     limits = dict.fromkeys(text for record in records for text in record.violations)
     return Measurements(records, limits=tuple(map(read_limit, limits)))
+
+
+def _study(record: Record) -> tuple[str, str]:
+    return record.study or "", record.study_id or ""
+
+
+def _names(found: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """What the studies of records are called: those of one name by their ids, too."""
+    studies = dict.fromkeys(map(_study, found))
+    times = Counter(name for name, _ in studies)
+    return {(name, id): name if times[name] == 1 else f"{name}#{id}" for name, id in studies}
 
 
 def check_goals(records: Sequence[Record], goals: Iterable[Goal]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import uuid4
 
 from optuna.study import Study
 from pydantic import ValidationError
@@ -36,10 +37,11 @@ ENCODING: Final = 1
 
 
 class Identity(Value):
-    """What a study is about. `labels` says whether values are written as labels; `sampler` and `seed` are
-    what it began with."""
+    """What a study is about. `id` tells it from others of its name, in other storages; `labels` says whether
+    values are written as labels; `sampler` and `seed` are what it began with."""
 
     spacegen: str
+    id: str | None = None
     space: str
     fingerprint: str
     target: str | None = None
@@ -74,6 +76,10 @@ class Identity(Value):
             workload=discreet(workload),
             **known,
         )
+
+    def named(self) -> Identity:
+        """The same for a new study, with an id that no other has."""
+        return self.model_copy(update={"id": uuid4().hex[:12]})
 
     @property
     def provenance(self) -> Provenance:

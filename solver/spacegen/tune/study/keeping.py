@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import optuna
+
+from spacegen.errors import Fault, UsageError
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
-from spacegen.tune.study.attributes import trials
+from spacegen.tune.study.attributes import IDENTITY, trials
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import died, owner_of
 from spacegen.tune.study.records import records
+from spacegen.tune.study.storage import StudyStorage
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "refuse_others"]
 
 
 class Keeper:
@@ -56,5 +60,20 @@ class Keeper:
         return self._file.path.stat().st_size if self._file.path.exists() else 0
 
 
+def refuse_others(file: ResultsFile, storage: StudyStorage, name: str) -> None:
+    """Raises UsageError where a results file has records of another study of this name than that of the
+    storage: they would pass for its own."""
+    # The file is read first: of a study that others begin now, it cannot know more than the storage.
+    ids = {record.study_id for record in file.records() if record.study == name}
+    there = name in optuna.get_all_study_names(storage.optuna)
+    known = optuna.load_study(study_name=name, storage=storage.optuna).user_attrs if there else {}
+    own = (known.get(IDENTITY) or {}).get("id")
+    if ids - ({own} if there else set()):
+        where = f"the one in {storage.label}" if there else f"in {storage.label}"
+        told = f"`{file.path}` has records of a study `{name}` that is not {where}"
+        hint = "`--results OTHER` for another file, or `--study NAME` for another study"
+        raise UsageError(Fault(told, hint=hint))
+
+
 def _key(record: Record) -> tuple[Any, ...]:
-    return record.study, record.trial, record.again
+    return record.study, record.study_id, record.trial, record.again

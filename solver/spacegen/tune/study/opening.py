@@ -112,8 +112,9 @@ def _make(
 
 def _begun(study: Study, storage: StudyStorage, wanted: Identity, notes: tuple[str, ...] = ()) -> OpenStudy:
     # The last that is written: a study that says what it is about is whole.
-    study.set_user_attr(IDENTITY, wanted.model_dump(mode="json"))
-    return OpenStudy(study, storage, wanted, new=True, notes=notes)
+    known = wanted.named()
+    study.set_user_attr(IDENTITY, known.model_dump(mode="json"))
+    return OpenStudy(study, storage, known, new=True, notes=notes)
 
 
 def _migrated(

@@ -79,6 +79,7 @@ def record_of(study: Study, trial: FrozenTrial, outcome: Outcome, known: Identit
     values = outcome.values()
     return Record(
         study=study.study_name,
+        study_id=known.id,
         trial=trial.number,
         rank=trial.user_attrs.get(RANK),
         config=trial.user_attrs.get(CONFIG, {}),
