@@ -160,6 +160,21 @@ def test_a_crash_is_told_with_its_words_and_its_log(folder: Path, capsys: pytest
     assert "No module named no_such_server (node-launches/trial-00000/server.log)\n" in told
 
 
+def test_metrics_that_there_will_not_be_are_refused_before_any_launch(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune("--slo", "p99_ttft<=500") == 2
+    told = "error: no metric is called `p99_ttft`\nhint: did you mean `p99_ttft_ms`?\n"
+    assert capsys.readouterr().err == told
+    real = ("--gpus", "0-7", "--model-path", "none")
+    assert main(["tune", "node.yaml", *real, "--minimize", "nosuch"]) == 2
+    said = capsys.readouterr().err
+    assert "no metric is called `nosuch`\nhint: there will be accept_length, completed, " in said
+    assert main(["tune", "node.yaml", *real, "--target", "sglang==0.5.6", "--slo", "p95_ttft_ms<=9"]) == 2
+    assert "no metric is called `p95_ttft_ms`" in capsys.readouterr().err
+    assert list(folder.iterdir()) == [folder / "node.yaml"]
+
+
 def test_what_servers_serve_is_asked_before_any_starts(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

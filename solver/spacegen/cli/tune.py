@@ -115,8 +115,12 @@ def _text(value: Any) -> str | None:
 def _check(space: Space, setup: Setup, plan: Plan, output: Path | None) -> None:
     """Raises UsageError for what would be known only after launches."""
     from spacegen.tune.files import check_files
+    from spacegen.tune.measurable import metrics_of
+    from spacegen.tune.metrics import refuse_unknown
     from spacegen.tune.sizes import refuse_large
 
+    if (known := metrics_of(setup)) is not None:
+        refuse_unknown(plan.goals, plan.limits, known)
     need_model(setup, [[parameter.name for parameter in space.parameters]])
     refuse_large(space, len(setup.gpu_ids))
     check_files(plan.storage, plan.results, output)

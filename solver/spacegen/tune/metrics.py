@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from spacegen.errors import Fault, UsageError
+from spacegen.errors import Fault, UsageError, did_you_mean
 
 __all__ = [
     "DEFAULT_GOALS",
@@ -19,6 +19,7 @@ __all__ = [
     "missing",
     "read_goal",
     "read_limit",
+    "refuse_unknown",
 ]
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
@@ -111,6 +112,16 @@ def read_limit(text: str) -> Limit:
         hint = "write a metric, `<=` or `>=`, and a number: `--slo 'p99_ttft_ms<=500'`"
         raise UsageError(Fault(f"`--slo {text}` is no bound", hint=hint)) from None
     return Limit(found[1], "<=" if found[2].startswith("<") else ">=", bound)
+
+
+def refuse_unknown(
+    goals: Iterable[Goal], limits: Iterable[Limit], known: Collection[str], told: str = "there will be"
+) -> None:
+    """Raises UsageError where an objective or a service level is about a metric that is not among those."""
+    for name in (*(goal.metric for goal in goals), *(limit.metric for limit in limits)):
+        if name not in known:
+            hint = did_you_mean(name, known) or f"{told} {', '.join(sorted(known))}"
+            raise UsageError(Fault(f"no metric is called `{name}`", hint=hint))
 
 
 def missing(metrics: Mapping[str, float], goals: Iterable[Goal]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from spacegen.tune.load.protocol import Alive, LoadError, always
 from spacegen.tune.load.results import last_object, numbers, text_of
 from spacegen.tune.setup import Setup
 
-__all__ = ["DATASETS", "RESULT", "BenchServing", "datasets", "module"]
+__all__ = ["DATASETS", "RESULT", "BenchServing", "datasets", "module", "reported"]
 
 RESULT: Final = "load.jsonl"
 _MOVED: Final = Version("0.5.23")
@@ -26,6 +26,14 @@ _COMMON: Final = ("sharegpt", "random", "random-ids", "generated-shared-prefix",
 _LATER: Final = ("agentic-trace", "custom", "openai", "longbench_v2", "speed-bench")
 DATASETS: Final[Mapping[str, tuple[str, ...]]] = {"0.5.6": _COMMON, "0.5.23": (*_COMMON, *_LATER)}
 """What `--dataset-name` takes, from the version on."""
+_TIMES: Final = ("e2e_latency", "ttft", "tpot", "itl")
+_COUNTS: Final = (
+    *("duration", "completed", "concurrency", "accept_length"),
+    *("total_input_tokens", "total_input_text_tokens", "total_input_vision_tokens"),
+    *("total_output_tokens", "total_output_tokens_retokenized"),
+    *("request_throughput", "input_throughput", "output_throughput", "total_throughput"),
+    *("max_output_tokens_per_s", "max_concurrent_requests"),
+)
 _SAID: Final = frozenset(
     {"max_concurrency", "random_input_len", "random_output_len", "random_range_ratio", "request_rate"}
     | {"sharegpt_output_len", "port", "seed"}
@@ -47,6 +55,14 @@ def datasets(setup: Setup) -> tuple[str, ...]:
     """What `--dataset-name` takes in the version of the target."""
     moved = setup.server != "sglang" or Version(setup.version) >= _MOVED
     return DATASETS["0.5.23" if moved else "0.5.6"]
+
+
+def reported(setup: Setup) -> frozenset[str]:
+    """The metrics in a result of the version of the target, unless flags ask for others."""
+    moved = setup.server != "sglang" or Version(setup.version) >= _MOVED
+    kinds = ("mean", "median", "std", *(("p90", "p95") if moved else ()), "p99")
+    times = {f"{kind}_{time}_ms" for kind in kinds for time in _TIMES}
+    return frozenset({*_COUNTS, *times, "p95_itl_ms"})
 
 
 @dataclass(frozen=True, slots=True)

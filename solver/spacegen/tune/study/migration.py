@@ -44,7 +44,7 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
     encoding, defaults = Encoding(space, wanted.labels), target_defaults(space)
     judge = Acceptor(normalise(space.model))
     left: list[int] = []
-    moved = 0
+    moved: list[dict[str, Scalar]] = []
     for trial in trials(old, TrialState.COMPLETE, TrialState.FAIL):
         outcome = outcome_of(trial)
         if outcome is None:
@@ -53,10 +53,12 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
         if config is None or (outcome.ok and values(outcome, wanted.goals) is None):
             left.append(trial.number)
             continue
+        if trial.state == TrialState.FAIL and config in moved:
+            continue
         _copy(old, new, trial, outcome, config, wanted, encoding)
-        moved += 1
-    total = how_many(moved + len(left), "trial")
-    found = [f"`{new.study_name}` has {moved:,} of {total} of `{old.study_name}`"]
+        moved.append(config)
+    total = how_many(len(moved) + len(left), "trial")
+    found = [f"`{new.study_name}` has {len(moved):,} of {total} of `{old.study_name}`"]
     if left:
         found.append(f"no solutions of `{space.name}`, or without an objective: trials {_numbers(left)}")
     return tuple(found)
@@ -104,11 +106,12 @@ def _copy(
     if ORIGIN in trial.user_attrs:
         attributes[ORIGIN] = trial.user_attrs[ORIGIN]
     distributions: dict[str, BaseDistribution] = dict(encoding.distributions)
-    complete = trial.state == TrialState.COMPLETE
-    told = values(outcome, wanted.goals) or worst(new, wanted.goals)
+    told = values(outcome, wanted.goals)
+    # One that failed for want of a metric has what is sought now.
+    complete = trial.state == TrialState.COMPLETE or told is not None
     copied = create_trial(
-        state=trial.state,
-        values=told if complete else None,
+        state=TrialState.COMPLETE if complete else TrialState.FAIL,
+        values=(told or worst(new, wanted.goals)) if complete else None,
         params=encoding.encode(config),
         distributions=distributions,
         user_attrs=attributes,
