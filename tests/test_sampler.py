@@ -18,8 +18,9 @@ from optuna.trial import TrialState
 
 import spacegen
 from spacegen import EmptySpaceError, Space, UsageError
+from spacegen.engines.protocol import Method
 from spacegen.tune import FeasibleSampler, enqueue
-from spacegen.tune.sampling.bases import BASES
+from spacegen.tune.sampling.bases import BASES, DRAWS
 from spacegen.tune.sampling.encoding import Encoding
 
 RULES = ["a + c < 10 or b == 'x'"]
@@ -106,6 +107,19 @@ def test_the_search_space_is_there_from_the_first_trial_on() -> None:
         "a": CategoricalDistribution([1, 2, 3]),
         "b": CategoricalDistribution([None, "x"]),
     }
+
+
+@pytest.mark.parametrize("method", DRAWS)
+def test_a_way_to_draw_is_a_base(method: Method) -> None:
+    space = spacegen.load("sglang-tuner-18")
+    drawn = []
+    for base, startup in ((method, {}), (None, {"startup": method})):
+        study = study_of(space, base, seed=3, **startup)
+        study.optimize(lambda trial: len(str(suggested(trial, space))), n_trials=6)
+        drawn.append(params(study))
+    assert drawn[0] == drawn[1]
+    with pytest.raises(UsageError, match="no sampler is called `unifrm`\nhint: did you mean `uniform`"):
+        FeasibleSampler(SMALL, "unifrm")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("base", BASES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ import optuna
 import pytest
 from optuna.samplers import NSGAIISampler
 
-from spacegen import EmptySpaceError, Space, UsageError
+from spacegen import ConfigError, EmptySpaceError, Space, UsageError
 from spacegen.language.model import Domain, Parameter
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.results import ResultsFile
@@ -187,7 +189,29 @@ def test_samplers_by_name_and_by_value(sampler: Any) -> None:
         ({"sampler": FeasibleSampler(SPACE)}, "give its base"),
         ({"goals": [("tps", "more")]}, "no direction is called `more`"),
         ({"limits": ["tps"]}, "no bound"),
-        ({"workers": 0}, "needs a worker"),
+        ({"workers": 0}, "`workers` is at least 1, and not 0"),
+        ({"workers": 1.5}, "whole"),
+        ({"trials": "5"}, "`trials` is a whole number, and `'5'` is none"),
+        ({"trials": True}, "`trials` is a whole number"),
+        ({"trials": -1}, "at least 0"),
+        ({"repeats": 0}, "at least 1"),
+        ({"seed": None}, "`seed` is a whole number"),
+        ({"seed": "x"}, "`seed` is a whole number"),
+        ({"plateau": 0}, "at least 1"),
+        ({"timeout": "90m"}, "`timeout` is a number from 0 on"),
+        ({"budget_gpu_hours": -1}, "`budget_gpu_hours` is a number"),
+        ({"goals": "tps"}, "`goals` is a list"),
+        ({"goals": ["tps"]}, "write pairs"),
+        ({"limits": 5}, "`limits` is a list"),
+        ({"limits": [5]}, "a list of bounds"),
+        ({"warm_start": 5}, "`warm_start` is a list"),
+        ({"warm_start": [5]}, "a list of configs, files"),
+        ({"warm_start": "arround"}, "there is no file to start from: arround"),
+        ({"results": 5}, "the path of a file"),
+        ({"migrate": "yes"}, "true or false"),
+        ({"workload": "chat"}, "a `Workload`"),
+        ({"sampler": 5}, "no sampler is called `5`"),
+        ({"study": " "}, "a study needs a name"),
         ({"trails": 5}, "did you mean `trials`"),
         ({"warm_start": ["balanced:x"]}, "number of draws"),
     ],
@@ -195,9 +219,43 @@ def test_samplers_by_name_and_by_value(sampler: Any) -> None:
 def test_what_makes_no_sense_is_refused_before_anything_is_made(
     options: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises((UsageError, ConfigError), match=message):
         tune(SPACE, cost, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_measures_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`5` measures nothing\nhint: give a function"):
+        tune(SPACE, 5)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "origins"),
+    [
+        ("around", {"defaults", "repaired defaults", "warm start"}),
+        ("balanced:2", {"repaired defaults", "warm start"}),
+        ({"a": 1, "b": 2, "c": True}, {"repaired defaults", "warm start"}),
+    ],
+)
+def test_one_warm_start_needs_no_list(wanted: Any, origins: set[str]) -> None:
+    found = tune(SPACE, cost, trials=2, storage="memory", warm_start=wanted, limits="tps>=0")
+    assert {record.origin for record in found.records} <= origins
+    assert found.records[1].origin == "warm start"
+
+
+def test_optuna_says_nothing_and_speaks_as_before(capfd: pytest.CaptureFixture[str]) -> None:
+    program = """
+import optuna
+from spacegen import Space
+from spacegen.tune import tune
+space = Space.build("small", {"a": [1, 2, 4], "b": [1, 2]}, ["a * b <= 4"])
+tune(space, lambda config: {"ttft": 1.0, "tps": 2.0}, trials=3, storage="memory", repeats=2)
+tune(space, lambda config: {"ttft": 1.0, "tps": 2.0}, trials=3)
+assert optuna.logging.get_verbosity() == optuna.logging.INFO
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_space_without_solutions_has_no_study(tmp_path: Path) -> None:

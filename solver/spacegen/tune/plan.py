@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 from optuna.samplers import BaseSampler
 
 from spacegen.api import Space
-from spacegen.errors import Fault, UsageError, did_you_mean
+from spacegen.errors import Fault, UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune.again import measure_again, missing_again
 from spacegen.tune.jobs import Executor
@@ -19,6 +19,7 @@ from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit
 from spacegen.tune.outcome import Failure
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
+from spacegen.tune.sampling.bases import BASES, DRAWS, Base
 from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.sampling.sampler import FeasibleSampler
 from spacegen.tune.starting import Start, WarmStart, default_start, warm_starts
@@ -34,10 +35,8 @@ from spacegen.tune.workload import Workload
 
 __all__ = ["SAMPLERS", "Course", "Plan", "Watcher", "run"]
 
-SAMPLERS: Final = ("tpe", "nsga2", "nsga3", "uniform", "balanced")
+SAMPLERS: Final = (*BASES, *DRAWS)
 """Samplers by name: Optuna's behind the rules of a space, and plain draws."""
-
-_UNCHOSEN: Final = ("uniform", "balanced")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +85,7 @@ class Plan:
         if isinstance(found, FeasibleSampler):
             hint = "give its base, such as `optuna.samplers.TPESampler()`"
             raise UsageError(Fault("the sampler is a `FeasibleSampler`, which is made here", hint=hint))
-        if isinstance(found, BaseSampler):
-            return FeasibleSampler(space, found, seed=self.seed, labels=True)
-        if found not in SAMPLERS:
-            hint = did_you_mean(found, SAMPLERS) or f"samplers are {', '.join(SAMPLERS)}"
-            raise UsageError(Fault(f"no sampler is called `{found}`", hint=hint))
-        more: dict[str, Any] = {"startup": found} if found in _UNCHOSEN else {}
-        base: Any = None if found in _UNCHOSEN else found
-        return FeasibleSampler(space, base, seed=self.seed, labels=True, **more)
+        return FeasibleSampler(space, cast("Base", found), seed=self.seed, labels=True)
 
     def stops(self) -> tuple[Stop, ...]:
         """What ends the study early, whatever it measures then."""

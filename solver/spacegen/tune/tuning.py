@@ -6,18 +6,19 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from optuna import Study
 from optuna.samplers import BaseSampler
 
-from spacegen.errors import UsageError
+from spacegen.errors import Fault, UsageError
 from spacegen.launch.files import replacing
 from spacegen.questions.given import known_word
 from spacegen.tune.callables import Benchmark, call
 from spacegen.tune.files import check_files, file_name, refuse_other_than_front, study_name
+from spacegen.tune.given import checked, counted
 from spacegen.tune.jobs import Job, Runner
-from spacegen.tune.metrics import Direction, Goal, Limit, read_goal, read_limit
+from spacegen.tune.metrics import Direction, Goal, Limit
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.plan import Plan, Watcher, run
 from spacegen.tune.record import Record
@@ -77,17 +78,18 @@ class Options(TypedDict, total=False):
     sampler: str | BaseSampler
     """`tpe` (unless given), `nsga2`, `nsga3`, `uniform`, `balanced`, or any sampler of Optuna."""
     seed: int
-    goals: Sequence[Goal | tuple[str, Direction]]
+    goals: Goal | Sequence[Goal | tuple[str, Direction]]
     """What makes a config good: `Goal`s or pairs such as `("tps", "maximize")`; else ttft and tps."""
-    limits: Sequence[Limit | str]
+    limits: Limit | str | Sequence[Limit | str]
     """What it must keep: `Limit`s or bounds such as `"p99_ttft_ms<=500"`."""
     timeout: float | None
     """After so many seconds no trial is started."""
     budget_gpu_hours: float | None
     plateau: int | None
     """The study ends when so many trials in a row have not made the front any better."""
-    warm_start: Sequence[WarmStart]
-    """What is tried after the defaults: configs, files of them, `around`, `balanced:N`."""
+    warm_start: WarmStart | Sequence[WarmStart]
+    """What is tried after the defaults: `"around"` them, `"balanced:N"`, files of configs, configs, or a list
+    of these."""
     repeats: int
     """How often each member of the front is measured in all; 1 unless given."""
     workload: Workload
@@ -119,10 +121,10 @@ def tune(
     """
     name = study_name(space.name if study is None else study)
     plan = _plan(name, storage or f"sqlite:///{file_name(name)}.db", options)
-    if workers < 1:
-        raise UsageError(f"a study needs a worker: {workers}")
+    slots = counted(workers, "workers")
+    measuring = _measuring(benchmark)
     check_files(plan.storage, plan.results, None)
-    course = run(plan, space, lambda: ThreadExecutor(_measuring(benchmark), workers), watcher=watcher)
+    course = run(plan, space, lambda: ThreadExecutor(measuring, slots), watcher=watcher)
     found = course.opened.study
     return Tuned(found, course.ended, summary_of(found), tuple(records(found)))
 
@@ -131,23 +133,15 @@ def _plan(study: str, storage: str, options: Options) -> Plan:
     given: dict[str, Any] = {"workload": Workload(name="benchmark"), **options}
     for name in given:
         known_word(name, Options.__annotations__, "option")
-    if (goals := options.get("goals")) is not None:
-        given["goals"] = tuple(goal if isinstance(goal, Goal) else _goal(*goal) for goal in goals)
-    if (limits := options.get("limits")) is not None:
-        given["limits"] = tuple(one if isinstance(one, Limit) else read_limit(one) for one in limits)
-    if (results := options.get("results")) is not None:
-        given["results"] = Path(results)
-    return Plan(study=study, storage=storage, **given)
-
-
-def _goal(metric: str, direction: Direction) -> Goal:
-    known_word(direction, get_args(Direction), "direction")
-    return read_goal(metric, direction)
+    return Plan(study=study, storage=storage, **checked(given))
 
 
 def _measuring(benchmark: Benchmark | Runner) -> Callable[[Job], Outcome]:
     if isinstance(benchmark, Runner):
         return lambda job: benchmark.run(job, _nobody)
+    if not callable(benchmark):
+        hint = "give a function from a config to metrics by name, or what `runner_for` returns"
+        raise UsageError(Fault(f"`{benchmark!r}` measures nothing", hint=hint))
     return lambda job: call(benchmark, job.config)
 
 

@@ -22,7 +22,7 @@ from spacegen.errors import Fault, SpacegenError, UsageError
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
 from spacegen.questions.given import known_word, whole
-from spacegen.tune.sampling.bases import Base, base_for
+from spacegen.tune.sampling.bases import DRAWS, Base, base_for
 from spacegen.tune.sampling.draws import Draws
 from spacegen.tune.sampling.encoding import Choice, Encoding, Row
 from spacegen.tune.sampling.fresh import nearest
@@ -41,7 +41,9 @@ class FeasibleSampler(BaseSampler):
     """Proposes with `base` (`tpe`, `nsga2`, `nsga3`, or any sampler of Optuna), and takes the nearest
     solution that no other trial of the study has: the least changed parameters, then the least movement.
 
-    Trials are random solutions (`startup`) until the base has something to say, and always without one. An
+    Trials are random solutions until the base has something to say, and always with the bases `uniform` (each
+    solution as likely) and `balanced` (each value of a parameter about as often): then nothing is learnt.
+    `startup` says which of these the first trials are, and what None, no base, draws. An
     objective suggests each parameter with its whole domain in declared order (`labels`: with the texts of its
     values, as `Encoding` has them). What a trial gets depends on the seed, its number and the trials before
     it. Raises, and stops the study, UsageError where an enqueued trial cannot be had, and EmptySpaceError
@@ -62,7 +64,7 @@ class FeasibleSampler(BaseSampler):
         if self._seed < 0:
             raise UsageError(f"a seed is not negative: {seed}")
         base_for(base, 0)
-        self._base, self._startup = base, startup
+        self._base, self._startup = base, _drawn(base) or startup
         self._encoding = Encoding(space, labels)
         self._forget()
 
@@ -229,6 +231,11 @@ class FeasibleSampler(BaseSampler):
             code = self._encoding.code(name, proposed[name])
             codes.append(0 if code is None else code)
         return tuple(codes)
+
+
+def _drawn(base: Base) -> Method | None:
+    """The way to draw that a base is."""
+    return next((method for method in DRAWS if method == base), None)
 
 
 def _agrees(encoding: Encoding, row: Row, given: Given) -> bool:

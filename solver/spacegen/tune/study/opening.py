@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +54,7 @@ def open_study(
     then the study `NAME@2` (or 3 …), made where there is none with whatever of the trials before still says
     something.
     """
-    with storage.exclusive():
+    with storage.exclusive(), _quiet():
         found = _known(storage, name, sampler)
         if found is None:
             made = _make(storage, name, wanted, space, sampler)
@@ -79,6 +80,17 @@ def load_study(storage: StudyStorage, name: str | None = None) -> Study:
         return optuna.load_study(study_name=names[0] if name is None else name, storage=storage.optuna)
     except KeyError:
         raise UsageError(Fault(f"`{storage.label}` has no study `{name}`", hint=hint)) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Optuna from telling of each study that is made."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(level, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
 
 
 def _known(storage: StudyStorage, name: str, sampler: BaseSampler | None) -> Study | None:
