@@ -387,6 +387,7 @@ def test_without_paths_the_numbers_at_the_top_are_metrics(tmp_path: Path) -> Non
     [
         ("print('nothing')", {}, "no JSON result in load.out"),
         ("print(json.dumps({'b': {}}))", {}, "no numbers at the top"),
+        ("print(json.dumps({'failed': 3, 'tps': 1}))", {}, "3 requests failed"),
         ("print(json.dumps({'b': 'x'}))", {"tps": "$.a", "b": "$.b"}, r"no number for `tps` \(\$\.a\), `b`"),
         ("print(json.dumps({'n': 3, 'tps': 1}))", {"failed": "$.n", "tps": "$.tps"}, "3 requests failed"),
         ("sys.exit('no route')", {}, "ended with status 1"),

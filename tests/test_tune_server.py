@@ -162,10 +162,16 @@ def test_a_load_that_fails_on_a_healthy_server_blames_nobody_else(
     monkeypatch.setattr(measuring, "_PATIENCE", 0.1)
     load = "import sys; print('no tokenizer', file=sys.stderr); sys.exit(4)"
     outcome, _ = run(setup_of(tmp_path, load=load))
-    assert failure(outcome) == (Cause.LOAD, "the load generator ended with status 4")
+    assert failure(outcome) == (Cause.LOAD, "the load generator ended with status 4: no tokenizer")
     assert outcome.failure is not None
     assert outcome.failure.log_tail == ("no tokenizer",)
     assert outcome.load_command[1:3] == ("-I", "-S")
+
+
+def test_a_load_generator_that_is_not_there_is_refused_before_any_launch(tmp_path: Path) -> None:
+    workload = Workload(generator="command", command="no-such-program {base_url}")
+    with pytest.raises(UsageError, match="no program `no-such-program` to put the load on"):
+        runner_for(setup_of(tmp_path).model_copy(update={"workload": workload}))
 
 
 def test_a_load_that_takes_too_long_is_the_fault_of_the_config(tmp_path: Path) -> None:

@@ -195,9 +195,11 @@ def _told(record: Record, goals: Sequence[Goal]) -> str:
 def _evidence(outcome: Outcome) -> str:
     """Where more about a failure stands than fits a line."""
     failure = outcome.failure
-    if outcome.log is None or failure is None or failure.cause not in (Cause.CRASH, Cause.TIMEOUT):
+    told = (Cause.CRASH, Cause.TIMEOUT, Cause.LOAD)
+    if outcome.log is None or failure is None or failure.cause not in told:
         return ""
-    path = Path(outcome.log)
+    # That of a load stands beside the server's, in a folder of its own where there are several.
+    path = Path(outcome.log).parent if failure.cause is Cause.LOAD else Path(outcome.log)
     return f" ({path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path})"
 
 

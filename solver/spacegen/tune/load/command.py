@@ -90,13 +90,10 @@ class CommandLoad:
 
 def _metrics(found: Any, paths: Mapping[str, str], name: str, log: Path) -> dict[str, float]:
     """The metrics that paths lead to; without paths, the numbers at the top. Raises LoadError."""
-    if not paths:
-        metrics = numbers(found) if isinstance(found, dict) else {}
-        if not metrics:
-            raise LoadError(f"no numbers at the top of {name}; name them under `metrics`", last_lines(log))
-        return metrics
-    values = {metric: first(path, found) for metric, path in paths.items()}
-    metrics = numbers(values)
+    top = found if isinstance(found, dict) else {}
+    metrics = numbers({metric: first(path, found) for metric, path in paths.items()} if paths else top)
+    if not metrics and not paths:
+        raise LoadError(f"no numbers at the top of {name}; name them under `metrics`", last_lines(log))
     lost = [metric for metric in paths if metric not in metrics]
     if lost:
         listed = ", ".join(f"`{metric}` ({paths[metric]})" for metric in lost)

@@ -50,7 +50,8 @@ def run_load(
         process.stop()
     if status != 0:
         tail = (*(last_lines(stdout) if stdout else ()), *last_lines(log))
-        raise LoadError(f"the load generator ended {_how(status)}", tail[-_TAIL:])
+        words = f": {tail[-1].strip()}" if tail and status > 0 else ""
+        raise LoadError(f"the load generator ended {_how(status)}{words}", tail[-_TAIL:])
     return log
 
 

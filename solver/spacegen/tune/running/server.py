@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from spacegen.errors import Fault, UsageError
 from spacegen.tune.gpus import GpuSampler, hardware_label
 from spacegen.tune.jobs import Job, Report
 from spacegen.tune.load.generators import load_for
@@ -31,6 +33,10 @@ class ServerRunner:
         self._setup = setup
         self._launcher = Launcher(setup)
         self._load = load_for(setup)
+        program = self._load.words(f"http://{setup.host}", setup.folder)[0]
+        if shutil.which(program, path=setup.environment.get("PATH")) is None:
+            hint = "it is the first word of the load: `--bench-cmd`, `command` of the workload, or `--python`"
+            raise UsageError(Fault(f"there is no program `{program}` to put the load on servers", hint=hint))
 
     def run(self, job: Job, report: Report) -> Outcome:
         arguments = self._launcher.arguments(job)
