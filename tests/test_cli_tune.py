@@ -146,8 +146,9 @@ def test_a_server_that_never_comes_up_is_said(folder: Path, capsys: pytest.Captu
     words = "tune node.yaml --gpus 0-7 --trials 20 --server-cmd /bin/false --model-path none --storage memory"
     assert main([*words.split(), "-q"]) == 1
     said = capsys.readouterr()
-    assert "error: all 8 trials failed in the same words: crash: " in said.err
-    assert "hint: trials that failed stay in the study" in said.err
+    assert "error: all 3 trials failed in the same words: crash: " in said.err
+    assert "; the log of the last is " in said.err
+    assert "hint: mend it and begin anew with `--study NAME`: " in said.err
     assert "No trial succeeded." in said.out
 
 

@@ -187,7 +187,7 @@ def _tell(course: Course, output: Path | None, selection: StudySelection, *, jso
     found = summary_of(course.opened.study)
     if course.ended.reason == "broken":
         say(f"error: {course.ended.message}")
-        say("hint: trials that failed stay in the study; `--study NAME` begins another")
+        say("hint: mend it and begin anew with `--study NAME`: trials that failed stay in this study")
     elif course.ended.reason != "trials":
         selection.say(f"note: {course.ended.message}")
     if output is not None:

@@ -37,6 +37,11 @@ class Cause(StrEnum):
         another try."""
         return self not in (Cause.INTERRUPTED, Cause.PORT, Cause.LOAD)
 
+    @property
+    def of_memory(self) -> bool:
+        """Whether the GPUs had too little memory."""
+        return self in (Cause.LOADING_MEMORY, Cause.GRAPH_MEMORY, Cause.SERVING_MEMORY)
+
 
 class Failure(Value):
     """Why a launch gave no metrics, in one line, with the end of the log as evidence."""

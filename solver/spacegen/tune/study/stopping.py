@@ -78,8 +78,13 @@ def total_gpu_hours(records: Sequence[Record]) -> float:
 
 class Hopeless:
     """Ends a run whose first trials all failed in the same words: that is hardly their configs' fault. What
-    an earlier run of the study met may be mended."""
+    an earlier run of the study met may be mended.
 
+    Three such trials are enough where nothing was ever measured, eight where something was or memory did not
+    suffice, which many configs share.
+    """
+
+    FEW: Final = 3
     FIRST: Final = 8
 
     def __init__(self) -> None:
@@ -91,11 +96,14 @@ class Hopeless:
         mine = [record for record in records if record.again == 0 and record.trial not in self._before]
         failures = [record.outcome.failure for record in mine]
         messages = {None if failure is None else failure.message for failure in failures}
-        if len(failures) < self.FIRST or len(messages) > 1 or failures[0] is None:
+        if len(messages) != 1 or (failure := failures[0]) is None:
             return None
-        failure = failures[0]
+        certain = not failure.cause.of_memory and not any(record.outcome.ok for record in records)
+        if len(failures) < (self.FEW if certain else self.FIRST):
+            return None
         said = f"{failure.cause}: {failure.message}"
-        return Ended("broken", f"all {len(failures)} trials failed in the same words: {said}")
+        log = f"; the log of the last is {mine[-1].outcome.log}" if mine[-1].outcome.log else ""
+        return Ended("broken", f"all {len(failures)} trials failed in the same words: {said}{log}")
 
 
 class Plateau:
