@@ -13,7 +13,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-import spacegen.tune.study.driver
+import spacegen.tune.study.patience
 from spacegen.errors import UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune import Goal, Limit, enqueue
@@ -130,6 +130,35 @@ def test_jobs_have_names_gpus_and_what_the_space_holds_fixed() -> None:
 # Failures
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limits": (Limit("ttf", "<=", 1.0),)}, {"goals": (Goal("ttft", "minimize"), Goal("tp", "maximize"))}],
+)
+def test_a_metric_that_nothing_measures_is_told_by_the_first_trial(wrong: dict[str, Any]) -> None:
+    storage = open_storage("memory")
+    study, launches = opened(storage, **wrong), []
+
+    def counted(job: Job) -> Outcome:
+        launches.append(job.name)
+        return measured(job)
+
+    for told in ("did you mean `t", "did you mean `t"):
+        with pytest.raises(UsageError, match="no metric is called `t") as raised:
+            run(study, 5, counted)
+        assert told in (raised.value.faults[0].hint or "")
+    assert len(launches) == 2
+    assert not trials(study.study, TrialState.COMPLETE, TrialState.RUNNING)
+
+    # With the right name it goes on, and what was measured counts.
+    mended = opened(storage)
+    assert mended.study.study_name == "s@2"
+    run(mended, 4, counted)
+    assert len(launches) == 5
+    assert len(trials(mended.study, TrialState.COMPLETE)) == 4
+    assert not trials(mended.study, TrialState.FAIL)
+    assert opened(storage).study.study_name == "s@2"
+
+
 def test_a_config_that_fails_teaches() -> None:
     def some_fail(job: Job) -> Outcome:
         failed = Outcome.failed(Cause.LOADING_MEMORY, "no memory", gpu_ids=("0",))
@@ -223,13 +252,13 @@ def lost(study: OpenStudy, first: int, last: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
             patch.setattr(storage, name, failing(getattr(storage, name)))
-        patch.setattr(spacegen.tune.study.driver, "_PAUSE", 0.0)
+        patch.setattr(spacegen.tune.study.patience, "_PAUSE", 0.0)
         yield
 
 
 def test_a_storage_that_stays_out_of_reach_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     study = opened()
-    monkeypatch.setattr(spacegen.tune.study.driver, "_PATIENCE", 0.05)
+    monkeypatch.setattr(spacegen.tune.study.patience, "_PATIENCE", 0.05)
     with lost(study, 10, 10**9), pytest.raises(UsageError) as caught:
         run(study, 8, slots=2)
     assert str(caught.value) == (
@@ -258,6 +287,42 @@ def test_a_storage_that_comes_back_loses_nothing(first: int) -> None:
     assert all("memory is out of reach, trying again: no space" in trouble for trouble in seen.troubles)
 
 
+def test_a_record_that_cannot_be_kept_at_once_is_kept_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Seen):
+        lost = True
+
+        def finished(self, record: Record) -> None:
+            if self.lost:
+                self.lost = False
+                raise StorageInternalError("that") from OSError("no space left on device")
+            super().finished(record)
+
+    monkeypatch.setattr(spacegen.tune.study.patience, "_PAUSE", 0.0)
+    study, seen = opened(), Failing()
+    with ThreadExecutor(measured, 1) as executor:
+        Driver(study, TINY, executor, observer=seen).run(3)
+    assert [record.trial for record in seen.records] == [0, 1, 2]
+
+
+def test_a_tell_that_arrived_before_the_storage_went_is_a_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = opened()
+    tell, calls = study.study._storage.set_trial_state_values, 0
+
+    def told(*given: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        found = tell(*given, **named)
+        if calls == 2:
+            raise StorageInternalError("that") from OSError("connection reset")
+        return found
+
+    monkeypatch.setattr(spacegen.tune.study.patience, "_PAUSE", 0.0)
+    monkeypatch.setattr(study.study._storage, "set_trial_state_values", told)
+    _, seen = run(study, 3)
+    assert calls == 3
+    assert [record.trial for record in seen.records] == [0, 1, 2]
+
+
 def test_nothing_comes_of_a_load_generator_that_always_fails() -> None:
     ended, seen = run(opened(), 100, lambda job: Outcome.failed(Cause.LOAD, "not installed"))
     assert ended.reason == "broken"
@@ -265,8 +330,15 @@ def test_nothing_comes_of_a_load_generator_that_always_fails() -> None:
     assert len(seen.records) == 3
 
 
-def test_a_metric_that_is_never_measured_ends_the_study() -> None:
-    ended, _ = run(opened(goals=(Goal("speed", "maximize"),)), 100)
+def test_a_metric_that_is_measured_no_longer_ends_the_study() -> None:
+    measures = iter([True])
+
+    def once(job: Job) -> Outcome:
+        outcome = measured(job)
+        more = {"speed": 1.0} if next(measures, False) else {}
+        return outcome.model_copy(update={"metrics": outcome.metrics | more})
+
+    ended, _ = run(opened(goals=(Goal("speed", "maximize"),)), 100, once)
     assert ended.reason == "broken"
     assert "no `speed` among what was measured: ttft, tps" in ended.message
 
@@ -448,6 +520,17 @@ def test_a_driver_elsewhere_is_dead_after_its_lease() -> None:
     suggested(of(study, dead(study, machine="another", until=time.time() - 3600)))
     _, seen = run(study, 1)
     assert seen.starts == [(0, 2)]
+
+
+def test_after_an_outage_drivers_elsewhere_are_trusted_for_a_lease() -> None:
+    study = opened()
+    suggested(of(study, dead(study, machine="another", until=time.time() - 3600)))
+    mine = Ownership(study.study, study.storage)
+    with mine:
+        mine.recover(())
+        assert mine.adopt() is None
+        mine._trusting = time.monotonic()
+        assert mine.adopt() is not None
 
 
 def test_who_lost_a_trial_does_not_tell_it() -> None:

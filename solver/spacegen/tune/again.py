@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,14 +19,19 @@ from spacegen.tune.study.attributes import AGAIN_BY
 from spacegen.tune.study.driver import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import SIGN, Whereabouts
+from spacegen.tune.study.patience import Patience
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.stopping import Ended, Stop
+from spacegen.tune.study.storage import BROKEN, keeping
 from spacegen.tune.summary.summary import summarise
 
 __all__ = ["Missing", "measure_again", "missing_again"]
 
 _TRIES: Final = 3
 """How often a measurement is begun whose failures are not its config's."""
+
+_busy: set[tuple[str, str]] = set()
+"""The studies whose fronts this process measures again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,12 @@ def measure_again(
 ) -> Ended | None:
     """Measures the front until each of its members was measured `repeats` times in all; medians may bring new
     members, which are measured too. Says why it ended earlier, if it did: one process of a study does this at
-    a time."""
+    a time. Raises UsageError where the storage stays out of reach."""
     rounds = _Rounds(opened, space, executor, stops, observer or Observer())
-    with _alone(opened) as alone:
+    with keeping(opened.storage), _alone(opened) as alone:
         if not alone:
             return Ended("again", "another process measures the front again")
-        while wanted := missing_again(opened, repeats):
+        while wanted := rounds.wanted(repeats):
             if (ended := rounds.run(wanted)) is not None:
                 return ended
     return None
@@ -75,17 +80,24 @@ def measure_again(
 
 @contextmanager
 def _alone(opened: OpenStudy) -> Iterator[bool]:
-    """Whether no other living process measures the front again, nor will before this is left."""
-    study = opened.study
+    """Whether nobody else measures the front again, nor will before this is left."""
+    study, key = opened.study, (opened.storage.label, opened.study.study_name)
     with opened.storage.exclusive():
-        other = study.user_attrs.get(AGAIN_BY)
-        alone = other is None or Whereabouts.model_validate(other).gone
+        known = study.user_attrs.get(AGAIN_BY)
+        other = None if known is None else Whereabouts.model_validate(known)
+        alone = other is None or other.gone or (other.ours and key not in _busy)
         if alone:
             _sign(study)
+    if not alone:
+        yield False
+        return
+    _busy.add(key)
     try:
-        yield alone
+        yield True
     finally:
-        if alone:
+        _busy.discard(key)
+        # From a storage that is away the sign cannot be taken, and nobody heeds it.
+        with suppress(*BROKEN):
             study.set_user_attr(AGAIN_BY, None)
 
 
@@ -106,19 +118,24 @@ class _Rounds:
         self._arguments, self._stops = space.arguments, stops
         self._gpus: Callable[[Mapping[str, Scalar]], int] = gpus_of(space)
         self._flying: dict[Future[Outcome], tuple[Missing, int]] = {}
+        self._patience = Patience(opened.storage, self._observer.troubled)
+
+    def wanted(self, repeats: int) -> list[Missing]:
+        return self._patience.through(lambda: missing_again(self._opened, repeats))
 
     def run(self, wanted: Sequence[Missing]) -> Ended | None:
+        """Makes these measurements; those that run go on while the storage is away."""
         waiting, ended = iter(wanted), None
-        while True:
-            if ended is None:
-                ended = self._launch(waiting)
-            if not self._flying:
-                return ended
-            done, _ = wait(self._flying, timeout=SIGN, return_when=FIRST_COMPLETED)
-            _sign(self._opened.study)
-            for future in done:
-                one, tries = self._flying.pop(future)
-                self._landed(one, tries, future.result())
+        try:
+            while True:
+                if ended is None:
+                    ended = self._patience.through(lambda: self._launch(waiting))
+                if not self._flying:
+                    return ended
+                self._patience.through(self._land)
+        except BaseException:
+            self._abandon()
+            raise
 
     def _launch(self, waiting: Iterator[Missing]) -> Ended | None:
         while len(self._flying) < self._executor.slots:
@@ -130,9 +147,18 @@ class _Rounds:
             self._submit(one, 1)
         return None
 
+    def _land(self) -> None:
+        done, _ = wait(self._flying, timeout=SIGN, return_when=FIRST_COMPLETED)
+        _sign(self._opened.study)
+        for future in done:
+            self._landed(*self._flying[future], future.result())
+            # Not before: what interrupts this finds the outcome there.
+            del self._flying[future]
+
     def _submit(self, one: Missing, tries: int) -> None:
         given = {**self._arguments, **one.config}
-        name = f"trial-{one.trial:05}-again-{one.again}"
+        # Each try has a folder of its own, and the number of the measurement ends its name.
+        name = f"trial-{one.trial:05}{f'-try-{tries}' if tries > 1 else ''}-again-{one.again}"
         self._flying[self._executor.submit(Job(name=name, config=given, gpus=self._gpus(given)))] = one, tries
 
     def _landed(self, one: Missing, tries: int, outcome: Outcome) -> None:
@@ -141,4 +167,17 @@ class _Rounds:
             self._observer.retried(one.trial, failure)
             self._submit(one, tries + 1)
             return
+        self._keep(one, outcome)
+
+    def _keep(self, one: Missing, outcome: Outcome) -> None:
         self._observer.finished(store_again(self._opened.study, one.trial, one.again, outcome))
+
+    def _abandon(self) -> None:
+        """Ends what runs, and keeps what came to its end before."""
+        self._executor.close()
+        for future, (one, _) in self._flying.items():
+            ended = future.done() and not future.cancelled() and future.exception() is None
+            outcome = future.result() if ended else None
+            if outcome is not None and (outcome.failure is None or outcome.failure.cause.teaches):
+                self._keep(one, outcome)
+        self._flying.clear()

@@ -30,7 +30,7 @@ from spacegen.tune.study.keeping import Keeper, refuse_others
 from spacegen.tune.study.opening import OpenStudy, open_study
 from spacegen.tune.study.records import records
 from spacegen.tune.study.stopping import Budget, Ended, Hopeless, Plateau, Stop, TimeOut
-from spacegen.tune.study.storage import open_storage
+from spacegen.tune.study.storage import keeping, open_storage
 from spacegen.tune.workload import Workload
 
 __all__ = ["SAMPLERS", "Course", "Plan", "Watcher", "run"]
@@ -134,17 +134,23 @@ def run(
     Raises UsageError for a study of something else, EmptySpaceError for a space without solutions.
     """
     told = watcher or Watcher()
-    stops = plan.stops()
     sampler = plan.proposing(space)
     starts = [default_start(space), *warm_starts(space, plan.warm_start, plan.seed)]
     file = None if plan.results is None else ResultsFile(plan.results)
     opened = _open(plan, space, sampler, file)
     for note in opened.notes:
         told.noted(note)
-    _begin(opened, space, starts, told)
-    known = records(opened.study)
-    told.opened(opened, known)
-    keeper = _Keeping(told, None if file is None else Keeper(opened, file))
+    with keeping(opened.storage):
+        _begin(opened, space, starts, told)
+        keeper = _Keeping(told, None if file is None else Keeper(opened, file))
+        return _course(plan, space, opened, keeper, executor)
+
+
+def _course(
+    plan: Plan, space: Space, opened: OpenStudy, keeper: _Keeping, executor: Callable[[], Executor]
+) -> Course:
+    stops, told = plan.stops(), keeper.watcher
+    told.opened(opened, records(opened.study))
     keeper.catch_up()
     with closing(executor()) as running:
         trial_stops = stops if plan.plateau is None else (*stops, Plateau(plan.plateau, plan.goals))
@@ -163,9 +169,10 @@ def _open(plan: Plan, space: Space, sampler: FeasibleSampler, file: ResultsFile 
     storage = open_storage(plan.storage)
     if file is not None:
         refuse_others(file, storage, plan.study)
-    opened = open_study(storage, plan.study, plan.identity(space), space, sampler, migrate=plan.migrate)
-    if file is not None and opened.study.study_name != plan.study:
-        refuse_others(file, storage, opened.study.study_name)
+    with keeping(storage):
+        opened = open_study(storage, plan.study, plan.identity(space), space, sampler, migrate=plan.migrate)
+        if file is not None and opened.study.study_name != plan.study:
+            refuse_others(file, storage, opened.study.study_name)
     return opened
 
 

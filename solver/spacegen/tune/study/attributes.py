@@ -24,7 +24,6 @@ __all__ = [
     "OWNER",
     "RANK",
     "SPACE",
-    "VOID",
     "TrialLike",
     "as_stored",
     "constrain",
@@ -57,8 +56,6 @@ OWNER: Final = "spacegen:owner"
 OUTCOME: Final = "spacegen:outcome"
 FROM: Final = "spacegen:from"
 """Of a trial: the study and the trial that it was taken over from."""
-VOID: Final = "spacegen:void"
-"""Of a trial that failed before anything was launched: why."""
 
 
 class TrialLike(Protocol):

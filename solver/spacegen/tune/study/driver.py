@@ -23,7 +23,6 @@ from spacegen.tune.study.attributes import (
     CONFIG,
     OUTCOME,
     RANK,
-    VOID,
     TrialLike,
     as_stored,
     constrain,
@@ -32,25 +31,22 @@ from spacegen.tune.study.attributes import (
     trial_now,
     trials,
 )
+from spacegen.tune.study.doubts import Doubts
 from spacegen.tune.study.observer import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
+from spacegen.tune.study.patience import Patience
 from spacegen.tune.study.queueing import enqueue_failed
 from spacegen.tune.study.records import Measurements, rank_of, record_of
-from spacegen.tune.study.stopping import Ended, Stop, broken
-from spacegen.tune.study.storage import BROKEN, keeping, why
+from spacegen.tune.study.stopping import Ended, Stop
+from spacegen.tune.study.storage import BROKEN, keeping
 from spacegen.tune.study.telling import constraints, values, worst
 
 __all__ = ["Driver", "Observer"]
 
 _TRIES: Final = 3
 """How often a trial is launched whose failures are not its config's."""
-_BROKEN: Final = 3
-"""After so many trials in a row that failed so, nothing will come of more."""
 _TICK: Final = 0.5
-_PATIENCE: Final = 300.0
-"""Seconds to wait for a storage that is out of reach."""
-_PAUSE: Final = 2.0
 _ADOPTING: Final = 2.0
 """Seconds between looks for trials that nobody runs."""
 
@@ -90,8 +86,9 @@ class Driver:
         self._owner = Ownership(opened.study, opened.storage)
         self._flying: dict[Future[Outcome], _Flight] = {}
         self._ended: Ended | None = None
-        self._failures = 0
-        self._failing_since: float | None = None
+        self._doubts = Doubts(opened.identity, self._measurements)
+        self._patience = Patience(opened.storage, self._observer.troubled)
+        self._unsaid: dict[int, tuple[TrialLike, Outcome]] = {}
         self._next_look = 0.0
 
     def run(self, wanted: int | None) -> Ended:
@@ -99,7 +96,8 @@ class Driver:
         those of other drivers included.
 
         Whatever ends this early (Ctrl-C, a fault) ends what runs, keeps what is finished and lets go of the
-        rest. Raises UsageError where an enqueued trial cannot be had, or the storage stays out of reach.
+        rest. Raises UsageError where an enqueued trial cannot be had, the storage stays out of reach, or
+        nothing measures what is sought.
         """
         with keeping(self._storage), self._owner:
             try:
@@ -115,26 +113,23 @@ class Driver:
     def _goes_on(self, wanted: int | None) -> bool:
         """Does what can be done now; False where nothing is left."""
         try:
+            self._say()
             if self._over(wanted):
                 return False
             self._owner.sign()
             self._launch(wanted)
             self._land()
-            self._failing_since = None
+            if self._doubts.misnamed is not None:
+                raise self._doubts.misnamed
+            self._patience.eased()
         except BROKEN as error:
             self._bear(error)
         return True
 
     def _bear(self, error: Exception) -> None:
-        """Waits for a storage that may come back (a server restarts, a disk is full); servers go on.
-        What the failed step left half done is adopted like that of a driver that died."""
-        if self._failing_since is None:
-            self._failing_since = time.monotonic()
-            trouble = f"{self._storage.label} is out of reach, trying again: {why(error)}"
-            self._observer.troubled(trouble)
-        elif time.monotonic() - self._failing_since > _PATIENCE:
-            raise error
-        time.sleep(_PAUSE)
+        """Waits for a storage that may come back; servers go on. What the failed step left half done is
+        adopted like that of a driver that died."""
+        self._patience.bear(error)
         self._next_look = 0.0
         with suppress(*BROKEN):
             self._owner.recover({flight.trial.number for flight in self._flying.values()})
@@ -202,21 +197,14 @@ class Driver:
             for name, choices in self._encoding.choices.items():
                 trial.suggest_categorical(name, choices)
         except EmptySpaceError as error:
-            self._withdraw(trial, "exhausted")
+            self._owner.let_go(trial)
             self._ended = Ended("exhausted", str(error))
             return False
         except SpacegenError:
-            self._withdraw(trial, "impossible")
+            self._owner.let_go(trial)
             raise
         self._submit(trial_now(self._study, trial))
         return True
-
-    def _withdraw(self, trial: TrialLike, why: str) -> None:
-        """Ends a trial that was never launched."""
-        if trial_now(self._study, trial).state == TrialState.RUNNING:
-            mark(self._study, trial, VOID, why)
-            self._study.tell(trial.number, state=TrialState.FAIL)
-        self._owner.done(trial)
 
     def _submit(self, trial: FrozenTrial, tries: int = 1) -> None:
         config = self._encoding.decode(trial.params)
@@ -243,11 +231,15 @@ class Driver:
             self._arrived(self._flying[future], future.result())
             # Not before: what interrupts this finds the outcome there.
             del self._flying[future]
+        self._say()
 
     def _arrived(self, flight: _Flight, outcome: Outcome) -> None:
         trial = flight.trial
         if not self._owner.has(trial):
             self._owner.done(trial)
+            if self._owner.told(trial):
+                # The storage went away just after it had taken what it was told.
+                self._unsaid[trial.number] = trial, outcome
             return
         failure = outcome.failure
         if failure is not None and not failure.cause.teaches and flight.tries < _TRIES:
@@ -261,7 +253,7 @@ class Driver:
     def _tell(self, trial: TrialLike, outcome: Outcome) -> None:
         """Finishes a trial whose outcome is stored."""
         goals = self._known.goals
-        told = values(outcome, goals)
+        told = values(outcome, goals) if self._doubts.look(outcome) else None
         if outcome.failure is not None and outcome.failure.cause.teaches:
             told = worst(self._study, goals)
         if told is None:
@@ -271,13 +263,15 @@ class Driver:
                 constrain(self._study, trial, name, value)
             self._study.tell(trial.number, told)
         self._owner.done(trial)
-        self._count_failures(outcome, told is None)
-        self._observer.finished(record_of(self._study, trial_now(self._study, trial), outcome, self._known))
+        self._ended = self._ended or self._doubts.count(outcome, told is None)
+        self._unsaid[trial.number] = trial, outcome
 
-    def _count_failures(self, outcome: Outcome, failed: bool) -> None:
-        self._failures = self._failures + 1 if failed else 0
-        if self._failures >= _BROKEN and self._ended is None:
-            self._ended = broken(outcome, self._known.goals, _BROKEN)
+    def _say(self) -> None:
+        """Says what is finished. A record may have to wait for the storage."""
+        for number, (trial, outcome) in tuple(self._unsaid.items()):
+            record = record_of(self._study, trial_now(self._study, trial), outcome, self._known)
+            self._observer.finished(record)
+            del self._unsaid[number]
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""
@@ -290,3 +284,4 @@ class Driver:
                 mark(self._study, flight.trial, OUTCOME, as_stored(outcome))
                 self._tell(flight.trial, outcome)
         self._flying.clear()
+        self._say()

@@ -48,10 +48,20 @@ class Whereabouts(Value):
         return cls(machine=_machine(), pid=os.getpid(), born=born, until=time.time() + LEASE)
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether it runs on another machine."""
+        return self.machine != _machine()
+
+    @property
+    def ours(self) -> bool:
+        """Whether it runs in this process."""
+        return not self.elsewhere and self.pid == os.getpid() and self.born == _born(os.getpid())
+
+    @property
     def gone(self) -> bool:
         """Whether the driver is dead: on this machine its process ended, on another it gave no sign of
         life."""
-        if self.machine == _machine() and (born := _born(self.pid)) != "?":
+        if not self.elsewhere and (born := _born(self.pid)) != "?":
             return born != self.born
         return time.time() > self.until + _SKEW
 
@@ -71,6 +81,7 @@ class Ownership:
         self.driver = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._owned: dict[int, TrialLike] = {}
         self._next_sign = 0.0
+        self._trusting = 0.0
 
     def __enter__(self) -> Ownership:
         _alive.add(self.driver)
@@ -93,9 +104,12 @@ class Ownership:
         self._study.set_user_attr(DRIVER + self.driver, Whereabouts.here().model_dump(mode="json"))
 
     def recover(self, held: Container[int]) -> None:
-        """After a write that failed: what is not held in hand is left to be adopted, by this driver too."""
+        """After a write that failed: what is not held in hand is left to be adopted, by this driver too.
+        Drivers elsewhere are trusted for another lease."""
         self._owned = {number: trial for number, trial in self._owned.items() if number in held}
         self._next_sign = 0.0
+        # Drivers elsewhere were kept from signing, too.
+        self._trusting = time.monotonic() + LEASE
         self.sign()
 
     def take(self, trial: TrialLike) -> None:
@@ -119,6 +133,12 @@ class Ownership:
         now = trial_now(self._study, trial)
         owner = owner_of(now)
         return now.state == TrialState.RUNNING and owner is not None and owner.driver == self.driver
+
+    def told(self, trial: TrialLike) -> bool:
+        """Whether this driver has finished a trial."""
+        now = trial_now(self._study, trial)
+        owner = owner_of(now)
+        return now.state.is_finished() and owner is not None and owner.driver == self.driver
 
     def done(self, trial: TrialLike) -> None:
         """The trial is finished, or another's."""
@@ -157,7 +177,12 @@ class Ownership:
             for key, where in self._study.user_attrs.items()
             if key.startswith(DRIVER) and where is not None
         }
-        alive = {driver for driver, where in drivers.items() if _runs(driver, where)}
+        trusting = time.monotonic() < self._trusting
+        alive = {
+            driver
+            for driver, where in drivers.items()
+            if _runs(driver, where) or (trusting and where.elsewhere)
+        }
         for trial in running:
             owner = owner_of(trial)
             if trial.number in self._owned:
@@ -185,8 +210,7 @@ def owner_of(trial: FrozenTrial) -> Owner | None:
 
 
 def _runs(driver: str, where: Whereabouts) -> bool:
-    here = where.machine == _machine() and where.pid == os.getpid() and where.born == _born(os.getpid())
-    return driver in _alive if here else not where.gone
+    return driver in _alive if where.ours else not where.gone
 
 
 @lru_cache
