@@ -252,7 +252,7 @@ def test_a_driver_that_a_signal_ends_leaves_nothing(setup: Setup, number: int) -
         until(lambda: len(list(setup.folder.glob("*/server.pid"))) == 2)
         # As Ctrl-C does: to all of the process group.
         os.killpg(driver.pid, number)
-        said, _ = driver.communicate(timeout=10)
+        said, _ = driver.communicate(timeout=60)
         if number == signal.SIGINT:
             assert said == "up\n['interrupted', 'interrupted']\n"
             assert driver.returncode == 130
@@ -263,7 +263,7 @@ def test_a_driver_that_a_signal_ends_leaves_nothing(setup: Setup, number: int) -
 
 def test_a_worker_whose_input_ends_goes(setup: Setup) -> None:
     for said in ("", setup.model_dump_json() + "\n"):
-        done = subprocess.run(STUB, input=said, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(STUB, input=said, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (0, "")
 
 

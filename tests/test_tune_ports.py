@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from spacegen.tune.running.ports import FIRST_PORT, free_ports
 
 
 @pytest.fixture
-def start() -> int:
-    """Where a row of free ports begins, away from other tests and clients."""
-    with free_ports(start=23000) as ports:
-        return ports.first
+def start() -> Iterator[int]:
+    """Where a row of free ports begins, away from clients and from tests in other processes."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    with free_ports(start=23000 + 50 * process) as ports:
+        yield ports.first
 
 
 def listening(port: int, host: str = "127.0.0.1") -> socket.socket:

@@ -59,12 +59,12 @@ class StubRunner:
         stubborn = "trap '' TERM; " if job.config.get("stubborn") else ""
         command = f"{stubborn}echo $$ > server.pid; (sleep 60; :) & while :; do sleep 0.1; done"
         folder = self._setup.folder / job.name
-        with guard(["sh", "-c", command], cwd=folder, grace=self._setup.timeouts.stop):
-            try:
+        try:
+            with guard(["sh", "-c", command], cwd=folder, grace=self._setup.timeouts.stop):
                 time.sleep(60)
-            except KeyboardInterrupt:
-                Path(folder, "interrupted").touch()
-                raise
+        except KeyboardInterrupt:
+            Path(folder, "interrupted").touch()
+            raise
         raise AssertionError("nobody interrupted this")
 
 
