@@ -185,15 +185,26 @@ def test_what_servers_serve_is_asked_before_any_starts(
     assert tune("--trials", "1", "--repeats", "1", "--storage", "memory") == 0
 
 
-def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
+def test_simulated_is_said_also_where_nothing_was_measured(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune("--budget-gpu-hours", "0", "--storage", "memory", "-o", "none.json") == 1
+    said = capsys.readouterr()
+    assert "SIMULATED" in said.out
+    assert "what came of it is in none.json" in said.err
+    assert json.loads((folder / "none.json").read_text())["simulated"] is True
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_done_when_a_signal_comes_is_kept(folder: Path, number: signal.Signals, status: int) -> None:
     words = [sys.executable, "-m", "spacegen", "tune", "node.yaml", "--runner", "sim", "--trials", "9"]
     slow = os.environ | {"SPACEGEN_SIM_SPEED": "100"}
     with subprocess.Popen(words, cwd=folder, env=slow, stderr=subprocess.PIPE, text=True) as command:
         assert command.stderr is not None
         assert command.stderr.readline().startswith("[1/9]")
-        command.send_signal(signal.SIGINT)
+        command.send_signal(number)
         said = command.stderr.read()
-        assert command.wait(20) == 130, said
+        assert command.wait(20) == status, said
     assert f"note: `{NAME}` is kept in sqlite:///{NAME}.db; the same command goes on" in said
     assert "Traceback" not in said
     assert tune("--trials", "9", "--repeats", "1", "--quiet") == 0
@@ -236,7 +247,7 @@ def test_a_terminal_shows_a_bar_with_the_best_so_far(monkeypatch: pytest.MonkeyP
         Console(file=shown, width=100).print(bar._render())  # type: ignore[attr-defined]
     lines = shown.getvalue().splitlines()
     assert "3/9" in lines[0]
-    assert lines[1] == "SIMULATED: best so far: TTFT 0.0200 seconds, TPS 100.00 tokens/sec; 1 failed"
+    assert lines[1] == "SIMULATED: best of each so far: TTFT 0.0200 seconds, TPS 100.00 tokens/sec; 1 failed"
     assert lines[2:] == ["  trial 2: measuring on 1 GPU"]
     assert "trial 2: measuring" in screen.getvalue()
     assert "trial 3: SIMULATED failed, crash: no" in screen.getvalue()

@@ -29,7 +29,7 @@ def test_the_largest_survivor_is_found_wherever_it_is(size: int) -> None:
 
 def test_the_evidence_is_told_as_data() -> None:
     found = climb("share", [1, 2, 3], lambda value: OK if value == 1 else NO).as_dict()
-    assert (found["best"], found["failing"]) == (1, 2)
+    assert (found["best"], found["failing"], found["simulated"]) == (1, 2, False)
     assert [probe["survives"] for probe in found["probes"]] == [False, True]
     assert found["probes"][0]["failure"]["cause"] == "out of memory while serving"
 

@@ -63,7 +63,10 @@ def test_a_limit_keeps_trials_from_the_front() -> None:
 
 def test_failures_are_counted_by_cause() -> None:
     records = [failed(0, Cause.ARGUMENTS), failed(1, Cause.CRASH), failed(2, Cause.CRASH), record(3, 1, 1)]
-    assert summarise(records, DEFAULT_GOALS).failures == {"crash": 2, "arguments": 1}
+    found = summarise(records, DEFAULT_GOALS)
+    assert (found.failures, found.finished) == ({"crash": 2, "arguments": 1}, 4)
+    found = summarise([*records, failed(4, Cause.LOAD)], DEFAULT_GOALS)
+    assert (found.failures["load generator"], found.finished) == (1, 4)
 
 
 def test_a_goal_that_nobody_measured_is_a_failure() -> None:

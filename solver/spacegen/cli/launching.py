@@ -138,7 +138,9 @@ class Launching:
 
         target = space.base.target
         if target is None:
-            hint = 'name a target in the space: `target: {server: sglang, version: "0.5.23"}`'
+            hint = (
+                'say `target: {server: sglang, version: "0.5.23"}` in the space, or `--target sglang==0.5.23`'
+            )
             raise UsageError(Fault(f"`{space.name}` names no server to launch", hint=hint))
         command = self.bench_cmd if self.bench_cmd and has_places(self.bench_cmd) else None
         return Setup(

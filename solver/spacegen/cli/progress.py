@@ -167,7 +167,8 @@ class _Bar(_Silence):
 
         with self._lock:
             best = ", ".join(_value(name, value) for name, value in self._best.items())
-            lines = [self._mark + (f"best so far: {best}" if best else "nothing measured yet")]
+            what = "best so far" if len(self._goals) == 1 else "best of each so far"
+            lines = [self._mark + (f"{what}: {best}" if best else "nothing measured yet")]
             if self._failed:
                 lines[0] += f"; {self._failed} failed"
             lines += [f"  {job}: {phase}" for job, phase in self._jobs.items()]

@@ -82,6 +82,7 @@ def _plan(
     setup: Setup,
     launching: Launching,
 ) -> Plan:
+    from spacegen.tune.conditions import conditions, places
     from spacegen.tune.plan import SAMPLERS, Plan
 
     trials, more = pace.wanted()
@@ -97,6 +98,9 @@ def _plan(
         limits=aims.limits(),
         workload=setup.workload,
         model=_text(space.base.fixed.get("model_path")),
+        hardware=setup.hardware or _hardware(setup),
+        conditions=conditions(setup),
+        places=places(setup),
         simulated=launching.simulated,
         timeout=pace.seconds(),
         budget_gpu_hours=pace.budget_gpu_hours,
@@ -105,6 +109,18 @@ def _plan(
         repeats=pace.repeats,
         migrate=keeping.migrate,
         results=keeping.records(stem),
+    )
+
+
+def _hardware(setup: Setup) -> str | None:
+    """What the GPUs of the study are called; None where launches are elsewhere, or none at all."""
+    from spacegen.tune.gpus import hardware_label
+
+    real = setup.runner == "server" and setup.launch_template is None
+    return (
+        hardware_label(setup.gpu_ids)
+        if real and "spacegen.tune.simulated.server" not in (setup.server_command or ())
+        else None
     )
 
 
@@ -136,7 +152,7 @@ def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: St
         executor = _executor(keeping, space, setup, telling.doing)
         try:
             return run(plan, space, executor, watcher=telling)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and signals that end a process
             kept = without_password(plan.storage)
             selection.say(f"note: `{plan.study}` is kept in {kept}; the same command goes on")
             raise
@@ -197,5 +213,5 @@ def _tell(course: Course, output: Path | None, selection: StudySelection, *, jso
     else:
         sys.stdout.writelines(f"{line}\n" for line in in_words(found))
     if output is not None:
-        selection.say(f"the front is in {output}")
+        selection.say(f"{'the front' if found.front else 'what came of it'} is in {output}")
     return 0 if found.front else 1

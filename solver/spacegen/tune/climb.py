@@ -41,6 +41,7 @@ class Climb:
         """Plain data for JSON."""
         return {
             "parameter": self.parameter,
+            "simulated": any(probe.outcome.simulated for probe in self.probes),
             "values": list(self.values),
             "best": self.best,
             "failing": self.failing,

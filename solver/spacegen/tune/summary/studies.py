@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TextIO
 
 import optuna
@@ -36,7 +37,9 @@ def summary_of(study: Study) -> Summary:
     if IDENTITY not in study.user_attrs:
         return _foreign(study)
     known = identity(study)
-    return summarise(records(study), known.goals, known.limits, study=study.study_name)
+    found = summarise(records(study), known.goals, known.limits, study=study.study_name)
+    # Also before there is a record that says so.
+    return replace(found, simulated=found.simulated or known.simulated)
 
 
 def _foreign(study: Study) -> Summary:

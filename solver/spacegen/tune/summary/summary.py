@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spacegen.tune.front import hypervolume, pareto
-from spacegen.tune.metrics import Goal, Limit
+from spacegen.tune.metrics import Goal, Limit, missing
 from spacegen.tune.record import Provenance, Record
 from spacegen.tune.summary.measured import Measured, measured
 
@@ -61,7 +61,7 @@ def summarise(
         study=study if study is not None else next((r.study for r in known), None),
         goals=tuple(goals),
         limits=tuple(limits),
-        finished=len(firsts),
+        finished=sum(_says_something(record, goals) for record in firsts),
         front=_front(kept, goals),
         missed=tuple(missed),
         failures=_failures(firsts, found),
@@ -71,6 +71,12 @@ def summarise(
         hypervolume=_volume(kept, goals),
         gpu_hours=sum(record.outcome.gpu_seconds for record in known) / 3600,
     )
+
+
+def _says_something(record: Record, goals: Sequence[Goal]) -> bool:
+    """Whether a trial counts: one that failed for no fault of its config says nothing of it."""
+    failure = record.outcome.failure
+    return not missing(record.outcome.values(), goals) if failure is None else failure.cause.teaches
 
 
 def _front(found: Sequence[Measured], goals: Sequence[Goal]) -> tuple[Measured, ...]:
