@@ -9,8 +9,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from spacegen import Space
-from spacegen.errors import UsageError
+from spacegen import Space, load
+from spacegen.errors import SpaceError, UsageError
 from spacegen.tune import Goal, Limit, Workload
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.threads import ThreadExecutor
@@ -197,3 +197,13 @@ def test_failures_and_levels_are_judged_anew() -> None:
         assert (trial.constraints["failed"] > 0) == (record.config["a"] == 1)
         assert (trial.constraints["ttft<=0.25"] > 0) == (record.config["a"] != 2)
     assert {record.config["a"] for record in records(after.study) if not record.outcome.ok} == {1}
+
+
+def test_a_space_without_a_text_can_be_tuned() -> None:
+    space = load("h100").narrowed(only=["tp_size", "dp_size"])
+    with pytest.raises(SpaceError, match="too long to write out"):
+        space.to_yaml()
+    storage = open_storage("memory")
+    assert yaml(opened(storage, space=space).study) is None
+    with pytest.raises(UsageError, match="the study `s` is about something else"):
+        opened(storage, space=space.where("tp_size > 1"))

@@ -23,6 +23,7 @@ from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import CONFIG, IDENTITY, OUTCOME, RANK, SPACE, as_stored
+from spacegen.tune.study.changes import written
 from spacegen.tune.study.identity import Identity, differences, identity
 from spacegen.tune.study.records import rank_of
 from spacegen.tune.study.telling import constraints, values, worst
@@ -129,7 +130,7 @@ class Objective:
             )
             _check_directions(study, self.directions)
             if IDENTITY not in study.user_attrs:
-                study.set_user_attr(SPACE, self.space.to_yaml())
+                study.set_user_attr(SPACE, written(self.space))
                 study.set_user_attr(IDENTITY, wanted.named().model_dump(mode="json"))
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)

@@ -11,15 +11,15 @@ from types import MappingProxyType
 from optuna.study import Study
 
 from spacegen.api import Space, load
-from spacegen.errors import SpacegenError, how_many
+from spacegen.errors import SpaceError, SpacegenError, how_many
 from spacegen.questions.diff.wording import cause_rows, change_lines
 from spacegen.tune.secret import without_secrets
 from spacegen.tune.study.identity import yaml
 
-__all__ = ["shareable", "space_changes"]
+__all__ = ["space_changes", "written"]
 
 
-def shareable(space: Space) -> Space:
+def _shareable(space: Space) -> Space:
     """The space without what it holds fixed that is secret."""
     fixed = without_secrets(space.base.fixed)
     if len(fixed) == len(space.base.fixed):
@@ -27,11 +27,20 @@ def shareable(space: Space) -> Space:
     return Space(space.base.replace(fixed=MappingProxyType(fixed)))
 
 
+def written(space: Space) -> str:
+    """The space as a YAML document, without secrets; empty where its conditions are too long to be written
+    out, as they may be once parameters were dropped."""
+    try:
+        return _shareable(space).to_yaml()
+    except SpaceError:
+        return ""
+
+
 def space_changes(study: Study, space: Space) -> tuple[str, ...]:
     """What a study's space has that another one lacks, and the other way round; nothing where that takes too
     much, or the study's space can no longer be read."""
     with suppress(SpacegenError):
-        return tuple(_lines(_space(yaml(study) or ""), shareable(space)))
+        return tuple(_lines(_space(yaml(study) or ""), _shareable(space)))
     return ()
 
 

@@ -160,9 +160,9 @@ def identity(study: Study) -> Identity:
 
 
 def yaml(study: Study) -> str | None:
-    """The space of a study as a YAML document."""
+    """The space of a study as a YAML document, where it has one."""
     text = study.user_attrs.get(SPACE)
-    return text if isinstance(text, str) else None
+    return text if isinstance(text, str) and text else None
 
 
 def goals(study: Study) -> tuple[Goal, ...]:

@@ -16,7 +16,7 @@ from optuna.study import Study
 from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.study.attributes import IDENTITY, SPACE
-from spacegen.tune.study.changes import shareable, space_changes
+from spacegen.tune.study.changes import space_changes, written
 from spacegen.tune.study.identity import Difference, Identity, differences, identity
 from spacegen.tune.study.migration import move
 from spacegen.tune.study.storage import StudyStorage
@@ -115,7 +115,7 @@ def _make(
     made = optuna.create_study(
         study_name=name, storage=storage.optuna, sampler=sampler, directions=directions
     )
-    made.set_user_attr(SPACE, shareable(space).to_yaml())
+    made.set_user_attr(SPACE, written(space))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         made.set_metric_names([goal.metric for goal in wanted.goals])
