@@ -35,6 +35,7 @@ function layout(more) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css("text"), size: 12 },
     margin: { l: 60, r: 20, t: 20, b: 50 }, hoverlabel: { align: "left", bgcolor: css("card"), bordercolor: css("line"), font: { color: css("text") } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("line"), activecolor: css("text") },
     legend: { orientation: "h", y: 1.08, x: 0 }, showlegend: true, hovermode: "closest",
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
   };
