@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import optuna
 import psutil
 import pytest
+import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
@@ -24,6 +28,7 @@ from postgres import PASSWORD, postgres
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.study.attributes import CONFIG, OWNER
 from spacegen.tune.study.ownership import owner_of
+from spacegen.tune.study.storage import StudyStorage, open_storage
 from tune_processes import until
 
 SPACE = Path(__file__).parent / "cases" / "cli" / "sglang.yaml"
@@ -54,6 +59,7 @@ def _driver(url: str, study: str, trials: int, folder: Path) -> Iterator[subproc
         process.wait()
 
 
+@cache
 def _storage(url: str) -> RDBStorage:
     """The storage as Optuna and its dashboard open it; it keeps no connection."""
     address = url.replace("postgresql://", "postgresql+psycopg://")
@@ -69,8 +75,8 @@ def _trials(url: str, study: str) -> list[FrozenTrial]:
 
 def _ended(drivers: list[subprocess.Popen[bytes]], folder: Path) -> None:
     for driver in drivers:
-        said = [path.read_text() for path in sorted(folder.glob("*.log"))]
-        assert driver.wait(120) == 0, said
+        status = driver.wait(120)
+        assert status == 0, [path.read_text() for path in sorted(folder.glob("*.log"))]
 
 
 def _is_sound(trials: list[FrozenTrial], wanted: int) -> None:
@@ -104,13 +110,13 @@ def test_four_commands_share_160_trials(server: str, tmp_path: Path) -> None:
 
 def test_what_a_killed_command_leaves_is_adopted_by_another(server: str, tmp_path: Path) -> None:
     with ExitStack() as running:
-        first = running.enter_context(_driver(server, "killed", 30, tmp_path))
+        first = running.enter_context(_driver(server, "killed", 16, tmp_path))
         until(lambda: _trials(server, "killed"), 60)
-        second = running.enter_context(_driver(server, "killed", 30, tmp_path))
+        second = running.enter_context(_driver(server, "killed", 16, tmp_path))
         number = _killed_at_work(first, server)
         _ended([second], tmp_path)
     trials = _trials(server, "killed")
-    _is_sound(trials, 30)
+    _is_sound(trials, 16)
     # The trial was run again under its number, by the one that is left.
     owner = owner_of(trials[number])
     assert owner is not None
@@ -142,3 +148,66 @@ def _killed_at_work(driver: subprocess.Popen[bytes], url: str) -> int:
     _, left = psutil.wait_procs(children, timeout=10)
     assert left == []
     return number
+
+
+@pytest.fixture
+def kept(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StudyStorage]:
+    """The storage of this server; no connection outlives the test."""
+    engines, create = [], sqlalchemy.create_engine
+
+    def noted(*given: Any, **named: Any) -> sqlalchemy.Engine:
+        engines.append(create(*given, **named))
+        return engines[-1]
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", noted)
+    storage = open_storage(server)
+    yield storage
+    storage.optuna.remove_session()
+    backend: Any = storage.optuna
+    for engine in (*engines, backend._backend.engine):
+        engine.dispose()
+
+
+def test_a_lock_is_left_whatever_interrupts_its_holder(
+    kept: StudyStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = sqlalchemy.Connection.execute
+
+    def interrupted(*given: Any, **named: Any) -> None:
+        execute(*given, **named)
+        raise KeyboardInterrupt  # it has the lock, and nobody knows
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlalchemy.Connection, "execute", interrupted)
+        with pytest.raises(KeyboardInterrupt), kept.exclusive():
+            pass
+    assert _enters(kept)
+    with pytest.raises(ZeroDivisionError), kept.exclusive():
+        raise ZeroDivisionError
+    assert _enters(kept)
+
+
+def test_studies_of_a_database_do_not_wait_for_each_other(kept: StudyStorage) -> None:
+    one, migrated = kept.of("one"), kept.of("one@2")
+    with one.exclusive():
+        assert _enters(kept.of("another"))
+        assert _enters(kept)
+        waiting = threading.Event()
+        thread = threading.Thread(target=_enter, args=(migrated, waiting))
+        thread.start()
+        # What a study was migrated to may be found by its own name and by the first.
+        assert not waiting.wait(0.2)
+    thread.join(10)
+    assert waiting.is_set()
+
+
+def _enters(storage: StudyStorage) -> bool:
+    """Whether nobody holds the lock of a storage."""
+    entered = threading.Event()
+    threading.Thread(target=_enter, args=(storage, entered), daemon=True).start()
+    return entered.wait(5)
+
+
+def _enter(storage: StudyStorage, entered: threading.Event) -> None:
+    with storage.exclusive():
+        entered.set()

@@ -65,6 +65,7 @@ def test_other_storages_are_refused_with_the_three() -> None:
         "postgresql+psycopg://u:s3cret@127.0.0.1:1/d",
         "postgresql://u:s3cret@h:port/d",
         "postgresql://127.0.0.1:1/d?user=u&password=s3cret",
+        "postgresql://u@127.0.0.1:1/d?sslkey=k&sslpassword=s3cret",
         "mysql://u:s3cret@h/d",
         "mysql://u:s3cret@x@h:p/d",
     ],
@@ -78,6 +79,7 @@ def test_files_that_cannot_be(scheme: str, tmp_path: Path) -> None:
     assert "is a folder" in refusal(f"{scheme}{tmp_path}")
     assert f"mkdir -p {tmp_path}/no" in refusal(f"{scheme}{tmp_path}/no/x")
     assert "use a folder of your own" in refusal(f"{scheme}/proc/x")
+    assert "there is no folder `~no-such-user`" in refusal(f"{scheme}~no-such-user/x")
     other = tmp_path / "notes.txt"
     other.write_text("to do: everything")
     assert "use another file" in refusal(f"{scheme}{other}")

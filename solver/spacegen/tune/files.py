@@ -13,7 +13,15 @@ from spacegen.errors import Fault, UsageError
 from spacegen.launch.files import refuse_foreign
 from spacegen.tune.results import ResultsFile
 
-__all__ = ["JOURNAL", "check_files", "file_name", "refuse_other_than_front", "storage_file", "study_name"]
+__all__ = [
+    "JOURNAL",
+    "check_files",
+    "expanded",
+    "file_name",
+    "refuse_other_than_front",
+    "storage_file",
+    "study_name",
+]
 
 JOURNAL: Final = "spacegen.journal"
 """The file of the storage `journal` without a path."""
@@ -39,14 +47,23 @@ def file_name(name: str) -> str:
     return f"{fit}-{mark}" if fit else mark
 
 
+def expanded(text: str) -> Path:
+    """The path of a text, with the home of a user in the place of `~`, if there is one."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def storage_file(url: str) -> Path | None:
     """The file that a storage is; None for one that is no file."""
     kind, _, rest = url.partition(":")
     match kind.lower():
         case "journal":
-            return Path(rest.removeprefix("//") or JOURNAL).expanduser()
+            return expanded(rest.removeprefix("//") or JOURNAL)
         case "sqlite" if rest.startswith("///") and len(rest) > 3 and rest != "///:memory:":
-            return Path(rest[3:]).expanduser()
+            return expanded(rest[3:])
     return None
 
 

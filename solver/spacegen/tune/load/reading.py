@@ -14,6 +14,7 @@ from spacegen.language.files import read_source
 from spacegen.language.nodes import Tree, read_tree
 from spacegen.language.validate import described
 from spacegen.source import Source
+from spacegen.tune.files import expanded
 from spacegen.tune.load.builtin import WORKLOADS
 from spacegen.tune.load.sense import nonsense
 from spacegen.tune.workload import Workload
@@ -171,7 +172,7 @@ def _plain(bound: float) -> str:
 def _with_file(workload: Workload, folder: Path) -> Workload:
     if workload.file is None:
         return workload
-    return workload.model_copy(update={"file": str(folder / Path(workload.file).expanduser())})
+    return workload.model_copy(update={"file": str(folder / expanded(workload.file))})
 
 
 def _placed(workload: Workload, given: Mapping[str, Any], tree: Tree) -> Iterator[Fault]:

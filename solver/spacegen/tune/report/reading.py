@@ -10,6 +10,7 @@ from typing import Final
 
 from spacegen.errors import ConfigError, Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
+from spacegen.tune.files import expanded, storage_file
 from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, read_limit
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
@@ -38,7 +39,7 @@ def read(source: str, study: str | None = None) -> Measurements:
     """
     if source.startswith(_STORAGES) or source == "journal":
         return _of_storage(source, study)
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         with path.open("rb") as stream:
             start = stream.read(len(_SQLITE))
@@ -64,9 +65,8 @@ def _of_storage(url: str, name: str | None) -> Measurements:
 
 def _there(url: str) -> None:
     """Raises ConfigError where the storage is a file that there is not: opening it would make one."""
-    kind, _, rest = url.partition(":")
-    path = Path(rest.removeprefix("///" if kind == "sqlite" else "//")).expanduser()
-    if kind in ("sqlite", "journal") and rest and not path.exists():
+    path = storage_file(url)
+    if path is not None and not path.exists():
         raise ConfigError(f"there is no file `{path}`")
 
 

@@ -54,18 +54,24 @@ def open_study(
     then the study `NAME@2` (or 3 …), made where there is none with whatever of the trials before still says
     something.
     """
-    with storage.exclusive(), _quiet():
-        found = _known(storage, name, sampler)
+    storage = storage.of(name)
+    with _quiet():
+        # A study that says what it is about is whole, so that only what makes one keeps others waiting.
+        found = _whole(storage, name, sampler)
         if found is None:
-            made = _make(storage, name, wanted, space, sampler)
-            return _begun(made, storage, wanted)
+            with storage.exclusive():
+                found = _known(storage, name, sampler)
+                if found is None:
+                    made = _make(storage, name, wanted, space, sampler)
+                    return _begun(made, storage, wanted)
         known = identity(found)
         unlike = tuple(differences(known, wanted))
         if not unlike:
             return OpenStudy(found, storage, known)
         if not migrate:
             raise UsageError(_refusal(found, unlike, space))
-        return _migrated(storage, found, wanted, space, sampler)
+        with storage.exclusive():
+            return _migrated(storage, found, wanted, space, sampler)
 
 
 def load_study(storage: StudyStorage, name: str | None = None) -> Study:
@@ -91,6 +97,15 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def _whole(storage: StudyStorage, name: str, sampler: BaseSampler | None) -> Study | None:
+    """The study of this name, if there is one that says what it is about."""
+    try:
+        found = optuna.load_study(study_name=name, storage=storage.optuna, sampler=sampler)
+    except KeyError:
+        return None
+    return found if IDENTITY in found.user_attrs else None
 
 
 def _known(storage: StudyStorage, name: str, sampler: BaseSampler | None) -> Study | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final, TypeAlias
@@ -21,7 +22,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 
 from spacegen.errors import Fault, UsageError, did_you_mean
 from spacegen.tune.extras import require
-from spacegen.tune.files import JOURNAL
+from spacegen.tune.files import JOURNAL, expanded
 from spacegen.tune.study.journal import Journal, locked_file
 
 __all__ = ["BROKEN", "StudyStorage", "keeping", "open_storage", "why", "without_password"]
@@ -35,6 +36,8 @@ _START: Final = b'{"op_code":'
 """What journals begin with."""
 _PATIENCE: Final = 60.0
 """How many seconds a write waits for others."""
+_MIGRATED: Final = re.compile(r"@\d+$")
+_PASSWORDS: Final = ("password", "sslpassword")
 
 BROKEN: Final = (sql.exc.SQLAlchemyError, StorageInternalError)
 """What storages raise that cannot be reached or written."""
@@ -53,6 +56,15 @@ class StudyStorage:
     exclusive: Lock
     lasting: bool = True
     """Whether other processes see it, and it is still there tomorrow."""
+    exclusive_for: Callable[[str], Lock] | None = None
+    """Locks by name, where the storage has more than one."""
+
+    def of(self, study: str) -> StudyStorage:
+        """The same with a lock that the holders of other studies do not share; what a study was migrated to
+        has that of the study."""
+        if self.exclusive_for is None:
+            return self
+        return replace(self, exclusive=self.exclusive_for(_MIGRATED.sub("", study)), exclusive_for=None)
 
 
 def open_storage(url: str) -> StudyStorage:
@@ -77,8 +89,8 @@ def without_password(url: str) -> str:
     """The address of a storage as it may be shown."""
     try:
         known = make_url(url)
-        if "password" in known.query:
-            known = known.update_query_dict({"password": "***"})
+        if hidden := {name: "***" for name in _PASSWORDS if name in known.query}:
+            known = known.update_query_dict(hidden)
         return known.render_as_string(hide_password=True)
     except (sql.exc.ArgumentError, ValueError):
         # Whatever stands before an @ may hold a password.
@@ -99,12 +111,12 @@ def _in_memory() -> StudyStorage:
 
 def _file(text: str, label: str) -> Path:
     """A file that can be made or written. Raises UsageError."""
-    path = Path(text).expanduser()
-    folder = path.parent
 
     def fault(what: str, hint: str) -> UsageError:
         return UsageError(Fault(f"cannot keep a study in `{label}`: {what}", hint=hint))
 
+    path = expanded(text)
+    folder = path.parent
     if not folder.is_dir():
         raise fault(f"there is no folder `{folder}`", f"make it: `mkdir -p {folder}`")
     if path.is_dir():
@@ -217,21 +229,21 @@ def _postgresql(text: str) -> StudyStorage:
     exclusive = _advisory(engine)
     with exclusive():
         storage = _database(url, options, label)
-    return StudyStorage(get_storage(storage), label, exclusive)
+    return StudyStorage(
+        get_storage(storage), label, exclusive, exclusive_for=lambda name: _advisory(engine, name)
+    )
 
 
-def _advisory(engine: Engine) -> Lock:
-    """A lock of the server that ends with the connection. All studies of a database share it."""
-    key = zlib.crc32(b"spacegen")
+def _advisory(engine: Engine, name: str = "") -> Lock:
+    """A lock of the server, another for each name, that ends with its transaction: however this is left, no
+    connection that goes back to its pool still holds it."""
+    key = zlib.crc32(f"spacegen:{name}".encode())
 
     @contextmanager
     def exclusive() -> Iterator[None]:
         with engine.connect() as connection:
-            connection.execute(sql.text("select pg_advisory_lock(:key)"), {"key": key})
-            try:
-                yield
-            finally:
-                connection.execute(sql.text("select pg_advisory_unlock(:key)"), {"key": key})
+            connection.execute(sql.text("select pg_advisory_xact_lock(:key)"), {"key": key})
+            yield
 
     return exclusive
 
