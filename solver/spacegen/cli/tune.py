@@ -116,12 +116,10 @@ def _hardware(setup: Setup) -> str | None:
     """What the GPUs of the study are called; None where launches are elsewhere, or none at all."""
     from spacegen.tune.gpus import hardware_label
 
-    real = setup.runner == "server" and setup.launch_template is None
-    return (
-        hardware_label(setup.gpu_ids)
-        if real and "spacegen.tune.simulated.server" not in (setup.server_command or ())
-        else None
-    )
+    words = setup.server_command or ()
+    here = setup.runner == "server" and setup.launch_template is None
+    real = here and "spacegen.tune.simulated.server" not in words
+    return hardware_label(setup.gpu_ids) if real else None
 
 
 def _text(value: Any) -> str | None:

@@ -55,6 +55,8 @@ class Plan:
     workload: Workload = field(default_factory=Workload)
     model: str | None = None
     hardware: str | None = None
+    conditions: Mapping[str, str] | None = None
+    places: Mapping[str, str] | None = None
     simulated: bool = False
     timeout: float | None = None
     budget_gpu_hours: float | None = None
@@ -73,6 +75,8 @@ class Plan:
             self.limits,
             model=self.model,
             hardware=self.hardware,
+            conditions=self.conditions,
+            places=self.places,
             simulated=self.simulated,
             labels=True,
             sampler=self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -15,7 +16,7 @@ from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.metrics import Goal, Limit
 from spacegen.tune.record import Provenance
-from spacegen.tune.secret import discreet
+from spacegen.tune.secret import discreet, without_secrets
 from spacegen.tune.study.attributes import IDENTITY, SPACE
 from spacegen.tune.values import Value
 from spacegen.tune.workload import Workload
@@ -28,12 +29,16 @@ __all__ = [
     "goals",
     "identity",
     "limits",
+    "moved",
     "provenance",
     "yaml",
 ]
 
 ENCODING: Final = 1
 """The version of how configs are written as parameters of trials."""
+
+_ELSEWHERE: Final = frozenset({"model_path", "host", "port", "nccl_port", "server_host", "server_port"})
+"""Arguments that an identity has under another name, or that measure nothing."""
 
 
 class Identity(Value):
@@ -50,6 +55,12 @@ class Identity(Value):
     workload: Workload
     model: str | None = None
     hardware: str | None = None
+    arguments: dict[str, Any] | None = None
+    """What every launch gives the server, but for the model, where it listens, and secrets."""
+    conditions: dict[str, str] | None = None
+    """What else decides what is measured, by name; null where nothing is known of launches."""
+    places: dict[str, str] | None = None
+    """What launches need that may be another on another machine, by name."""
     simulated: bool = False
     encoding: int = ENCODING
     labels: bool = False
@@ -74,6 +85,7 @@ class Identity(Value):
             goals=tuple(goals),
             limits=tuple(limits),
             workload=discreet(workload),
+            arguments=without_secrets({n: v for n, v in space.base.fixed.items() if n not in _ELSEWHERE}),
             **known,
         )
 
@@ -128,11 +140,31 @@ def differences(old: Identity, new: Identity) -> Iterator[Difference]:
         before, after = getattr(old, name), getattr(new, name)
         if before != after and None not in (before, after):
             yield Difference(name, before, after, measured=True)
+    yield from _unlike("argument ", old.arguments, new.arguments)
+    yield from _unlike("", old.conditions, new.conditions)
     if old.workload.identity != new.workload.identity:
         was, wanted = (side.workload.model_dump(exclude={"name"}) for side in (old, new))
         for name in was:
             if was[name] != wanted[name]:
                 yield Difference(f"workload {name}", was[name], wanted[name], measured=True)
+
+
+def _unlike(
+    kind: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None
+) -> Iterator[Difference]:
+    if old is None or new is None:
+        return
+    for name in dict.fromkeys((*old, *new)):
+        before, after = old.get(name), new.get(name)
+        # 1 is not true, and JSON has made lists of tuples.
+        if json.dumps(before, default=str) != json.dumps(after, default=str):
+            yield Difference(f"{kind}{name}", before, after, measured=True)
+
+
+def moved(old: Identity, new: Identity) -> Iterator[str]:
+    """What is otherwise and may be, in words for people."""
+    for found in _unlike("", old.places, new.places):
+        yield f"the study began otherwise: {found}"
 
 
 def _listed(values: Sequence[object]) -> str:

@@ -17,7 +17,7 @@ from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.study.attributes import IDENTITY, SPACE
 from spacegen.tune.study.changes import space_changes, written
-from spacegen.tune.study.identity import Difference, Identity, differences, identity
+from spacegen.tune.study.identity import Difference, Identity, differences, identity, moved
 from spacegen.tune.study.migration import move
 from spacegen.tune.study.storage import StudyStorage
 
@@ -67,7 +67,7 @@ def open_study(
         known = identity(found)
         unlike = tuple(differences(known, wanted))
         if not unlike:
-            return OpenStudy(found, storage, known)
+            return OpenStudy(found, storage, known, notes=tuple(moved(known, wanted)))
         if not migrate:
             raise UsageError(_refusal(found, unlike, space))
         with storage.exclusive():
