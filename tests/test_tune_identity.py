@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ from optuna.trial import TrialState
 
 from spacegen import Space, load
 from spacegen.errors import SpaceError, UsageError
+from spacegen.language.model import Domain, Parameter
 from spacegen.tune import Goal, Limit, Workload
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.threads import ThreadExecutor
+from spacegen.tune.starting import default_start
 from spacegen.tune.study.attributes import FROM, IDENTITY, SPACE
 from spacegen.tune.study.driver import Driver
 from spacegen.tune.study.identity import goals, limits, provenance, yaml
 from spacegen.tune.study.opening import OpenStudy, load_study
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.storage import StudyStorage, open_storage
+from spacegen.tune.tuning import Tuned, tune
 from tune_studies import TINY, address, measured, opened
 
 WIDER = Space.build("tiny", {"a": [1, 2, 3, 4, 5], "b": [True, False], "c": ["x", "y", None]}, ["a < 4 or b"])
@@ -171,6 +175,36 @@ def test_a_migrated_study_has_what_still_holds() -> None:
     # It goes on, and is found again by the same command.
     run(after, len(kept) + 2, NARROWER)
     assert not opened(storage, space=NARROWER, migrate=True).new
+
+
+def test_a_migrated_study_knows_its_own_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def cost(config: Mapping[str, Any]) -> dict[str, float]:
+        return {"ttft": float(config["a"]), "tps": float(config["b"])}
+
+    def small(limit: int) -> Space:
+        a, b = Parameter("a", Domain((1, 2, 4)), 4), Parameter("b", Domain((1, 2, 4)), 2)
+        return Space.build("small", {"a": a, "b": b}, [f"a * b <= {limit}"])
+
+    def tuned(space: Space, migrate: bool) -> Tuned:
+        return tune(space, cost, trials=8, study="s", storage="journal:j", migrate=migrate)
+
+    first = tuned(small(8), migrate=False)
+    assert first.summary.defaults is not None
+    assert first.summary.defaults.record.config == {"a": 4, "b": 2}
+    second = tuned(small(4), migrate=True)
+    found = {record.origin: record.config for record in second.records}
+    start = default_start(small(4))
+    assert found["repaired defaults"] == start.config
+    assert "defaults" not in found
+    assert second.summary.defaults is not None
+    assert second.summary.defaults.record.config == start.config
+
+
+def test_a_migrated_study_says_how_to_go_on() -> None:
+    after = opened(storage_with(6), space=NARROWER, migrate=True)
+    assert "the same command, `--migrate` included, goes on with `s@2`" in after.notes
 
 
 def test_a_domain_may_grow_by_migration() -> None:

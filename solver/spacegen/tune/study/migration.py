@@ -16,7 +16,7 @@ from spacegen.errors import UsageError, how_many
 from spacegen.language.expr import Scalar
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.sampling.encoding import Encoding
-from spacegen.tune.starting import target_defaults
+from spacegen.tune.starting import Start, default_start, target_defaults
 from spacegen.tune.study.attributes import (
     AGAIN,
     CONFIG,
@@ -39,10 +39,11 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
     """Copies each finished trial whose config is a solution of the new space, judged by the new objectives
     and service levels, and says how many there were and which were left behind.
 
-    A parameter that a config does not have was left to the server, so it has the server's default.
+    A parameter that a config does not have was left to the server, so it has the server's default. What the
+    new study begins with is known by its origin, wherever the old one had it from.
     """
     encoding, defaults = Encoding(space, wanted.labels), target_defaults(space)
-    judge = Acceptor(normalise(space.model))
+    judge, start = Acceptor(normalise(space.model)), default_start(space)
     left: list[int] = []
     moved: list[dict[str, Scalar]] = []
     for trial in trials(old, TrialState.COMPLETE, TrialState.FAIL):
@@ -55,13 +56,23 @@ def move(old: Study, new: Study, wanted: Identity, space: Space) -> tuple[str, .
             continue
         if trial.state == TrialState.FAIL and config in moved:
             continue
-        _copy(old, new, trial, outcome, config, wanted, encoding)
+        origin = _origin(trial, config, start)
+        _copy(old, new, trial, outcome, config, wanted, encoding, origin)
         moved.append(config)
     total = how_many(len(moved) + len(left), "trial")
     found = [f"`{new.study_name}` has {len(moved):,} of {total} of `{old.study_name}`"]
     if left:
         found.append(f"no solutions of `{space.name}`, or without an objective: trials {_numbers(left)}")
+    found.append(f"the same command, `--migrate` included, goes on with `{new.study_name}`")
     return tuple(found)
+
+
+def _origin(trial: FrozenTrial, config: Mapping[str, Scalar], start: Start) -> str | None:
+    if config == start.config:
+        return start.origin
+    known: str | None = trial.user_attrs.get(ORIGIN)
+    # Those of the old space are only another config here.
+    return "warm start" if known is not None and known.endswith("defaults") else known
 
 
 def _numbers(found: list[int]) -> str:
@@ -96,6 +107,7 @@ def _copy(
     config: dict[str, Scalar],
     wanted: Identity,
     encoding: Encoding,
+    origin: str | None,
 ) -> None:
     attributes: dict[str, Any] = {
         CONFIG: config,
@@ -103,8 +115,8 @@ def _copy(
         OUTCOME: as_stored(outcome),
         FROM: {"study": old.study_name, "trial": trial.number},
     }
-    if ORIGIN in trial.user_attrs:
-        attributes[ORIGIN] = trial.user_attrs[ORIGIN]
+    if origin is not None:
+        attributes[ORIGIN] = origin
     distributions: dict[str, BaseDistribution] = dict(encoding.distributions)
     told = values(outcome, wanted.goals)
     # One that failed for want of a metric has what is sought now.
