@@ -12,10 +12,11 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import Study
+from optuna.trial import TrialState
 
 from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
-from spacegen.tune.study.attributes import IDENTITY, SPACE
+from spacegen.tune.study.attributes import IDENTITY, SPACE, outcome_of, trials
 from spacegen.tune.study.changes import space_changes, written
 from spacegen.tune.study.identity import Difference, Identity, differences, identity, moved
 from spacegen.tune.study.migration import move
@@ -50,9 +51,9 @@ def open_study(
 ) -> OpenStudy:
     """The study of this name, made where there is none.
 
-    Raises UsageError for a study that is about something else, or that others made. With `migrate` it is
-    then the study `NAME@2` (or 3 …), made where there is none with whatever of the trials before still says
-    something.
+    Raises UsageError for a study that is about something else, or that others made. With `migrate`, and
+    where a study only sought what nothing measures, it is then the study `NAME@2` (or 3 …), made where there
+    is none with whatever of the trials before still says something.
     """
     storage = storage.of(name)
     with _quiet():
@@ -68,10 +69,18 @@ def open_study(
         unlike = tuple(differences(known, wanted))
         if not unlike:
             return OpenStudy(found, storage, known, notes=tuple(moved(known, wanted)))
-        if not migrate:
+        if not migrate and not _sought_in_vain(found, unlike):
             raise UsageError(_refusal(found, unlike, space))
         with storage.exclusive():
             return _migrated(storage, found, wanted, space, sampler)
+
+
+def _sought_in_vain(study: Study, unlike: Sequence[Difference]) -> bool:
+    """Whether a study ended at its first measurement, which lacked what was sought, and now seeks something
+    else: there is nothing that could be lost."""
+    measured = [t.state for t in trials(study) if (outcome := outcome_of(t)) is not None and outcome.ok]
+    sought = all(difference.name in ("objectives", "service levels") for difference in unlike)
+    return sought and bool(measured) and set(measured) == {TrialState.FAIL}
 
 
 def load_study(storage: StudyStorage, name: str | None = None) -> Study:
