@@ -118,6 +118,23 @@ def test_a_name_that_is_none() -> None:
         read_workload("mine")
 
 
+def test_a_workload_is_the_same_wherever_its_file_lies(tmp_path: Path) -> None:
+    def kept(folder: str, talks: str) -> Workload:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "talks.json").write_text(talks)
+        (tmp_path / folder / "w.yaml").write_text("workload: 1\ndataset: sharegpt\nfile: talks.json\n")
+        return read_workload(tmp_path / folder / "w.yaml")
+
+    first, moved, edited = kept("one", "[]"), kept("other", "[]"), kept("one", "[1]")
+    assert first.file != moved.file
+    assert first.identity == moved.identity
+    assert first.file == edited.file
+    assert first.identity != edited.identity
+    assert Workload(file="a").identity != Workload(file="b").identity
+    with pytest.raises(ConfigError, match="unknown key `file_sha256`"):
+        read("workload: 1\nfile_sha256: aa")
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         read_workload(str(tmp_path / "none.yaml"))
@@ -183,7 +200,7 @@ w.yaml:8:12: `generator` must be one of `bench_serving`, `offline`, `command`, n
         ("workload: 1\nseed: 1\nseed: 2", "the key `seed` is given twice"),
         ("workload: 1\nextra: --a", "`extra` must be a list"),
         ("workload: 1\ninput_len: [1, 2]", "`input_len` must be a whole number, not a list"),
-        ("workload: 1\nrequest_rate: inf", "is not a number"),
+        ("workload: 1\nrequest_rate: inf", "leave it out to send requests as fast"),
         ("workload: 1\nrequest_rate: 0", "leave it out to send requests as fast"),
         ("workload: 1\nwarmup: -1", "must be at least 0"),
         ("workload: 1\nseed: 4294967296", "`seed` must be at most 4,294,967,295, not `4294967296`"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +20,14 @@ from spacegen.tune.load.builtin import WORKLOADS
 from spacegen.tune.load.sense import nonsense
 from spacegen.tune.workload import Workload
 
-__all__ = ["commanded", "read_workload", "workload_of"]
+__all__ = ["KEYS", "commanded", "read_workload", "workload_of"]
 
 _VERSION: Final = "workload"
+_READ: Final = "file_sha256"
+"""What is no key, but known of the file of a workload once it is read."""
 _START: Final = "start with `workload: 1`"
-_KEYS: Final = tuple(Workload.model_fields)
+KEYS: Final = tuple(name for name in Workload.model_fields if name != _READ)
+"""What a workload file may say, beside its version."""
 _HINTS: Final[Mapping[str, str]] = {
     "request_rate": "leave it out to send requests as fast as `concurrency` lets them",
     "concurrency": "leave it out for no limit",
@@ -96,12 +100,18 @@ def workload_of(source: Source, folder: Path, name: str = "default", command: st
         given |= {"command": command, "generator": "command"}
     workload = _validated(given, tree, faults)
     if workload is None:
-        raise ConfigError(*sorted([*faults, *tree.suspects], key=_position))
+        raise ConfigError(*sorted(_without_doubles([*faults, *tree.suspects]), key=_position))
     workload = _with_file(workload, folder)
     faults.extend(_placed(workload, given, tree))
     if faults:
         raise ConfigError(*sorted(faults, key=_position))
-    return workload
+    return _read(workload, tree)
+
+
+def _without_doubles(faults: Sequence[Fault]) -> list[Fault]:
+    """The faults, but for those where another one at the same place knows what the key is for."""
+    helped = {_position(fault) for fault in faults if fault.hint in _HINTS.values()}
+    return [f for f in faults if f.hint in _HINTS.values() or _position(f) not in helped]
 
 
 def _position(fault: Fault) -> tuple[int, int]:
@@ -110,7 +120,13 @@ def _position(fault: Fault) -> tuple[int, int]:
 
 def _validated(given: Mapping[str, Any], tree: Tree, faults: list[Fault]) -> Workload | None:
     """The workload of a mapping, or None with what is wrong added to `faults`."""
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    if _READ in given:
+        faults.append(_unknown(_READ, tree))
+    fields = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in given.items()
+        if key != _READ
+    }
     if "command" in given:
         fields.setdefault("generator", "command")
     try:
@@ -139,8 +155,7 @@ def _worded(problem: Any, tree: Tree) -> Fault:
     hint = _HINTS.get(str(path[0]))
     match problem["type"]:
         case "extra_forbidden":
-            hint = did_you_mean(str(path[0]), _KEYS) or "known keys: " + ", ".join(f"`{k}`" for k in _KEYS)
-            return Fault(f"unknown key `{path[0]}`", tree.at_key(path), hint)
+            return _unknown(str(path[0]), tree)
         case "literal_error":
             allowed = [word.strip("' ") for word in context["expected"].replace(" or ", ", ").split(",")]
             listed = ", ".join(f"`{word}`" for word in allowed)
@@ -165,6 +180,11 @@ def _worded(problem: Any, tree: Tree) -> Fault:
             return Fault(f"{named}: {problem['msg'].lower()}", at, hint)
 
 
+def _unknown(key: str, tree: Tree) -> Fault:
+    hint = did_you_mean(key, KEYS) or "known keys: " + ", ".join(f"`{k}`" for k in KEYS)
+    return Fault(f"unknown key `{key}`", tree.at_key((key,)), hint)
+
+
 def _plain(bound: float) -> str:
     return f"{bound:,.0f}" if float(bound).is_integer() else f"{bound:g}"
 
@@ -173,6 +193,19 @@ def _with_file(workload: Workload, folder: Path) -> Workload:
     if workload.file is None:
         return workload
     return workload.model_copy(update={"file": str(folder / expanded(workload.file))})
+
+
+def _read(workload: Workload, tree: Tree) -> Workload:
+    """The workload with what is in its file. Raises ConfigError where that cannot be read."""
+    if workload.file is None:
+        return workload
+    try:
+        with Path(workload.file).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ConfigError(Fault(f"cannot read {workload.file}: {words}", tree.at(("file",)))) from None
+    return workload.model_copy(update={_READ: digest})
 
 
 def _placed(workload: Workload, given: Mapping[str, Any], tree: Tree) -> Iterator[Fault]:
