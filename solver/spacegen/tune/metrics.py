@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -82,11 +83,17 @@ def read_goal(text: str, direction: Direction) -> Goal:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A service level: a metric and the bound that it must keep."""
+    """A service level: a metric and the bound that it must keep. Raises UsageError for one that is no finite
+    number, which everything or nothing would keep."""
 
     metric: str
     comparison: Literal["<=", ">="]
     bound: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.bound):
+            hint = f"without a bound for `{self.metric}` there is none"
+            raise UsageError(Fault(f"`{self}` is no bound", hint=hint))
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """How far the bound is missed, as a share of it; at most 0 where it is kept, 1 where the metric is
@@ -98,7 +105,8 @@ class Limit:
         return beyond / (abs(self.bound) or 1.0)
 
     def __str__(self) -> str:
-        return f"{self.metric}{self.comparison}{self.bound:g}"
+        # To the last digit: it names the constraint, and is read again.
+        return f"{self.metric}{self.comparison}{repr(float(self.bound)).removesuffix('.0')}"
 
 
 def read_limit(text: str) -> Limit:
