@@ -52,7 +52,7 @@ def test_every_key_is_read() -> None:
         extra: []
     """
     given = read(text)
-    assert given.model_dump(exclude={"file", "command", "metrics"}, exclude_defaults=False) == {
+    assert given.model_dump(exclude={"file", "file_sha256", "command", "metrics"}) == {
         "name": "all",
         "dataset": "random-ids",
         "input_len": 10,

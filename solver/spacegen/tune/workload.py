@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+import json
+from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 
 from spacegen.tune.values import Value
 
 __all__ = ["Workload"]
+
+_UNASKED: Final = {"name", "file_sha256"}
+_PLACES: Final = {"name", "file"}
 
 
 class Workload(Value):
@@ -23,6 +27,8 @@ class Workload(Value):
     """A dataset of the load generator; `random-ids` downloads nothing."""
     file: str | None = None
     """The file of a dataset that has one."""
+    file_sha256: str | None = None
+    """Of what is in the file, once it is read: wherever it lies, it asks the same."""
     input_len: PositiveInt = 1024
     output_len: PositiveInt = 256
     range_ratio: float = Field(default=1.0, ge=0, le=1)
@@ -48,7 +54,13 @@ class Workload(Value):
     """More words for the load generator."""
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What decides what is asked: neither the name of the workload nor where the file lies that was
+        read."""
+        return self.model_dump(mode="json", exclude=_UNASKED if self.file_sha256 is None else _PLACES)
+
+    @property
     def identity(self) -> str:
-        """16 hex digits that name what is asked; the name of the workload plays no part."""
-        text = self.model_dump_json(exclude={"name"})
+        """16 hex digits that name what is asked."""
+        text = json.dumps(self.asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

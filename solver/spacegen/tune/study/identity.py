@@ -143,10 +143,7 @@ def differences(old: Identity, new: Identity) -> Iterator[Difference]:
     yield from _unlike("argument ", old.arguments, new.arguments)
     yield from _unlike("", old.conditions, new.conditions)
     if old.workload.identity != new.workload.identity:
-        was, wanted = (side.workload.model_dump(exclude={"name"}) for side in (old, new))
-        for name in was:
-            if was[name] != wanted[name]:
-                yield Difference(f"workload {name}", was[name], wanted[name], measured=True)
+        yield from _unlike("workload ", old.workload.asked, new.workload.asked)
 
 
 def _unlike(
