@@ -19,7 +19,8 @@ def metrics_of(setup: Setup) -> frozenset[str] | None:
     if workload.generator == "command" and workload.metrics:
         return _with_derived(workload.metrics)
     own = workload.generator == "bench_serving" and setup.bench_command is None and not workload.extra
-    return _with_derived(reported(setup)) if own else None
+    known = reported(setup) if own else None
+    return None if known is None else _with_derived(known)
 
 
 def _with_derived(names: Collection[str]) -> frozenset[str]:
