@@ -7,13 +7,27 @@ import threading
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from spacegen.errors import UsageError
-from spacegen.tune.gpus import GpuSampler, cuda_environment, hardware_label, present_gpus, read_gpus
+from spacegen.tune.gpus import (
+    GpuSampler,
+    cuda_environment,
+    gpu_names,
+    hardware_label,
+    numbered,
+    present_gpus,
+    read_gpus,
+)
+from spacegen.tune.jobs import Job
+from spacegen.tune.outcome import Outcome
+from spacegen.tune.running.sites import Site, at_site
+from spacegen.tune.setup import Setup, Timeouts
+from spacegen.tune.workload import Workload
 from tune_processes import until
 
 
@@ -62,6 +76,10 @@ class Driver:
     def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Gpu:  # noqa: N802
         return next(gpu for gpu in self.gpus if uuid in gpu.parts)
 
+    def uuid(self, index: int) -> str:
+        """That of a whole GPU: some begin alike."""
+        return f"GPU-{index % 4}c{index}-ab"
+
     def nvmlDeviceGetName(self, gpu: Gpu) -> str:  # noqa: N802
         return gpu.name
 
@@ -78,7 +96,9 @@ class Driver:
             raise NVMLError("not found")
         return gpu, gpu.parts[index]
 
-    def nvmlDeviceGetUUID(self, part: tuple[Gpu, str]) -> str:  # noqa: N802
+    def nvmlDeviceGetUUID(self, part: Gpu | tuple[Gpu, str]) -> str:  # noqa: N802
+        if isinstance(part, Gpu):
+            return self.uuid(next(i for i, gpu in enumerate(self.gpus) if gpu is part))
         return part[1]
 
     def nvmlDeviceGetUtilizationRates(self, gpu: Gpu) -> Any:  # noqa: N802
@@ -111,6 +131,7 @@ def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("0", "0"),
         ("0-3,6", "0 1 2 3 6"),
+        ("0,MIG-a", "0 MIG-a"),
         (" 6 , 0 - 1 ", "6 0 1"),
         ("GPU-8f1c-22,MIG-ab/1/0", "GPU-8f1c-22 MIG-ab/1/0"),
         ("03", "3"),
@@ -130,6 +151,7 @@ def test_gpus_are_numbers_ranges_and_uuids(text: str, ids: str) -> None:
         ("3-0", "hint: write `0-3`"),
         ("0-3,2", "names GPU 2 twice"),
         ("0-99999999999", "more than 1,024"),
+        ("0,GPU-ab", "may name one GPU in two ways"),
         ("-1", "is no GPU"),
         ("²", "is no GPU"),
     ],
@@ -170,6 +192,46 @@ def test_the_variable_of_cuda_wins(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert present_gpus() == tuple(ids.split())
+
+
+def test_a_gpu_has_one_name(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_gpus("GPU-1c1-ab,GPU-2c6,0") == ("1", "6", "0")
+    assert numbered(["GPU-1c", "GPU-ff", "MIG-a"]) == ("GPU-1c", "GPU-ff", "MIG-a")
+    with pytest.raises(UsageError, match="names GPU 1 twice"):
+        read_gpus("1,GPU-1c1-ab")
+    assert read_gpus("GPU-1c1-ab", here=False) == ("GPU-1c1-ab",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-3c3-ab,GPU-3c3")
+    assert present_gpus() == ("3",)
+    assert driver.opened == 0
+
+
+def test_a_lease_knows_a_gpu_by_either_name(driver: Driver, tmp_path: Path) -> None:
+    one = Setup(
+        server="sglang",
+        version="0.5.23",
+        workload=Workload(),
+        folder=tmp_path / "jobs",
+        lease_folder=tmp_path / "leases",
+        gpu_ids=("GPU-3c3-ab",),
+    )
+    seen: list[Outcome] = []
+
+    def other(site: Site) -> Outcome:
+        assert site.gpus == ("3",)
+        setup = one.model_copy(update={"gpu_ids": ("3",), "timeouts": Timeouts(gpus=0.05)})
+        seen.append(at_site(setup, Job(name="b", config={}), lambda *_: None, lambda _: Outcome()))
+        return Outcome()
+
+    assert at_site(one, Job(name="a", config={}), lambda *_: None, other).ok
+    assert seen[0].failure is not None
+    assert "not free within" in seen[0].failure.message
+
+
+def test_names_of_gpus_are_without_numbers(driver: Driver) -> None:
+    driver.gpus[0] = Gpu("NVIDIA L40S")
+    assert gpu_names(("1", "2")) == gpu_names(("3",)) == "NVIDIA H100 80GB HBM3"
+    assert gpu_names(("0", "1")) == "NVIDIA H100 80GB HBM3 + NVIDIA L40S"
+    assert gpu_names(()) is None
 
 
 def test_hardware_is_called_by_count_and_name(driver: Driver) -> None:

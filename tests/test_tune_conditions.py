@@ -116,9 +116,9 @@ def test_a_study_from_before_says_nothing_of_launches() -> None:
 def test_the_gpus_are_part_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     from spacegen.cli.tune import _hardware
 
-    monkeypatch.setattr(gpus, "hardware_label", lambda ids: f"{len(ids)}x H")
+    monkeypatch.setattr(gpus, "hardware_label", lambda ids: f"{len(ids)}x H + 1x 8x B")
     real = setup_of(gpu_ids=("0", "1"))
-    assert _hardware(real) == "2x H"
+    assert _hardware(real) == "8x B + H"
     assert _hardware(real.model_copy(update={"runner": "sim"})) is None
     assert _hardware(real.model_copy(update={"launch_template": "ssh a {command}"})) is None
     command = ("python", "-m", "spacegen.tune.simulated.server")

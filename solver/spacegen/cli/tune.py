@@ -114,12 +114,12 @@ def _plan(
 
 def _hardware(setup: Setup) -> str | None:
     """What the GPUs of the study are called; None where launches are elsewhere, or none at all."""
-    from spacegen.tune.gpus import hardware_label
+    from spacegen.tune.gpus import gpu_names
 
     words = setup.server_command or ()
     here = setup.runner == "server" and setup.launch_template is None
     real = here and "spacegen.tune.simulated.server" not in words
-    return hardware_label(setup.gpu_ids) if real else None
+    return gpu_names(setup.gpu_ids) if real else None
 
 
 def _text(value: Any) -> str | None:

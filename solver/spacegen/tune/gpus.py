@@ -14,7 +14,15 @@ from typing import Any, Final
 from spacegen.errors import Fault, UsageError, how_many
 from spacegen.tune.outcome import GpuUse
 
-__all__ = ["GpuSampler", "cuda_environment", "hardware_label", "present_gpus", "read_gpus"]
+__all__ = [
+    "GpuSampler",
+    "cuda_environment",
+    "gpu_names",
+    "hardware_label",
+    "numbered",
+    "present_gpus",
+    "read_gpus",
+]
 
 _VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 _RANGE: Final = re.compile(r"(\d+)\s*-\s*(\d+)")
@@ -51,8 +59,30 @@ def present_gpus() -> tuple[str, ...]:
         # CUDA stops reading at the first entry that is no device.
         named = [word.strip() for word in visible.split(",")]
         end = next((i for i, word in enumerate(named) if not word or word == "-1"), len(named))
-        return tuple(named[:end])
+        return tuple(dict.fromkeys(numbered(named[:end])))
     return _installed()
+
+
+def numbered(ids: Sequence[str]) -> tuple[str, ...]:
+    """GPUs by their numbers where the driver knows their UUIDs, or what these begin with, so that each has
+    one name; the others, and parts of a GPU, as they are called."""
+    if not any(one.startswith("GPU-") for one in ids):
+        return tuple(ids)
+    with _nvml() as nvml:
+        uuids = [] if nvml is None else _uuids(nvml)
+    return tuple(_numbered(one, uuids) for one in ids)
+
+
+def _uuids(nvml: Any) -> list[str]:
+    devices = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+    return [_text(nvml.nvmlDeviceGetUUID(device)) for device in devices]
+
+
+def _numbered(one: str, uuids: Sequence[str]) -> str:
+    found = [
+        str(index) for index, uuid in enumerate(uuids) if one.startswith("GPU-") and uuid.startswith(one)
+    ]
+    return found[0] if len(found) == 1 else one
 
 
 def _installed() -> tuple[str, ...]:
@@ -94,6 +124,9 @@ def read_gpus(text: str, *, here: bool = True) -> tuple[str, ...]:
     found: list[str] = []
     for word in (part.strip() for part in text.split(",")):
         found.extend(_ids(word, text))
+    if here:
+        found = list(numbered(found))
+    _refuse_two_names(found, text)
     repeated = next((one for one, count in Counter(found).items() if count > 1), None)
     if repeated is not None:
         raise UsageError(Fault(f"`--gpus {text}` names GPU {repeated} twice"))
@@ -101,6 +134,13 @@ def read_gpus(text: str, *, here: bool = True) -> tuple[str, ...]:
     if installed:
         _refuse_unknown(found, installed)
     return tuple(found)
+
+
+def _refuse_two_names(ids: Sequence[str], text: str) -> None:
+    """Raises UsageError for numbers beside UUIDs of which nobody knows the numbers: they may be one GPU."""
+    if any(one.isdigit() for one in ids) and any(one.startswith("GPU-") for one in ids):
+        hint = "write numbers alone, or UUIDs alone"
+        raise UsageError(Fault(f"`--gpus {text}` may name one GPU in two ways", hint=hint))
 
 
 def _ids(word: str, text: str) -> Sequence[str]:
@@ -148,6 +188,12 @@ def hardware_label(ids: Sequence[str]) -> str | None:
         except nvml.NVMLError:
             return None
         return " + ".join(f"{count}x {name}" for name, count in names.items())
+
+
+def gpu_names(ids: Sequence[str]) -> str | None:
+    """What GPUs are called, however many there are; None where the driver does not say."""
+    label = hardware_label(ids)
+    return None if label is None else " + ".join(sorted(re.sub(r"(^| )\d+x ", r"\1", label).split(" + ")))
 
 
 class GpuSampler:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from spacegen.tune.gpus import numbered
 from spacegen.tune.jobs import Job, Report
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.leases import LeaseTimeoutError, lease, who_has
@@ -64,8 +65,10 @@ def at_site(setup: Setup, job: Job, report: Report, measure: Callable[[Site], Ou
 def _gpus(setup: Setup, job: Job, report: Report, held: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...]]:
     if not setup.gpu_ids:
         return (), ()
+    elsewhere = setup.launch_template is not None or setup.host not in _HERE
     wanted = lease(
-        setup.gpu_ids,
+        # Whichever way a GPU is named, it is one.
+        setup.gpu_ids if elsewhere else numbered(setup.gpu_ids),
         job.gpus,
         folder=setup.lease_folder or _elsewhere(setup),
         exclusive=setup.exclusive,
