@@ -17,17 +17,18 @@ import spacegen.tune.study.patience
 from spacegen.errors import UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune import Goal, Limit, enqueue
+from spacegen.tune.again import measure_again
 from spacegen.tune.jobs import Job
 from spacegen.tune.outcome import Cause, Failure, Outcome
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.threads import ThreadExecutor
-from spacegen.tune.study.attributes import CONFIG, DRIVER, OUTCOME, OWNER, as_stored, trials
+from spacegen.tune.study.attributes import AGAIN_BY, CONFIG, DRIVER, OUTCOME, OWNER, as_stored, trials
 from spacegen.tune.study.driver import Driver, Observer
 from spacegen.tune.study.keeping import Keeper
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Owner, Ownership, Whereabouts
-from spacegen.tune.study.records import records
+from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.stopping import Budget, Ended, Plateau, Stop, TimeOut
 from spacegen.tune.study.storage import open_storage
 from tune_studies import TINY, measure, measured, opened
@@ -672,3 +673,27 @@ def test_the_records_of_the_dead_are_kept_by_the_living(tmp_path: Any) -> None:
         trial.user_attrs[OWNER] = Owner(driver=owner).model_dump(mode="json")
     assert Keeper(study, file).catch_up_for_the_dead() == 1
     assert [record.trial for record in file.records()] == [0]
+
+
+def test_what_the_dead_measured_again_is_kept_once_and_that_of_the_living_is_theirs(tmp_path: Any) -> None:
+    study, file = opened(), ResultsFile(tmp_path / "r.jsonl")
+    run(study, 3)
+    keeper, found = Keeper(study, file), study.study
+    keeper.catch_up()
+    gone = Whereabouts.here().model_copy(update={"born": "long ago"})
+    store_again(found, 0, 1, Outcome(metrics={"ttft": 1.0, "tps": 2.0}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Whereabouts, "here", lambda: gone)
+        store_again(found, 1, 1, Outcome(metrics={"ttft": 1.0, "tps": 2.0}))
+        store_again(found, 1, 2, Outcome(metrics={"ttft": 1.0, "tps": 2.0}))
+    # It came to its end: its records are in its own file.
+    assert keeper.catch_up_for_the_dead() == 0
+    found.set_user_attr(AGAIN_BY, gone.model_dump(mode="json"))
+    assert keeper.catch_up_for_the_dead() == 2
+    assert [(r.trial, r.again) for r in file.records()[3:]] == [(1, 1), (1, 2)]
+    assert keeper.catch_up_for_the_dead() == 0
+    # Who measures it again now does not hide who died at it.
+    with ThreadExecutor(measured) as executor:
+        measure_again(study, TINY, executor, 1)
+    other = Keeper(study, ResultsFile(tmp_path / "other.jsonl"))
+    assert other.catch_up_for_the_dead() == 2

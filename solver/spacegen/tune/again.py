@@ -18,7 +18,7 @@ from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import AGAIN_BY
 from spacegen.tune.study.driver import Observer
 from spacegen.tune.study.opening import OpenStudy
-from spacegen.tune.study.ownership import SIGN, Whereabouts
+from spacegen.tune.study.ownership import SIGN, Whereabouts, take_over_again
 from spacegen.tune.study.patience import Patience
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.stopping import Ended, Stop
@@ -86,6 +86,8 @@ def _alone(opened: OpenStudy) -> Iterator[bool]:
         known = study.user_attrs.get(AGAIN_BY)
         other = None if known is None else Whereabouts.model_validate(known)
         alone = other is None or other.gone or (other.ours and key not in _busy)
+        if other is not None and other.gone:
+            take_over_again(study, other)
         if alone:
             _sign(study)
     if not alone:

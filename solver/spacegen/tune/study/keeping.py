@@ -12,7 +12,7 @@ from spacegen.tune.results import ResultsFile
 from spacegen.tune.study.attributes import IDENTITY, trials
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import died, owner_of
-from spacegen.tune.study.records import records
+from spacegen.tune.study.records import again_by, records
 from spacegen.tune.study.storage import StudyStorage
 
 __all__ = ["Keeper", "refuse_others"]
@@ -40,9 +40,10 @@ class Keeper:
         study = self._opened.study
         dead = died(study)
         owners = ((trial.number, owner_of(trial)) for trial in trials(study))
-        theirs = {number for number, owner in owners if owner is not None and owner.driver in dead}
-        known = records(study) if dead else []
-        return self._add([record for record in known if record.trial in theirs or record.again])
+        theirs = {(number, 0) for number, owner in owners if owner is not None and owner.driver in dead}
+        theirs |= {made for made, process in again_by(study).items() if process in dead}
+        known = records(study) if theirs else []
+        return self._add([record for record in known if (record.trial, record.again) in theirs])
 
     def _add(self, some: list[Record]) -> int:
         # Another driver that catches up must not look between our looking and our writing.

@@ -15,11 +15,11 @@ import psutil
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from spacegen.tune.study.attributes import DRIVER, OWNER, TrialLike, mark, trial_now, trials
+from spacegen.tune.study.attributes import AGAIN_BY, DRIVER, OWNER, TrialLike, mark, trial_now, trials
 from spacegen.tune.study.storage import StudyStorage
 from spacegen.tune.values import Value
 
-__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "died", "owner_of"]
+__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "died", "owner_of", "take_over_again"]
 
 LEASE: Final = 120.0
 """For how many seconds a driver on another machine is trusted after each sign of life."""
@@ -46,6 +46,11 @@ class Whereabouts(Value):
         """This process, trusted for a lease from now on."""
         born = _born(os.getpid()) or ""
         return cls(machine=_machine(), pid=os.getpid(), born=born, until=time.time() + LEASE)
+
+    @property
+    def process(self) -> str:
+        """What no other process is called."""
+        return f"{self.machine}/{self.pid}/{self.born}"
 
     @property
     def elsewhere(self) -> bool:
@@ -195,12 +200,20 @@ class Ownership:
 
 
 def died(study: Study) -> set[str]:
-    """The drivers of a study that never came to its end and live no more."""
-    known = study.user_attrs.items()
-    drivers = {key.removeprefix(DRIVER): where for key, where in known if key.startswith(DRIVER) and where}
-    return {
-        driver for driver, where in drivers.items() if not _runs(driver, Whereabouts.model_validate(where))
-    }
+    """The drivers of a study that never came to its end and live no more, and the processes that measured its
+    front again and do not either."""
+    known = study.user_attrs
+    signed = {key.removeprefix(DRIVER): where for key, where in known.items() if key.startswith(DRIVER)}
+    drivers = {driver: Whereabouts.model_validate(where) for driver, where in signed.items() if where}
+    found = {driver for driver, where in drivers.items() if not _runs(driver, where)}
+    again = known.get(AGAIN_BY)
+    measuring = None if again is None else Whereabouts.model_validate(again)
+    return found | ({measuring.process} if measuring is not None and measuring.gone else set())
+
+
+def take_over_again(study: Study, dead: Whereabouts) -> None:
+    """Remembers a process that died while it measured the front again."""
+    study.set_user_attr(DRIVER + dead.process, dead.model_dump(mode="json"))
 
 
 def owner_of(trial: FrozenTrial) -> Owner | None:

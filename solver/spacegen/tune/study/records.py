@@ -24,9 +24,11 @@ from spacegen.tune.study.attributes import (
     trials,
 )
 from spacegen.tune.study.identity import Identity, goals, identity, limits, provenance
+from spacegen.tune.study.ownership import Whereabouts
 
 __all__ = [
     "Measurements",
+    "again_by",
     "again_records",
     "goals",
     "limits",
@@ -37,6 +39,8 @@ __all__ = [
     "store_again",
 ]
 
+_BY: Final = "by"
+"""With the outcome of a measurement that was made again: the process that made it."""
 _FINISHED: Final = (TrialState.COMPLETE, TrialState.FAIL)
 
 
@@ -100,7 +104,7 @@ def rank_of(encoding: Encoding, config: Mapping[str, Scalar]) -> int | None:
 def store_again(study: Study, trial: int, again: int, outcome: Outcome) -> Record:
     """Keeps what measuring the config of a finished trial once more gave (`again` counts from 1), and
     returns it as a record. It stands with the study, because trials that are finished cannot change."""
-    study.set_user_attr(f"{AGAIN}{trial}:{again}", as_stored(outcome))
+    study.set_user_attr(f"{AGAIN}{trial}:{again}", {**as_stored(outcome), _BY: Whereabouts.here().process})
     frozen = next(found for found in trials(study, *_FINISHED) if found.number == trial)
     return record_of(study, frozen, outcome, identity(study), again)
 
@@ -110,10 +114,21 @@ def again_records(study: Study, trial: int) -> dict[int, Outcome]:
     return _again(study)[trial]
 
 
+def again_by(study: Study) -> dict[tuple[int, int], str]:
+    """Which process made each measurement again, by trial and number, where that is known."""
+    found = {}
+    for key, value in study.user_attrs.items():
+        if key.startswith(AGAIN) and _BY in value:
+            trial, _, number = key.removeprefix(AGAIN).partition(":")
+            found[int(trial), int(number)] = value[_BY]
+    return found
+
+
 def _again(study: Study) -> defaultdict[int, dict[int, Outcome]]:
     found: defaultdict[int, dict[int, Outcome]] = defaultdict(dict)
     for key, value in study.user_attrs.items():
         if key.startswith(AGAIN):
             trial, _, number = key.removeprefix(AGAIN).partition(":")
-            found[int(trial)][int(number)] = Outcome.model_validate(value)
+            known = {name: field for name, field in value.items() if name != _BY}
+            found[int(trial)][int(number)] = Outcome.model_validate(known)
     return found
