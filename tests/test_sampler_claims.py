@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Thread, Timer
 from typing import Any
 
 import optuna
@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from sampler_driver import SPACE, opened
 from spacegen import EmptySpaceError
-from spacegen.tune import FeasibleSampler
+from spacegen.tune import FeasibleSampler, enqueue
 from spacegen.tune.sampling.encoding import Encoding
 
 DRIVER = Path(__file__).parent / "sampler_driver.py"
@@ -96,6 +96,20 @@ class Meeting(InMemoryStorage):
             self.barrier.wait(10)
 
 
+class Crossing(InMemoryStorage):
+    """Lets two trials be enqueued before either looks whether it is alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier = Barrier(2)
+
+    def create_new_trial(self, study_id: int, template_trial: Any = None) -> int:
+        self.barrier.wait(10)
+        made = super().create_new_trial(study_id, template_trial)
+        self.barrier.wait(10)
+        return made
+
+
 def both(action: Callable[[], object]) -> None:
     threads = [Thread(target=action) for _ in range(2)]
     for thread in threads:
@@ -128,6 +142,46 @@ def test_two_that_claim_the_same_config_at_once_end_with_different_ones(left: in
     both(ask)
     assert len(tried(study)) == len(set(tried(study))) == 20
     assert len(errors) == 2 - left
+
+
+def test_what_is_enqueued_twice_at_once_is_tried_once() -> None:
+    storage = Crossing()
+    study = optuna.create_study(storage=storage, sampler=FeasibleSampler(SPACE, None))
+    config = next(iter(SPACE.solutions()))
+    done: list[bool] = []
+    both(lambda: done.append(enqueue(study, SPACE, config)))
+    assert sorted(done) == [False, True]
+    waiting = study.get_trials(states=(TrialState.WAITING,))
+    assert [trial.number for trial in waiting] == [0]
+
+
+@pytest.mark.parametrize("yields", [True, False])
+def test_what_is_enqueued_gives_way_to_a_claim_that_is_kept(yields: bool) -> None:
+    study = optuna.create_study(sampler=FeasibleSampler(SPACE, None))
+    encoding, config = Encoding(SPACE), next(iter(SPACE.solutions()))
+    params = encoding.encode(config)
+    row = encoding.row(params)
+    assert row is not None
+    other, write = study.ask(), study._storage.create_new_trial
+
+    def late(*given: Any, **named: Any) -> int:
+        made = write(*given, **named)
+        study._storage.set_trial_system_attr(other._trial_id, "spacegen:claim", list(row))
+        Timer(0.1, settle).start()
+        return made
+
+    def settle() -> None:
+        if yields:
+            study._storage.set_trial_system_attr(other._trial_id, "spacegen:claim", None)
+            return
+        for name, distribution in encoding.distributions.items():
+            index = distribution.to_internal_repr(params[name])
+            study._storage.set_trial_param(other._trial_id, name, index, distribution)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study._storage, "create_new_trial", late)
+        assert enqueue(study, SPACE, config) is yields
+    assert study.trials[1].state is (TrialState.WAITING if yields else TrialState.FAIL)
 
 
 def test_the_claim_of_a_trial_that_has_no_params_yet_is_respected() -> None:

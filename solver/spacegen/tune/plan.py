@@ -21,6 +21,7 @@ from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.sampling.bases import BASES, DRAWS, Base
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sampling.enqueue import put
 from spacegen.tune.sampling.sampler import FeasibleSampler
 from spacegen.tune.starting import Start, WarmStart, default_start, warm_starts
 from spacegen.tune.study.attributes import ORIGIN
@@ -201,10 +202,7 @@ def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: Watch
     # Whoever opened the study at the same time finds the defaults in their place.
     with opened.storage.exclusive():
         for start in starts:
-            before = len(study.get_trials(deepcopy=False))
-            params = encoding.encode(start.config)
-            study.enqueue_trial(params, user_attrs={ORIGIN: start.origin}, skip_if_exists=True)
-            if len(study.get_trials(deepcopy=False)) > before:
+            if put(study, encoding, encoding.encode(start.config), {ORIGIN: start.origin}):
                 for note in start.notes:
                     told.noted(note)
 

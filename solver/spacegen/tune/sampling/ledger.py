@@ -18,10 +18,11 @@ from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
 from spacegen.tune.sampling.encoding import Encoding, Row
 
-__all__ = ["Ledger", "Seen", "fixed_of"]
+__all__ = ["FIXED", "Ledger", "Seen", "fixed_of"]
 
 _CLAIM: Final = "spacegen:claim"
-_FIXED: Final = "fixed_params"
+FIXED: Final = "fixed_params"
+"""Of a trial, as Optuna names it: the params that somebody enqueued."""
 _PATIENCE: Final = 50
 _LEARNT: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -38,7 +39,7 @@ class Seen:
 
 def fixed_of(trial: FrozenTrial) -> Mapping[str, object]:
     """The params that a trial must have: somebody enqueued them, or it has them already."""
-    return {**trial.system_attrs.get(_FIXED, {}), **trial.params}
+    return {**trial.system_attrs.get(FIXED, {}), **trial.params}
 
 
 class Ledger:
@@ -74,6 +75,19 @@ class Ledger:
             if entry.missing and trial.state in _LEARNT:
                 shared -= entry.missing
         return Seen(frozenset(taken), open_claims, frozenset(shared))
+
+    def rivals(self, study: Study, number: int, row: Row) -> tuple[bool, bool]:
+        """Whether another trial has the config that this one was enqueued with, or was enqueued with it
+        before; and whether one claims it that may yet withdraw."""
+        taken = claimed = False
+        for trial in study._storage.get_all_trials(study._study_id, deepcopy=False):
+            entry = None if trial.number == number else self._entry(trial)
+            if entry is None or entry.row != row:
+                continue
+            later = trial.number > number and not trial.params
+            claimed |= entry.open
+            taken |= not entry.open and not later
+        return taken, claimed
 
     def claimed(self, trial: FrozenTrial) -> Row | None:
         """The config that a trial has claimed, if any."""
