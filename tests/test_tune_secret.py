@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,16 @@ def test_only_the_process_sees_the_words(tmp_path: Path) -> None:
     assert launch.argv[launch.argv.index("--api-key") + 1] == SECRET
     assert launch.environment["OPENAI_API_KEY"] == SECRET
     assert "--api-key ***" in launch.shown.replace("'", "")
+
+
+def test_a_launch_is_shown_as_a_line_that_a_shell_runs(tmp_path: Path) -> None:
+    environment = {"NOTE": "two words", "TOKEN": "t"}
+    launcher = Launcher(setup_of(tmp_path).model_copy(update={"environment": environment}))
+    words = ("sh", "-c", 'echo "$NOTE"')
+    shown = launcher.command(Job(name="one", config={}), words, (), 30000).shown
+    told = subprocess.run(["sh", "-c", shown], check=True, capture_output=True, text=True)
+    assert told.stdout == "two words\n"
+    assert "TOKEN='***'" in shown
 
 
 @pytest.mark.parametrize(

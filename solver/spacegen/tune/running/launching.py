@@ -45,8 +45,11 @@ class Launch:
     @property
     def shown(self) -> str:
         """The launch as a line for a shell, with the variables that it sets and without its secrets."""
-        variables = (f"{name}={value}" for name, value in self.variables.items())
-        return shlex.join(redacted((*variables, *self.words)))
+        given = redacted(f"{name}={value}" for name, value in self.variables.items())
+        # The quotes stand around the value: a shell would take `'NAME=some words'` for a program.
+        pairs = (variable.partition("=") for variable in given)
+        assigned = (f"{name}={shlex.quote(value)}" for name, _, value in pairs)
+        return " ".join((*assigned, shlex.join(redacted(self.words))))
 
 
 class Launcher:
