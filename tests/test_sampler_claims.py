@@ -18,6 +18,7 @@ from sampler_driver import SPACE, opened
 from spacegen import EmptySpaceError
 from spacegen.tune import FeasibleSampler, enqueue
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sampling.ledger import ContestedError
 
 DRIVER = Path(__file__).parent / "sampler_driver.py"
 
@@ -200,6 +201,24 @@ def test_the_claim_of_a_trial_that_has_no_params_yet_is_respected() -> None:
     other = study.ask(sampler.distributions)
     rest = {p.name: halfway.suggest_categorical(p.name, p.domain.values) for p in SPACE.parameters}
     assert sorted([rest, other.params], key=str) == sorted(space_left, key=str)
+
+
+def test_what_a_dead_driver_claims_is_not_said_to_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacegen.tune.sampling.ledger._PATIENCE", 3)
+    encoding, sampler = Encoding(SPACE), FeasibleSampler(SPACE, None)
+    study = optuna.create_study(sampler=sampler)
+    last, *rest = list(SPACE.solutions())
+    for config in rest:
+        params = encoding.encode(config)
+        study.add_trial(optuna.create_trial(params=params, distributions=encoding.distributions, value=0.0))
+    dead = study.ask()
+    claim = list(encoding.row(encoding.encode(last)) or ())
+    study._storage.set_trial_system_attr(dead._trial_id, "spacegen:claim", claim)
+    with pytest.raises(ContestedError, match="other trials claim"):
+        study.ask(sampler.distributions)
+    # Whoever goes on with the trial of the dead has it.
+    went_on = {p.name: dead.suggest_categorical(p.name, p.domain.values) for p in SPACE.parameters}
+    assert went_on == last
 
 
 def test_the_claim_of_a_trial_that_failed_before_it_had_params_is_free_again() -> None:

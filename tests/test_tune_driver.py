@@ -23,6 +23,7 @@ from spacegen.tune.outcome import Cause, Failure, Outcome
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.threads import ThreadExecutor
+from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.study.attributes import AGAIN_BY, CONFIG, DRIVER, OUTCOME, OWNER, as_stored, trials
 from spacegen.tune.study.driver import Driver, Observer
 from spacegen.tune.study.keeping import Keeper
@@ -574,6 +575,28 @@ def test_drivers_share_a_study_without_surplus() -> None:
     assert len({str(record.config) for record in found}) == 16
     assert sorted(trial for one in seen for trial, _ in one.starts) == sorted(r.trial or 0 for r in found)
     assert len(study.trials) == 16
+
+
+def test_the_last_config_is_tried_though_a_driver_died_that_claims_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spacegen.tune.sampling.ledger._PATIENCE", 2)
+    monkeypatch.setattr("spacegen.tune.study.driver._ADOPTING", 0.05)
+    study = opened()
+    run(study, 20)
+    encoding = Encoding(TINY, True)
+    rows = {encoding.row(encoding.encode(config)) for config in TINY.solutions()}
+    (left,) = rows - {encoding.row(trial.params) for trial in study.study.trials}
+    asked = study.study.ask()
+    claims = study.study._storage
+    claims.set_trial_system_attr(asked._trial_id, "spacegen:claim", list(left or ()))
+    # It is trusted for a moment, in which the config cannot be had.
+    owner = Owner(driver=dead(study, machine="another", until=time.time() - 60 + 0.4))
+    claims.set_trial_user_attr(asked._trial_id, OWNER, owner.model_dump(mode="json"))
+    ended, seen = run(study, None)
+    assert ended.reason == "exhausted"
+    assert seen.starts == [(20, 2)]
+    assert len({record.rank for record in records(study.study)}) == 21
 
 
 def test_an_impossible_enqueued_trial_is_told_and_passed_over() -> None:

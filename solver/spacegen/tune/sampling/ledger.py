@@ -13,12 +13,12 @@ from optuna import Study
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from spacegen.errors import Fault, UsageError
+from spacegen.errors import EngineError, Fault, UsageError
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.edits import shorten
 from spacegen.tune.sampling.encoding import Encoding, Row
 
-__all__ = ["FIXED", "Ledger", "Seen", "fixed_of"]
+__all__ = ["FIXED", "ContestedError", "Ledger", "Seen", "fixed_of"]
 
 _CLAIM: Final = "spacegen:claim"
 FIXED: Final = "fixed_params"
@@ -40,6 +40,10 @@ class Seen:
 def fixed_of(trial: FrozenTrial) -> Mapping[str, object]:
     """The params that a trial must have: somebody enqueued them, or it has them already."""
     return {**trial.system_attrs.get(FIXED, {}), **trial.params}
+
+
+class ContestedError(EngineError):
+    """No config could be had, though some are left."""
 
 
 class Ledger:
@@ -103,7 +107,8 @@ class Ledger:
     ) -> Row | None:
         """The config that `pick` chooses and no other trial has or claims; None where `pick` finds none.
 
-        `pick` is told what is taken, at first `seen`, and how often it was asked before.
+        `pick` is told what is taken, at first `seen`, and how often it was asked before. Raises
+        ContestedError where what is left stays claimed by others: their driver may be dead.
         """
         # Each claim is written before it is looked for among the claims of others. Of two trials that claim
         # the same config the later to write sees the other's claim and takes another config; where both
@@ -121,7 +126,8 @@ class Ledger:
             seen = self.read(study, trial.number)
             if row is not None and row not in seen.taken:
                 return row
-        return None
+        self._write(study, trial, None)
+        raise ContestedError("other trials claim the configs that are left, and do not come to try them")
 
     def _write(self, study: Study, trial: FrozenTrial, claim: list[int] | None) -> None:
         study._storage.set_trial_system_attr(trial._trial_id, _CLAIM, claim)

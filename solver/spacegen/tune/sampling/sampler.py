@@ -47,7 +47,8 @@ class FeasibleSampler(BaseSampler):
     objective suggests each parameter with its whole domain in declared order (`labels`: with the texts of its
     values, as `Encoding` has them). What a trial gets depends on the seed, its number and the trials before
     it. Raises, and stops the study, UsageError where an enqueued trial cannot be had, and EmptySpaceError
-    where every solution has been tried.
+    where every solution has been tried; ContestedError where those that are left are claimed by trials that
+    do not go on.
     """
 
     def __init__(
@@ -189,12 +190,12 @@ class FeasibleSampler(BaseSampler):
         fixed = fixed_of(trial)
         given = held(self._encoding, fixed)
         seen = self._ledger.read(study, trial.number, again=False)
-        wanted = self._wanted(study, trial, seen, given)
         if fixed and (whole := self._encoding.row(fixed)) is not None:
             return whole
         own = self._ledger.claimed(trial)
         if own is not None and own not in seen.taken and _agrees(self._encoding, own, given):
             return own
+        wanted = self._wanted(study, trial, seen, given)
 
         def pick(now: Seen, attempt: int) -> Row | None:
             rng, engine = self._rng(trial, _CHOICE, attempt), self.space.engine

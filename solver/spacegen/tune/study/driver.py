@@ -18,6 +18,7 @@ from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.sampling.encoding import Encoding
+from spacegen.tune.sampling.ledger import ContestedError
 from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import (
     CONFIG,
@@ -199,6 +200,10 @@ class Driver:
         except EmptySpaceError as error:
             self._owner.let_go(trial)
             self._ended = Ended("exhausted", str(error))
+            return False
+        except ContestedError:
+            # Those who claim what is left try it, or die and leave it.
+            self._owner.let_go(trial)
             return False
         except SpacegenError:
             self._owner.let_go(trial)
