@@ -641,3 +641,13 @@ def test_a_long_log_is_kept_by_its_end(tmp_path: Path) -> None:
 def test_a_log_that_is_not_there_yet(tmp_path: Path) -> None:
     log = ServerLog(tmp_path / "none").read()
     assert (log.stage, log.tail, log.exception) == (Stage.STARTING, (), None)
+
+
+def test_words_of_a_server_are_not_those_of_its_warden_nor_of_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("ended 0\nserving the model SIMULATED-7B\n")
+    log = ServerLog(path).close()
+    assert (log.code, log.simulated, len(log.tail)) == (None, False, 2)
+    assert ServerLog(path, elsewhere=True).close().code == 0
+    path.write_text("SIMULATED server: sglang==0.5.6; its times and its memory are made up\n")
+    assert ServerLog(path).close().simulated

@@ -43,7 +43,7 @@ class LaunchProcess:
     def __init__(
         self, launch: Launch, site: Site, setup: Setup, loading: Callable[[], None] = lambda: None
     ) -> None:
-        self.log = ServerLog(site.log)
+        self.log = ServerLog(site.log, elsewhere=launch.elsewhere)
         self._launch = launch
         self._site = site
         self._setup = setup

@@ -61,7 +61,8 @@ _WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
 _WARDEN: Final = re.compile(r"^(started|ended) (-?\d+)$")
 _KILLED: Final = re.compile(r"exit code: (-\d+)", re.IGNORECASE)
 
-_SIMULATED: Final = "SIMULATED"
+# The first line of `spacegen.tune.simulated.server`.
+_SIMULATED: Final = re.compile(r"^SIMULATED server: ")
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _FATAL: Final = re.compile(r"hit an exception|Initialization failed")
 _CHAINED: Final = re.compile(r"During handling of the above exception|direct cause of the following")
@@ -87,11 +88,11 @@ class ServerLog:
     `evidence` is the first line that tells why a launch fails, `complaint` one that tells of requests without
     memory on a server that goes on. `fatal` is the last line of the traceback that ended a process,
     `exception` that or the last one that there was. `killed` is the signal that ended a process of the
-    server, `code` how a launch elsewhere ended, `simulated` whether a formula answers in place of a server.
+    server, `code` how a launch `elsewhere` ended, `simulated` whether a formula answers in place of a server.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, elsewhere: bool = False) -> None:
+        self._path, self._elsewhere = path, elsewhere
         self._at = 0
         self._rest = b""
         self._tail: deque[str] = deque(maxlen=_TAIL)
@@ -144,13 +145,13 @@ class ServerLog:
         return self
 
     def _line(self, line: str) -> None:
-        if found := _WARDEN.match(line):
+        if found := _WARDEN.match(line) if self._elsewhere else None:
             self.code = int(found[2]) if found[1] == "ended" else None
         # After its end only what watched over it has something to say.
         if found or self.code is not None or not line.strip():
             return
         self._tail.append(line[:_WIDTH])
-        self.simulated = self.simulated or _SIMULATED in line
+        self.simulated = self.simulated or _SIMULATED.match(line) is not None
         self.stage = next((stage for form, stage in _STAGES if form.search(line)), self.stage)
         if _READY.search(line):
             # What was said before did not keep the server from coming up.
