@@ -632,6 +632,19 @@ def test_gpu_hours_are_counted_over_the_whole_study() -> None:
     assert len(records(study.study)) == 5
 
 
+def test_gpu_hours_of_launches_that_are_tried_again_count() -> None:
+    tries = iter([True, True])
+
+    def taken(job: Job) -> Outcome:
+        failed = Outcome.failed(Cause.PORT, "taken", seconds=3600.0, gpu_ids=("0", "1"))
+        return failed if next(tries, False) else measured(job)
+
+    study = opened()
+    ended, _ = run(study, None, taken, stops=(Budget(4.0),))
+    assert (ended.reason, ended.message) == ("budget", "4.01 GPU-hours are used")
+    assert len(records(study.study)) == 1
+
+
 def test_a_front_that_no_longer_moves_ends_the_study() -> None:
     def better(points: list[tuple[float, float] | None]) -> Ended | None:
         known = records(run_once.study)[0]

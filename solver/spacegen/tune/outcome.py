@@ -71,6 +71,8 @@ class Outcome(Value):
     """Seconds since the epoch."""
     seconds: float = 0.0
     """How long launch, loads and teardown took."""
+    lost_gpu_seconds: float = 0.0
+    """What launches took that were tried before this one and gave nothing."""
     gpu_ids: tuple[str, ...] = ()
     """The GPUs that nobody else could have meanwhile."""
     gpus: int | None = None
@@ -109,7 +111,7 @@ class Outcome(Value):
 
     @property
     def gpu_seconds(self) -> float:
-        return self.seconds * len(self.gpu_ids)
+        return self.seconds * len(self.gpu_ids) + self.lost_gpu_seconds
 
     @classmethod
     def failed(cls, cause: Cause, message: str, **known: Any) -> Outcome:

@@ -59,6 +59,8 @@ class _Flight:
     trial: TrialLike
     config: dict[str, Scalar]
     tries: int
+    lost: float
+    """GPU-seconds of the tries before."""
 
 
 class Driver:
@@ -211,7 +213,7 @@ class Driver:
         self._submit(trial_now(self._study, trial))
         return True
 
-    def _submit(self, trial: FrozenTrial, tries: int = 1) -> None:
+    def _submit(self, trial: FrozenTrial, tries: int = 1, lost: float = 0.0) -> None:
         config = self._encoding.decode(trial.params)
         if CONFIG not in trial.user_attrs:
             mark(self._study, trial, RANK, rank_of(self._encoding, config))
@@ -220,7 +222,7 @@ class Driver:
         name = f"trial-{trial.number:05}" + (f"-{starts}" if starts > 1 else "")
         given = {**self._space.arguments, **config}
         future = self._executor.submit(Job(name=name, config=given, gpus=self._gpus(given)))
-        self._flying[future] = _Flight(trial, config, tries)
+        self._flying[future] = _Flight(trial, config, tries, lost)
         self._observer.started(trial.number, config, starts)
 
     # Ending
@@ -240,6 +242,7 @@ class Driver:
 
     def _arrived(self, flight: _Flight, outcome: Outcome) -> None:
         trial = flight.trial
+        outcome = outcome.model_copy(update={"lost_gpu_seconds": flight.lost})
         if not self._owner.has(trial):
             self._owner.done(trial)
             if self._owner.told(trial):
@@ -250,7 +253,7 @@ class Driver:
         if failure is not None and not failure.cause.teaches and flight.tries < _TRIES:
             self._observer.retried(trial.number, failure)
             self._owner.restart(trial)
-            self._submit(trial_now(self._study, trial), flight.tries + 1)
+            self._submit(trial_now(self._study, trial), flight.tries + 1, outcome.gpu_seconds)
             return
         mark(self._study, trial, OUTCOME, as_stored(outcome))
         self._tell(trial, outcome)

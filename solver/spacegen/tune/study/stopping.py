@@ -72,7 +72,7 @@ class Budget:
 
 
 def total_gpu_hours(records: Sequence[Record]) -> float:
-    """The GPU-hours of all launches."""
+    """The GPU-hours of all launches that came to an end, those that were tried again included."""
     return sum(record.outcome.gpu_seconds for record in records) / 3600
 
 

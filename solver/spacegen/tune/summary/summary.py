@@ -25,7 +25,7 @@ class Summary:
     that miss it least first. `failures` counts trials without metrics by their cause. `defaults` is the
     launch that the server would make by itself (or the nearest one in the space), where it was measured.
     `hypervolume` is the share of the box between the best and the worst value of each goal that the front
-    dominates; `gpu_hours` counts all launches, also those that failed.
+    dominates; `gpu_hours` counts all launches that came to an end, also those that failed.
     """
 
     study: str | None
