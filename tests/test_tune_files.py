@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -28,6 +29,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "node.yaml").write_text(SPACE)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of a study `old`."""
+    made = tmp_path_factory.mktemp("old")
+    (made / "node.yaml").write_text(SPACE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made)
+        assert main(["tune", "node.yaml", *SHORT, "--study", "old"]) == 0
+    return made
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -81,9 +93,9 @@ def test_a_study_of_any_script(folder: Path) -> None:
     ],
 )
 def test_no_other_file_is_lost(
-    words: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    words: str, said: str, folder: Path, old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["tune", "node.yaml", *SHORT, "--study", "old"]) == 0
+    copytree(old, folder, dirs_exist_ok=True)
     before = contents(folder)
     assert main(["tune", "node.yaml", *SHORT, "--trials", "4", *words.split()]) == 2
     assert said in capsys.readouterr().err
