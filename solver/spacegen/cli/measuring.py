@@ -71,8 +71,8 @@ class Bench:
         config = {**start.config, name: value}
         candidate = Candidate(f"{name}={value}", config, rank_of(self.space, config))
         (found,) = sweep.run((candidate,), executor)
-        failure = found.record.outcome.failure
-        if failure is not None and not failure.cause.teaches:
+        failure = found.record.outcome.passing
+        if failure is not None:
             raise UsageError(f"nothing is known of {candidate.label}: {failure.cause}: {failure.message}")
         return found.record.outcome
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
 
 from optuna import Study
 
 from spacegen.api import Space
 from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
-from spacegen.tune.outcome import Outcome
+from spacegen.tune.outcome import TRIES, Outcome
 from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import AGAIN_BY
 from spacegen.tune.study.driver import Observer
@@ -26,9 +25,6 @@ from spacegen.tune.study.storage import BROKEN, keeping
 from spacegen.tune.summary.summary import summarise
 
 __all__ = ["Missing", "measure_again", "missing_again"]
-
-_TRIES: Final = 3
-"""How often a measurement is begun whose failures are not its config's."""
 
 _busy: set[tuple[str, str]] = set()
 """The studies whose fronts this process measures again."""
@@ -164,8 +160,8 @@ class _Rounds:
         self._flying[self._executor.submit(Job(name=name, config=given, gpus=self._gpus(given)))] = one, tries
 
     def _landed(self, one: Missing, tries: int, outcome: Outcome) -> None:
-        failure = outcome.failure
-        if failure is not None and not failure.cause.teaches and tries < _TRIES:
+        failure = outcome.passing
+        if failure is not None and tries < TRIES:
             self._observer.retried(one.trial, failure)
             self._submit(one, tries + 1)
             return
@@ -180,6 +176,6 @@ class _Rounds:
         for future, (one, _) in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None
-            if outcome is not None and (outcome.failure is None or outcome.failure.cause.teaches):
+            if outcome is not None and outcome.passing is None:
                 self._keep(one, outcome)
         self._flying.clear()

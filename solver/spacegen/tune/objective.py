@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optuna import Study, Trial
 from optuna.exceptions import ExperimentalWarning
@@ -19,7 +19,7 @@ from spacegen.language.expr import Scalar
 from spacegen.tune.callables import Benchmark, call
 from spacegen.tune.jobs import Job, Phase, Runner
 from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, missing
-from spacegen.tune.outcome import Cause, Outcome
+from spacegen.tune.outcome import TRIES, Cause, Outcome
 from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import CONFIG, IDENTITY, OUTCOME, RANK, SPACE, as_stored
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from spacegen.api import Space
 
 __all__ = ["Objective"]
-
-_ATTEMPTS: Final = 3
 
 Values: TypeAlias = float | tuple[float, ...]
 
@@ -100,9 +98,9 @@ class Objective:
             return Outcome.failed(Cause.ARGUMENTS, f"no solution of `{self.space.name}`")
         if (rank := rank_of(self._encoding, config)) is not None:
             trial.set_user_attr(RANK, rank)
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(TRIES):
             outcome = self._run(f"trial-{trial.number:05d}-{attempt}", config)
-            if outcome.failure is None or outcome.failure.cause.teaches:
+            if outcome.passing is None:
                 break
         return _with_goals(outcome, self.goals)
 
@@ -113,8 +111,7 @@ class Objective:
         return call(self._runner, given)
 
     def _told(self, study: Study, outcome: Outcome) -> Values:
-        failure = outcome.failure
-        if failure is not None and not failure.cause.teaches:
+        if outcome.passing is not None:
             found = [math.nan] * len(self.goals)
         else:
             found = values(outcome, self.goals) or worst(study, self.goals)

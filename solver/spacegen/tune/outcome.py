@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, field_validator
 
 from spacegen.tune.values import Value
 
-__all__ = ["Cause", "Failure", "GpuUse", "Outcome"]
+__all__ = ["TRIES", "Cause", "Failure", "GpuUse", "Outcome"]
+
+TRIES: Final = 3
+"""How often a config is launched whose failures pass."""
 
 
 class Cause(StrEnum):
@@ -33,8 +36,8 @@ class Cause(StrEnum):
 
     @property
     def teaches(self) -> bool:
-        """Whether the failure is the config's own, which a sampler should learn from; else it is worth
-        another try."""
+        """Whether the failure is the config's own, which a sampler should learn from; else it may
+        pass."""
         return self not in (Cause.INTERRUPTED, Cause.PORT, Cause.LOAD)
 
     @property
@@ -103,6 +106,11 @@ class Outcome(Value):
     @property
     def ok(self) -> bool:
         return self.failure is None
+
+    @property
+    def passing(self) -> Failure | None:
+        """A failure that says nothing of the config, and is worth another try; None for all else."""
+        return None if self.failure is None or self.failure.cause.teaches else self.failure
 
     @property
     def used(self) -> int:

@@ -16,7 +16,7 @@ from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.flags import negated
 from spacegen.servers.schema import TargetSchema, load
 from spacegen.tune.jobs import Executor, Job
-from spacegen.tune.outcome import Cause, Failure, Outcome
+from spacegen.tune.outcome import TRIES, Cause, Failure, Outcome
 from spacegen.tune.record import Provenance, Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.secret import without_secrets
@@ -24,8 +24,6 @@ from spacegen.tune.setup import Setup
 
 __all__ = ["Candidate", "Listener", "Measured", "Sweep"]
 
-_TRIES: Final = 3
-"""How often a config is launched whose failures are not its own."""
 _TICK: Final = 0.5
 _SIMULATED: Final = "spacegen.tune.simulated.server"
 
@@ -84,7 +82,7 @@ class Sweep:
     def known(self, candidate: Candidate) -> Record | None:
         """What the results file has of a config, also from other processes. Raises ConfigError."""
         for record in self._results.fresh():
-            if self._fits(record) and _tells(record.outcome):
+            if self._fits(record) and record.outcome.passing is None:
                 self._known[self._key(record.config)] = record
         return self._known.get(self._key(candidate.config))
 
@@ -139,8 +137,8 @@ class Sweep:
 
     def _ended(self, candidate: Candidate, tries: int, outcome: Outcome, found: list[Measured]) -> bool:
         """Whether a launch is worth another try; else its record is kept."""
-        failure = outcome.failure
-        if failure is not None and not failure.cause.teaches and tries < _TRIES:
+        failure = outcome.passing
+        if failure is not None and tries < TRIES:
             self._listener.retried(candidate, failure)
             return True
         self._keep(candidate, outcome, found)
@@ -189,10 +187,6 @@ class Sweep:
         text = json.dumps(sorted(self._key(candidate.config)))
         name = f"config-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
         return name if tries == 1 else f"{name}-{tries}"
-
-
-def _tells(outcome: Outcome) -> bool:
-    return outcome.failure is None or outcome.failure.cause.teaches
 
 
 def _said(schema: TargetSchema, name: str, value: Any) -> tuple[str, str]:
