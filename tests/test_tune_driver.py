@@ -32,7 +32,7 @@ from spacegen.tune.study.ownership import Owner, Ownership, Whereabouts
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.stopping import Budget, Ended, Plateau, Stop, TimeOut
 from spacegen.tune.study.storage import open_storage
-from tune_studies import TINY, measure, measured, opened
+from tune_studies import TINY, address, measure, measured, opened
 
 
 class Seen(Observer):
@@ -63,6 +63,14 @@ def run(
     seen = Seen()
     with ThreadExecutor(function, slots) as executor:
         return Driver(study, TINY, executor, observer=seen, **more).run(trials), seen
+
+
+class Late(ThreadExecutor):
+    """Its jobs are finished when it is closed."""
+
+    def close(self) -> None:
+        time.sleep(0.05)
+        super().close()
 
 
 @pytest.mark.parametrize("slots", [1, 3])
@@ -397,13 +405,6 @@ def test_an_interrupted_study_goes_on_at_once(slots: int) -> None:
 def test_what_was_finished_while_it_was_interrupted_is_kept() -> None:
     study, calls = opened(), []
 
-    class Late(ThreadExecutor):
-        """Its jobs are finished when it is closed."""
-
-        def close(self) -> None:
-            time.sleep(0.05)
-            super().close()
-
     def counted(job: Job) -> Outcome:
         calls.append(job.name)
         return measured(job)
@@ -645,6 +646,21 @@ def test_gpu_hours_of_launches_that_are_tried_again_count() -> None:
     assert len(records(study.study)) == 1
 
 
+def test_gpu_hours_of_launches_before_an_interruption_count() -> None:
+    tries = iter([Outcome.failed(Cause.PORT, "taken", seconds=9.0, gpu_ids=("0",))])
+
+    class Interrupting(Observer):
+        def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
+            if starts == 2:
+                raise KeyboardInterrupt
+
+    study = opened()
+    with pytest.raises(KeyboardInterrupt), Late(lambda job: next(tries, None) or measured(job)) as executor:
+        Driver(study, TINY, executor, observer=Interrupting()).run(1)
+    (record,) = records(study.study)
+    assert record.outcome.lost_gpu_seconds == 9.0
+
+
 def test_a_front_that_no_longer_moves_ends_the_study() -> None:
     def better(points: list[tuple[float, float] | None]) -> Ended | None:
         known = records(run_once.study)[0]
@@ -699,6 +715,60 @@ def test_a_results_file_has_each_record_once(tmp_path: Any) -> None:
     assert keeper.catch_up() == 0
     assert sorted(record.trial or 0 for record in file.records()) == [0, 1, 2, 3, 4]
     assert sorted(file.records(), key=lambda r: r.trial or 0) == records(study.study)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_each_of_several_drivers_writes_its_own_records(kind: str, tmp_path: Any) -> None:
+    early, late = ResultsFile(tmp_path / "early.jsonl"), ResultsFile(tmp_path / "late.jsonl")
+    study = opened(address(kind, tmp_path))
+    keeper, caught = Keeper(study, early), []
+
+    class Joined(Observer):
+        def finished(self, record: Record) -> None:
+            keeper.keep(record)
+            # Another command with a file of its own begins meanwhile, and ends.
+            other = Keeper(study, late)
+            caught.append(other.catch_up() + other.catch_up_for_the_dead())
+
+    with ThreadExecutor(measured) as executor:
+        Driver(study, TINY, executor, observer=Joined()).run(3)
+    assert caught == [0, 0, 0]
+    assert [record.trial for record in early.records()] == [0, 1, 2]
+    assert Keeper(study, late).catch_up_for_the_dead() == 0
+    # A file that begins when they are gone has what they measured.
+    assert Keeper(study, late).catch_up() == 3
+
+
+def test_who_leaves_while_a_catch_up_looks_has_written_its_own(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = opened()
+    leaving = Ownership(study.study, study.storage)
+    with leaving:
+        trial = of(study, leaving.driver)
+        suggested(trial)
+        trial.set_user_attr(OUTCOME, as_stored(Outcome(metrics={"ttft": 1.0, "tps": 2.0})))
+        study.study.tell(trial, [1.0, 2.0])
+
+        def read(found: optuna.Study) -> list[Record]:
+            leaving.__exit__()
+            return records(found)
+
+        monkeypatch.setattr("spacegen.tune.study.keeping.records", read)
+        assert Keeper(study, ResultsFile(tmp_path / "r.jsonl")).catch_up() == 0
+
+
+def test_a_driver_that_cannot_write_what_it_measured_leaves_it_to_others(tmp_path: Any) -> None:
+    class Full(Observer):
+        def finished(self, record: Record) -> None:
+            if record.trial == 1:
+                raise OSError("no space left on device")
+
+    study, file = opened(), ResultsFile(tmp_path / "r.jsonl")
+    with pytest.raises(OSError, match="no space"), ThreadExecutor(measured) as executor:
+        Driver(study, TINY, executor, observer=Full()).run(3)
+    assert Keeper(study, file).catch_up_for_the_dead() == 2
+    assert [record.trial for record in file.records()] == [0, 1]
 
 
 def test_the_records_of_the_dead_are_kept_by_the_living(tmp_path: Any) -> None:

@@ -33,6 +33,7 @@ from spacegen.tune.study.attributes import (
     trials,
 )
 from spacegen.tune.study.doubts import Doubts
+from spacegen.tune.study.interrupts import at_once, putting_off
 from spacegen.tune.study.observer import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
@@ -86,12 +87,12 @@ class Driver:
         self._gpus = gpus or gpus_of(space)
         self._encoding = Encoding(space, opened.identity.labels)
         self._measurements = Measurements(opened.study, opened.identity)
-        self._owner = Ownership(opened.study, opened.storage)
         self._flying: dict[Future[Outcome], _Flight] = {}
         self._ended: Ended | None = None
         self._doubts = Doubts(opened.identity, self._measurements)
         self._patience = Patience(opened.storage, self._observer.troubled)
         self._unsaid: dict[int, tuple[TrialLike, Outcome]] = {}
+        self._owner = Ownership(opened.study, opened.storage, self._unsaid)
         self._next_look = 0.0
 
     def run(self, wanted: int | None) -> Ended:
@@ -102,7 +103,7 @@ class Driver:
         rest. Raises UsageError where an enqueued trial cannot be had, the storage stays out of reach, or
         nothing measures what is sought.
         """
-        with keeping(self._storage), self._owner:
+        with putting_off(), keeping(self._storage), self._owner:
             try:
                 if not self._over(wanted):
                     enqueue_failed(self._study, self._storage)
@@ -231,9 +232,9 @@ class Driver:
         """Waits a little for trials to end, and tells those that did."""
         if not self._flying:
             # Others have the rest: they finish it, or die and leave it.
-            time.sleep(0.0 if self._ended else _TICK / 2)
+            at_once(lambda: time.sleep(0.0 if self._ended else _TICK / 2))
             return
-        done, _ = wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
+        done, _ = at_once(lambda: wait(self._flying, _TICK, FIRST_COMPLETED))
         for future in done:
             self._arrived(self._flying[future], future.result())
             # Not before: what interrupts this finds the outcome there.
@@ -283,12 +284,13 @@ class Driver:
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""
-        self._executor.close()
+        at_once(self._executor.close)
         for future, flight in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None
             usable = outcome is not None and (outcome.failure is None or outcome.failure.cause.teaches)
             if outcome is not None and usable and self._owner.has(flight.trial):
+                outcome = outcome.model_copy(update={"lost_gpu_seconds": flight.lost})
                 mark(self._study, flight.trial, OUTCOME, as_stored(outcome))
                 self._tell(flight.trial, outcome)
         self._flying.clear()

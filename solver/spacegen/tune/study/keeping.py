@@ -11,7 +11,7 @@ from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 from spacegen.tune.study.attributes import IDENTITY, trials
 from spacegen.tune.study.opening import OpenStudy
-from spacegen.tune.study.ownership import died, owner_of
+from spacegen.tune.study.ownership import died, living, owner_of
 from spacegen.tune.study.records import again_by, records
 from spacegen.tune.study.storage import StudyStorage
 
@@ -31,19 +31,31 @@ class Keeper:
         self._add([record])
 
     def catch_up(self) -> int:
-        """Appends what was measured and not written before somebody was killed; says how many records."""
-        return self._add(records(self._opened.study))
+        """Appends what was measured before by those who are at work no more, killed or not, and is not there;
+        who is at work writes its own, maybe to another file. Says how many records."""
+        study = self._opened.study
+        # Looked at on both sides of the records: who began in between may have some of them already, and who
+        # ended in between has written its own.
+        at_work = living(study)
+        known = records(study)
+        at_work |= living(study)
+        makers = self._makers()
+        return self._add([record for record in known if makers.get(_made(record)) not in at_work])
 
     def catch_up_for_the_dead(self) -> int:
         """Appends what others measured and told, who died before they wrote it; those that live write their
         own, maybe to another file."""
-        study = self._opened.study
-        dead = died(study)
-        owners = ((trial.number, owner_of(trial)) for trial in trials(study))
-        theirs = {(number, 0) for number, owner in owners if owner is not None and owner.driver in dead}
-        theirs |= {made for made, process in again_by(study).items() if process in dead}
-        known = records(study) if theirs else []
-        return self._add([record for record in known if (record.trial, record.again) in theirs])
+        dead, makers = died(self._opened.study), self._makers()
+        known = [] if dead.isdisjoint(makers.values()) else records(self._opened.study)
+        return self._add([record for record in known if makers.get(_made(record)) in dead])
+
+    def _makers(self) -> dict[tuple[int | None, int], str]:
+        """Who made each record, by its trial and its number: a driver, or a process that measured again."""
+        found = again_by(self._opened.study)
+        for trial in trials(self._opened.study):
+            if (owner := owner_of(trial)) is not None and owner.driver is not None:
+                found[trial.number, 0] = owner.driver
+        return found
 
     def _add(self, some: list[Record]) -> int:
         # Another driver that catches up must not look between our looking and our writing.
@@ -74,6 +86,10 @@ def refuse_others(file: ResultsFile, storage: StudyStorage, name: str) -> None:
         told = f"`{file.path}` has records of a study `{name}` that is not {where}"
         hint = "`--results OTHER` for another file, or `--study NAME` for another study"
         raise UsageError(Fault(told, hint=hint))
+
+
+def _made(record: Record) -> tuple[int | None, int]:
+    return record.trial, record.again
 
 
 def _key(record: Record) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping, Sized
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,17 @@ from spacegen.tune.study.attributes import AGAIN_BY, DRIVER, OWNER, TrialLike, m
 from spacegen.tune.study.storage import StudyStorage
 from spacegen.tune.values import Value
 
-__all__ = ["LEASE", "SIGN", "Owner", "Ownership", "Whereabouts", "died", "owner_of", "take_over_again"]
+__all__ = [
+    "LEASE",
+    "SIGN",
+    "Owner",
+    "Ownership",
+    "Whereabouts",
+    "died",
+    "living",
+    "owner_of",
+    "take_over_again",
+]
 
 LEASE: Final = 120.0
 """For how many seconds a driver on another machine is trusted after each sign of life."""
@@ -79,10 +89,12 @@ class Owner(Value):
 
 
 class Ownership:
-    """The trials of one driver of a study. A context manager: leaving it lets go of what is still owned."""
+    """The trials of one driver of a study. A context manager: leaving it lets go of what is still owned, and
+    says that the driver came to its end, all it finished being written; while something is `unsaid` it leaves
+    like one that died."""
 
-    def __init__(self, study: Study, storage: StudyStorage) -> None:
-        self._study, self._storage = study, storage
+    def __init__(self, study: Study, storage: StudyStorage, unsaid: Sized = ()) -> None:
+        self._study, self._storage, self._unsaid = study, storage, unsaid
         self.driver = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._owned: dict[int, TrialLike] = {}
         self._next_sign = 0.0
@@ -99,7 +111,8 @@ class Ownership:
                 self.let_go(trial)
         finally:
             _alive.discard(self.driver)
-            self._study.set_user_attr(DRIVER + self.driver, None)
+            if not self._unsaid:
+                self._study.set_user_attr(DRIVER + self.driver, None)
 
     def sign(self) -> None:
         """Gives a sign of life, if it is time for one."""
@@ -177,11 +190,7 @@ class Ownership:
         """The running trials that nobody runs, by number."""
         # Trials before drivers: whoever asked for a trial that is seen here had said before where it runs.
         running = trials(self._study, TrialState.RUNNING)
-        drivers = {
-            key.removeprefix(DRIVER): Whereabouts.model_validate(where)
-            for key, where in self._study.user_attrs.items()
-            if key.startswith(DRIVER) and where is not None
-        }
+        drivers = _signed(self._study.user_attrs)
         trusting = time.monotonic() < self._trusting
         alive = {
             driver
@@ -203,12 +212,18 @@ def died(study: Study) -> set[str]:
     """The drivers of a study that never came to its end and live no more, and the processes that measured its
     front again and do not either."""
     known = study.user_attrs
-    signed = {key.removeprefix(DRIVER): where for key, where in known.items() if key.startswith(DRIVER)}
-    drivers = {driver: Whereabouts.model_validate(where) for driver, where in signed.items() if where}
-    found = {driver for driver, where in drivers.items() if not _runs(driver, where)}
-    again = known.get(AGAIN_BY)
-    measuring = None if again is None else Whereabouts.model_validate(again)
+    found = {driver for driver, where in _signed(known).items() if not _runs(driver, where)}
+    measuring = _measuring(known)
     return found | ({measuring.process} if measuring is not None and measuring.gone else set())
+
+
+def living(study: Study) -> set[str]:
+    """The drivers of a study that are at work, and the other process that measures its front again."""
+    known = study.user_attrs
+    found = {driver for driver, where in _signed(known).items() if _runs(driver, where)}
+    measuring = _measuring(known)
+    at_work = measuring is not None and not measuring.gone and not measuring.ours
+    return found | ({measuring.process} if measuring is not None and at_work else set())
 
 
 def take_over_again(study: Study, dead: Whereabouts) -> None:
@@ -220,6 +235,18 @@ def owner_of(trial: FrozenTrial) -> Owner | None:
     """The owner of a trial; None where its driver did not come to say so."""
     found: Any = trial.user_attrs.get(OWNER)
     return None if found is None else Owner.model_validate(found)
+
+
+def _signed(known: Mapping[str, Any]) -> dict[str, Whereabouts]:
+    """Who gave a sign of life and did not come to its end."""
+    signed = {key.removeprefix(DRIVER): where for key, where in known.items() if key.startswith(DRIVER)}
+    return {driver: Whereabouts.model_validate(where) for driver, where in signed.items() if where}
+
+
+def _measuring(known: Mapping[str, Any]) -> Whereabouts | None:
+    """Who measures the front again, or died at it."""
+    again = known.get(AGAIN_BY)
+    return None if again is None else Whereabouts.model_validate(again)
 
 
 def _runs(driver: str, where: Whereabouts) -> bool:

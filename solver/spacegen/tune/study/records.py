@@ -114,9 +114,9 @@ def again_records(study: Study, trial: int) -> dict[int, Outcome]:
     return _again(study)[trial]
 
 
-def again_by(study: Study) -> dict[tuple[int, int], str]:
+def again_by(study: Study) -> dict[tuple[int | None, int], str]:
     """Which process made each measurement again, by trial and number, where that is known."""
-    found = {}
+    found: dict[tuple[int | None, int], str] = {}
     for key, value in study.user_attrs.items():
         if key.startswith(AGAIN) and _BY in value:
             trial, _, number = key.removeprefix(AGAIN).partition(":")
