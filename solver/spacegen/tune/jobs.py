@@ -10,7 +10,7 @@ from spacegen.language.expr import Scalar
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.values import Value
 
-__all__ = ["Executor", "Job", "Phase", "Report", "Runner"]
+__all__ = ["Executor", "Job", "Phase", "Report", "Runner", "unreported"]
 
 
 class Job(Value):
@@ -28,6 +28,10 @@ Phase: TypeAlias = str
 
 Report: TypeAlias = Callable[[Job, Phase], None]
 """Told what each job does."""
+
+
+def unreported(_job: Job, _phase: Phase) -> None:
+    """A report that goes nowhere."""
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from spacegen.engines.verdict import Acceptor
 from spacegen.errors import UsageError
 from spacegen.language.expr import Scalar
 from spacegen.tune.callables import Benchmark, call
-from spacegen.tune.jobs import Job, Phase, Runner
+from spacegen.tune.jobs import Job, Runner, unreported
 from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, missing
 from spacegen.tune.outcome import TRIES, Cause, Outcome
 from spacegen.tune.sampling.encoding import Encoding
@@ -107,7 +107,7 @@ class Objective:
     def _run(self, name: str, config: Mapping[str, Scalar]) -> Outcome:
         given = {**self.space.arguments, **config}
         if isinstance(self._runner, Runner):
-            return self._runner.run(Job(name=name, config=given, gpus=self._gpus(given)), _nobody)
+            return self._runner.run(Job(name=name, config=given, gpus=self._gpus(given)), unreported)
         return call(self._runner, given)
 
     def _told(self, study: Study, outcome: Outcome) -> Values:
@@ -152,7 +152,3 @@ def _with_goals(outcome: Outcome, goals: Sequence[Goal]) -> Outcome:
     known: dict[str, Any] = outcome.model_dump(exclude={"metrics", "failure", "repeats"})
     known["gpu_use"] = outcome.gpu_use
     return Outcome.failed(Cause.LOAD, f"no metric `{lacking[0]}` was measured", **known)
-
-
-def _nobody(_job: Job, _phase: Phase) -> None:
-    """Told what a job does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from spacegen.tune.outcome import Outcome
 from spacegen.tune.values import Value
 from spacegen.tune.workload import Workload
 
-__all__ = ["Provenance", "Record"]
+__all__ = ["Provenance", "Record", "gpu_hours"]
 
 
 class Provenance(Value):
@@ -50,3 +51,8 @@ class Record(Value):
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return self.model_dump(mode="json")
+
+
+def gpu_hours(records: Iterable[Record]) -> float:
+    """The GPU-hours of all launches that came to an end, those that were tried again included."""
+    return sum(record.outcome.gpu_seconds for record in records) / 3600

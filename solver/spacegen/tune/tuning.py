@@ -17,7 +17,7 @@ from spacegen.questions.given import known_word
 from spacegen.tune.callables import Benchmark, call
 from spacegen.tune.files import check_files, file_name, refuse_other_than_front, study_name
 from spacegen.tune.given import checked, counted
-from spacegen.tune.jobs import Job, Runner
+from spacegen.tune.jobs import Job, Runner, unreported
 from spacegen.tune.metrics import Direction, Goal, Limit
 from spacegen.tune.outcome import Outcome
 from spacegen.tune.plan import Plan, Watcher, run
@@ -138,12 +138,8 @@ def _plan(study: str, storage: str, options: Options) -> Plan:
 
 def _measuring(benchmark: Benchmark | Runner) -> Callable[[Job], Outcome]:
     if isinstance(benchmark, Runner):
-        return lambda job: benchmark.run(job, _nobody)
+        return lambda job: benchmark.run(job, unreported)
     if not callable(benchmark):
         hint = "give a function from a config to metrics by name, or what `runner_for` returns"
         raise UsageError(Fault(f"`{benchmark!r}` measures nothing", hint=hint))
     return lambda job: call(benchmark, job.config)
-
-
-def _nobody(*_: object) -> None:
-    """Told what jobs do."""

@@ -12,12 +12,12 @@ from packaging.version import Version
 from spacegen.errors import UsageError
 from spacegen.tune.load.protocol import LoadError
 from spacegen.tune.load.results import last_object, numbers, text_of
+from spacegen.tune.load.serving import MOVED
 from spacegen.tune.setup import Setup
 
 __all__ = ["offline_metrics", "offline_words"]
 
 _RESULT: Final = "load.jsonl"
-_MOVED: Final = Version("0.5.23")
 
 
 def offline_words(setup: Setup, arguments: Sequence[str], folder: Path) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def offline_words(setup: Setup, arguments: Sequence[str], folder: Path) -> tuple
     program."""
     if setup.server != "sglang":
         raise UsageError(f"`generator: offline` is sglang's; `{setup.server}` has no such program")
-    moved = Version(setup.version) >= _MOVED
+    moved = Version(setup.version) >= MOVED
     module = "sglang.benchmark.offline_throughput" if moved else "sglang.bench_offline_throughput"
     start = setup.bench_command or (setup.python, "-m", module)
     folder.mkdir(parents=True, exist_ok=True)

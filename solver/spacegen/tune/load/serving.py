@@ -18,11 +18,12 @@ from spacegen.tune.load.protocol import Alive, LoadError, always
 from spacegen.tune.load.results import last_object, numbers, text_of
 from spacegen.tune.setup import Setup
 
-__all__ = ["DATASETS", "RESULT", "BenchServing", "datasets", "module", "reported"]
+__all__ = ["DATASETS", "MOVED", "RESULT", "BenchServing", "datasets", "module", "reported"]
 
 RESULT: Final = "load.jsonl"
 _OLD: Final = Version("0.5.6")
-_MOVED: Final = Version("0.5.23")
+MOVED: Final = Version("0.5.23")
+"""From here on sglang's load generators have other names."""
 _COMMON: Final = ("sharegpt", "random", "random-ids", "generated-shared-prefix", "mmmu", "image", "mooncake")
 _LATER: Final = ("agentic-trace", "custom", "openai", "longbench_v2", "speed-bench")
 DATASETS: Final[Mapping[str, tuple[str, ...]]] = {"0.5.6": _COMMON, "0.5.23": (*_COMMON, *_LATER)}
@@ -48,13 +49,13 @@ _ERRORS: Final = 5
 def module(setup: Setup) -> str:
     """What `python -m` starts. Servers that bring no load generator are measured with sglang's, under its old
     name, which all versions know."""
-    moved = setup.server == "sglang" and Version(setup.version) >= _MOVED
+    moved = setup.server == "sglang" and Version(setup.version) >= MOVED
     return "sglang.benchmark.serving" if moved else "sglang.bench_serving"
 
 
 def datasets(setup: Setup) -> tuple[str, ...]:
     """What `--dataset-name` takes in the version of the target."""
-    moved = setup.server != "sglang" or Version(setup.version) >= _MOVED
+    moved = setup.server != "sglang" or Version(setup.version) >= MOVED
     return DATASETS["0.5.23" if moved else "0.5.6"]
 
 
@@ -62,9 +63,9 @@ def reported(setup: Setup) -> frozenset[str] | None:
     """The metrics in a result of the version of the target, unless flags ask for others; None for versions
     whose results nobody has read."""
     release = Version(setup.version).release[:3]
-    if setup.server != "sglang" or release not in (_OLD.release, _MOVED.release):
+    if setup.server != "sglang" or release not in (_OLD.release, MOVED.release):
         return None
-    kinds = ("mean", "median", "std", *(("p90", "p95") if release == _MOVED.release else ()), "p99")
+    kinds = ("mean", "median", "std", *(("p90", "p95") if release == MOVED.release else ()), "p99")
     times = {f"{kind}_{time}_ms" for kind in kinds for time in _TIMES}
     return frozenset({*_COUNTS, *times, "p95_itl_ms"})
 

@@ -13,9 +13,9 @@ from spacegen.errors import how_many
 from spacegen.tune.front import hypervolume
 from spacegen.tune.metrics import Goal, missing
 from spacegen.tune.outcome import Outcome
-from spacegen.tune.record import Record
+from spacegen.tune.record import Record, gpu_hours
 
-__all__ = ["Budget", "Ended", "Hopeless", "Plateau", "Reason", "Stop", "TimeOut", "broken", "total_gpu_hours"]
+__all__ = ["Budget", "Ended", "Hopeless", "Plateau", "Reason", "Stop", "TimeOut", "broken"]
 
 Reason: TypeAlias = Literal["trials", "time-out", "budget", "plateau", "exhausted", "broken", "again"]
 
@@ -67,13 +67,8 @@ class Budget:
         self._hours = gpu_hours
 
     def ended(self, records: Sequence[Record]) -> Ended | None:
-        used = total_gpu_hours(records)
+        used = gpu_hours(records)
         return None if used < self._hours else Ended("budget", f"{used:.2f} GPU-hours are used")
-
-
-def total_gpu_hours(records: Sequence[Record]) -> float:
-    """The GPU-hours of all launches that came to an end, those that were tried again included."""
-    return sum(record.outcome.gpu_seconds for record in records) / 3600
 
 
 class Hopeless:

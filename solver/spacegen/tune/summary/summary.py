@@ -10,7 +10,7 @@ import numpy as np
 
 from spacegen.tune.front import hypervolume, pareto
 from spacegen.tune.metrics import Goal, Limit, missing
-from spacegen.tune.record import Provenance, Record
+from spacegen.tune.record import Provenance, Record, gpu_hours
 from spacegen.tune.summary.measured import Measured, measured
 
 __all__ = ["Summary", "summarise"]
@@ -69,7 +69,7 @@ def summarise(
         provenance=known[0].provenance if known else None,
         simulated=any(record.outcome.simulated or record.provenance.simulated for record in known),
         hypervolume=_volume(kept, goals),
-        gpu_hours=sum(record.outcome.gpu_seconds for record in known) / 3600,
+        gpu_hours=gpu_hours(known),
     )
 
 
