@@ -33,7 +33,6 @@ from spacegen.tune.study.attributes import (
     trials,
 )
 from spacegen.tune.study.doubts import Doubts
-from spacegen.tune.study.interrupts import at_once, putting_off
 from spacegen.tune.study.observer import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
@@ -103,7 +102,7 @@ class Driver:
         rest. Raises UsageError where an enqueued trial cannot be had, the storage stays out of reach, or
         nothing measures what is sought.
         """
-        with putting_off(), keeping(self._storage), self._owner:
+        with keeping(self._storage), self._owner:
             try:
                 if not self._over(wanted):
                     enqueue_failed(self._study, self._storage)
@@ -232,9 +231,9 @@ class Driver:
         """Waits a little for trials to end, and tells those that did."""
         if not self._flying:
             # Others have the rest: they finish it, or die and leave it.
-            at_once(lambda: time.sleep(0.0 if self._ended else _TICK / 2))
+            time.sleep(0.0 if self._ended else _TICK / 2)
             return
-        done, _ = at_once(lambda: wait(self._flying, _TICK, FIRST_COMPLETED))
+        done, _ = wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
         for future in done:
             self._arrived(self._flying[future], future.result())
             # Not before: what interrupts this finds the outcome there.
@@ -284,7 +283,7 @@ class Driver:
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""
-        at_once(self._executor.close)
+        self._executor.close()
         for future, flight in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None
