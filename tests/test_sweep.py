@@ -16,7 +16,7 @@ from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.executors import local_executor
 from spacegen.tune.running.threads import ThreadExecutor
 from spacegen.tune.setup import Setup
-from spacegen.tune.sweep import Candidate, Measured, Sweep
+from spacegen.tune.sweep import Candidate, Finding, Sweep
 from spacegen.tune.workload import Workload
 
 DONE = Outcome(metrics={"output_throughput": 1.0}, simulated=True)
@@ -28,7 +28,7 @@ class Listening:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.retries: list[Failure] = []
-        self.found: list[Measured] = []
+        self.found: list[Finding] = []
 
     def started(self, _candidate: Candidate, job: Job) -> None:
         self.names.append(job.name)
@@ -36,7 +36,7 @@ class Listening:
     def retried(self, _candidate: Candidate, failure: Failure) -> None:
         self.retries.append(failure)
 
-    def measured(self, found: Measured) -> None:
+    def measured(self, found: Finding) -> None:
         self.found.append(found)
 
 

@@ -10,7 +10,7 @@ from spacegen.cli.output import print_json, print_table
 from spacegen.errors import how_many
 from spacegen.tune.climb import ASSUMPTION, Climb
 from spacegen.tune.summary.console import SIMULATED
-from spacegen.tune.sweep import Measured
+from spacegen.tune.sweep import Finding
 
 __all__ = ["tell", "tell_climb"]
 
@@ -20,7 +20,7 @@ _ROWS: Final = 50
 _OTHERS: Final = 5
 
 
-def tell(found: Sequence[Measured], *, json: bool) -> int:
+def tell(found: Sequence[Finding], *, json: bool) -> int:
     """Prints what was measured; the exit status."""
     if json:
         for one in found:
@@ -30,7 +30,7 @@ def tell(found: Sequence[Measured], *, json: bool) -> int:
     return int(any(not one.record.outcome.ok for one in found))
 
 
-def _print(found: Sequence[Measured]) -> None:
+def _print(found: Sequence[Finding]) -> None:
     if any(one.record.outcome.simulated for one in found):
         print(f"{SIMULATED}\n")
     values = [one.record.outcome.values() if one.record.outcome.ok else {} for one in found]
@@ -54,7 +54,7 @@ def _names(values: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     return tuple(name for name in _SHOWN if name in there) or tuple(sorted(there)[:_OTHERS])
 
 
-def _row(one: Measured, measured: Mapping[str, float], names: Sequence[str]) -> tuple[str, ...]:
+def _row(one: Finding, measured: Mapping[str, float], names: Sequence[str]) -> tuple[str, ...]:
     outcome = one.record.outcome
     cells = (f"{measured[name]:.4g}" if name in measured else "" for name in names)
     cause = "" if outcome.failure is None else str(outcome.failure.cause)
@@ -68,13 +68,13 @@ def _direction(name: str) -> int:
     return int(name.endswith("_ms") or name in ("ttft", "tpot", "itl", "e2e"))
 
 
-def _best(good: Sequence[tuple[Measured, Mapping[str, float]]], name: str) -> tuple[str, ...]:
+def _best(good: Sequence[tuple[Finding, Mapping[str, float]]], name: str) -> tuple[str, ...]:
     having = [(measured[name], one) for one, measured in good if name in measured]
     value, one = min(having, key=lambda pair: _direction(name) * pair[0])
     return name, f"{value:.4g}", one.candidate.label
 
 
-def _print_failures(found: Sequence[Measured]) -> None:
+def _print_failures(found: Sequence[Finding]) -> None:
     failures = [one.record.outcome.failure for one in found if one.record.outcome.failure]
     if failures:
         counts = Counter(str(failure.cause) for failure in failures)

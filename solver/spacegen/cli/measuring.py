@@ -22,7 +22,7 @@ from spacegen.tune.results import ResultsFile
 from spacegen.tune.running.executors import local_executor
 from spacegen.tune.secret import discreet
 from spacegen.tune.setup import Setup
-from spacegen.tune.sweep import Candidate, Measured, Sweep
+from spacegen.tune.sweep import Candidate, Finding, Sweep
 
 __all__ = ["Bench"]
 
@@ -37,16 +37,16 @@ class Bench:
     workers: int
     selection: Selection
 
-    def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
+    def measure(self, candidates: Sequence[Candidate]) -> list[Finding]:
         """The records of configs, old and new."""
         with self._watched() as progress:
-            sweep, listening = self._sweep(progress)
+            sweep, telling = self._sweep(progress)
             kept = sum(sweep.known(candidate) is not None for candidate in candidates)
             if kept:
                 told = f"{kept} of {how_many(len(candidates), 'config')} measured before"
                 self.selection.say(f"note: {told}: {self.results.path} has what came of it")
             progress.begin("configs", kept, len(candidates))
-            with closing(local_executor(self.setup, self.workers, listening.doing)) as executor:
+            with closing(local_executor(self.setup, self.workers, telling.doing)) as executor:
                 return sweep.run(candidates, executor)
 
     def climb(self, name: str, candidates: Sequence[Candidate]) -> Climb:
@@ -62,9 +62,9 @@ class Bench:
         (start,) = candidates
         values = values_beside(self.space, name, start.config)
         with self._watched() as progress:
-            sweep, listening = self._sweep(progress)
+            sweep, telling = self._sweep(progress)
             progress.begin("probes, at most", 0, len(values).bit_length())
-            with closing(local_executor(self.setup, 1, listening.doing)) as executor:
+            with closing(local_executor(self.setup, 1, telling.doing)) as executor:
                 return climb(name, values, lambda value: self._probe(sweep, executor, start, name, value))
 
     def _probe(self, sweep: Sweep, executor: Executor, start: Candidate, name: str, value: Any) -> Outcome:
@@ -79,9 +79,9 @@ class Bench:
     def _watched(self) -> Watch:
         return watch(DEFAULT_GOALS, quiet=self.selection.quiet)
 
-    def _sweep(self, progress: Watch) -> tuple[Sweep, _Listening]:
-        listening = _Listening(progress, self.selection)
-        return Sweep(self.setup, self.results, self._provenance(), listening), listening
+    def _sweep(self, progress: Watch) -> tuple[Sweep, _Telling]:
+        telling = _Telling(progress, self.selection)
+        return Sweep(self.setup, self.results, self._provenance(), telling), telling
 
     def _provenance(self) -> Provenance:
         setup, model = self.setup, self.setup.arguments.get("model_path")
@@ -97,7 +97,7 @@ class Bench:
         )
 
 
-class _Listening:
+class _Telling:
     """Passes on what a sweep does to a bar or to lines."""
 
     def __init__(self, progress: Watch, selection: Selection) -> None:
@@ -115,7 +115,7 @@ class _Listening:
     def retried(self, candidate: Candidate, failure: Failure) -> None:
         self._selection.say(f"note: {candidate.label} is tried again, {failure.cause}: {failure.message}")
 
-    def measured(self, found: Measured) -> None:
+    def measured(self, found: Finding) -> None:
         if found.kept:
             self._progress.known(found.record)
         else:

@@ -13,7 +13,7 @@ from spacegen.cli.output import destination, print_json, say
 from spacegen.cli.studying import Aims
 
 if TYPE_CHECKING:
-    from spacegen.tune.report.reading import Measurements
+    from spacegen.tune.report.reading import Material
 
 __all__ = ["report"]
 
@@ -69,7 +69,7 @@ def report(
     return 0 if found.records else 1
 
 
-def _aimed(found: Measurements, aims: Aims) -> Measurements:
+def _aimed(found: Material, aims: Aims) -> Material:
     """The measurements, seen with the objectives and service levels that were asked for."""
     given: dict[str, Any] = {}
     if aims.minimize or aims.maximize or aims.per_gpu:
@@ -79,7 +79,7 @@ def _aimed(found: Measurements, aims: Aims) -> Measurements:
     return replace(found, **given)
 
 
-def _write(found: Measurements, output: str, title: str | None) -> None:
+def _write(found: Material, output: str, title: str | None) -> None:
     from spacegen.launch.files import refuse_foreign
     from spacegen.tune.extras import require
 
@@ -100,7 +100,7 @@ def _is_page(stream: BinaryIO) -> bool:
     return _MARK in stream.read(1024)
 
 
-def _print(found: Measurements, *, as_json: bool) -> None:
+def _print(found: Material, *, as_json: bool) -> None:
     from spacegen.tune.report.trials import numbered
     from spacegen.tune.summary.console import in_words
     from spacegen.tune.summary.document import as_document

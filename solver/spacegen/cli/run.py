@@ -101,7 +101,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class Destination:
     """Where results and logs go."""
 
     out: Annotated[
@@ -142,7 +142,7 @@ def run(
     json: AsJson = False,
     *,
     reading: Reading,
-    keeping: Keeping,
+    destination: Destination,
     launching: Launching,
     selection: StudySelection,
 ) -> int:
@@ -159,8 +159,8 @@ def run(
 
     chosen = _space(space, launching, selection, engine)
     found = reading.read(chosen, configs, checked=climb is None)
-    results = keeping.file()
-    setup = launching.setup(chosen, keeping.folder)
+    results = destination.file()
+    setup = launching.setup(chosen, destination.folder)
     need_model(setup, [candidate.config for candidate in found.candidates])
     bench = Bench(chosen, setup, results, workers, selection)
     if climb is not None:

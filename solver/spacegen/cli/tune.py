@@ -149,7 +149,7 @@ def _run(plan: Plan, space: Space, setup: Setup, keeping: Keeping, selection: St
         telling = Telling(progress, selection)
         executor = _executor(keeping, space, setup, telling.doing)
         try:
-            return run(plan, space, executor, watcher=telling)
+            return run(plan, space, executor, observer=telling)
         except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and signals that end a process
             kept = without_password(plan.storage)
             selection.say(f"note: `{plan.study}` is kept in {kept}; the same command goes on")

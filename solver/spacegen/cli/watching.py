@@ -10,14 +10,14 @@ from spacegen.cli.progress import Watch
 from spacegen.errors import how_many
 from spacegen.tune.jobs import Job, Phase
 from spacegen.tune.outcome import Failure
-from spacegen.tune.plan import Watcher
+from spacegen.tune.plan import StudyObserver
 from spacegen.tune.record import Record
 from spacegen.tune.study.opening import OpenStudy
 
 __all__ = ["Telling"]
 
 
-class Telling(Watcher):
+class Telling(StudyObserver):
     """Passes on what a study does to a bar or to lines."""
 
     def __init__(self, progress: Watch, selection: Selection) -> None:

@@ -34,7 +34,7 @@ from spacegen.tune.study.stopping import Budget, Ended, Hopeless, Plateau, Stop,
 from spacegen.tune.study.storage import keeping, open_storage
 from spacegen.tune.workload import Workload
 
-__all__ = ["SAMPLERS", "Course", "Plan", "Watcher", "run"]
+__all__ = ["SAMPLERS", "Course", "Plan", "StudyObserver", "run"]
 
 SAMPLERS: Final = (*BASES, *DRAWS)
 """Samplers by name: Optuna's behind the rules of a space, and plain draws."""
@@ -102,7 +102,7 @@ class Plan:
         return tuple(found)
 
 
-class Watcher(Observer):
+class StudyObserver(Observer):
     """Told what a study does; does nothing itself."""
 
     def opened(self, opened: OpenStudy, known: Sequence[Record]) -> None:
@@ -131,14 +131,14 @@ def run(
     space: Space,
     executor: Callable[[], Executor],
     *,
-    watcher: Watcher | None = None,
+    observer: StudyObserver | None = None,
 ) -> Course:
     """Opens the study, begins it with the defaults and the warm starts, runs its trials and measures its
     front again. `executor` makes what runs jobs.
 
     Raises UsageError for a study of something else, EmptySpaceError for a space without solutions.
     """
-    told = watcher or Watcher()
+    told = observer or StudyObserver()
     sampler = plan.proposing(space)
     starts = [default_start(space), *warm_starts(space, plan.warm_start, plan.seed)]
     file = None if plan.results is None else ResultsFile(plan.results)
@@ -147,26 +147,26 @@ def run(
         told.noted(note)
     with keeping(opened.storage):
         _begin(opened, space, starts, told)
-        keeper = _Keeping(told, None if file is None else Keeper(opened, file))
-        return _course(plan, space, opened, keeper, executor)
+        recorder = _Recorder(told, None if file is None else Keeper(opened, file))
+        return _course(plan, space, opened, recorder, executor)
 
 
 def _course(
-    plan: Plan, space: Space, opened: OpenStudy, keeper: _Keeping, executor: Callable[[], Executor]
+    plan: Plan, space: Space, opened: OpenStudy, recorder: _Recorder, executor: Callable[[], Executor]
 ) -> Course:
-    stops, told = plan.stops(), keeper.watcher
+    stops, told = plan.stops(), recorder.observer
     told.opened(opened, records(opened.study))
-    keeper.catch_up()
+    recorder.catch_up()
     with closing(executor()) as running:
         trial_stops = stops if plan.plateau is None else (*stops, Plateau(plan.plateau, plan.goals))
-        driver = Driver(opened, space, running, stops=trial_stops, observer=keeper)
-        keeper.driver = driver
+        driver = Driver(opened, space, running, stops=trial_stops, observer=recorder)
+        recorder.driver = driver
         wanted = plan.trials + (driver.finished if plan.more else 0)
         told.begins("trials", driver.finished, wanted)
         ended = driver.run(wanted)
         if ended.reason in ("trials", "plateau", "exhausted") and plan.repeats > 1:
-            ended = _again(plan, opened, space, running, stops, keeper) or ended
-    keeper.catch_up_for_the_dead()
+            ended = _again(plan, opened, space, running, stops, recorder) or ended
+    recorder.catch_up_for_the_dead()
     return Course(opened, ended)
 
 
@@ -187,16 +187,16 @@ def _again(
     space: Space,
     executor: Executor,
     stops: Sequence[Stop],
-    keeper: _Keeping,
+    recorder: _Recorder,
 ) -> Ended | None:
     missing = missing_again(opened, plan.repeats)
     if not missing:
         return None
-    keeper.watcher.begins("the front again", 0, len(missing))
-    return measure_again(opened, space, executor, plan.repeats, stops=stops, observer=keeper)
+    recorder.observer.begins("the front again", 0, len(missing))
+    return measure_again(opened, space, executor, plan.repeats, stops=stops, observer=recorder)
 
 
-def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: Watcher) -> None:
+def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: StudyObserver) -> None:
     """Puts what the study begins with before everything else, unless it is there."""
     encoding, study = Encoding(space, opened.identity.labels), opened.study
     # Whoever opened the study at the same time finds the defaults in their place.
@@ -207,11 +207,11 @@ def _begin(opened: OpenStudy, space: Space, starts: Sequence[Start], told: Watch
                     told.noted(note)
 
 
-class _Keeping(Observer):
+class _Recorder(Observer):
     """Writes what is finished to the results file, and passes everything on."""
 
-    def __init__(self, watcher: Watcher, keeper: Keeper | None) -> None:
-        self.watcher, self._keeper = watcher, keeper
+    def __init__(self, observer: StudyObserver, keeper: Keeper | None) -> None:
+        self.observer, self._keeper = observer, keeper
         self.driver: Driver | None = None
 
     def catch_up(self) -> None:
@@ -225,17 +225,17 @@ class _Keeping(Observer):
             self._keeper.catch_up_for_the_dead()
 
     def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
-        self.watcher.started(trial, config, starts)
+        self.observer.started(trial, config, starts)
 
     def retried(self, trial: int, failure: Failure) -> None:
-        self.watcher.retried(trial, failure)
+        self.observer.retried(trial, failure)
 
     def troubled(self, trouble: str) -> None:
-        self.watcher.noted(trouble)
+        self.observer.noted(trouble)
 
     def finished(self, record: Record) -> None:
         if self._keeper is not None:
             self._keeper.keep(record)
         if self.driver is not None:
-            self.watcher.advanced(self.driver.finished)
-        self.watcher.finished(record)
+            self.observer.advanced(self.driver.finished)
+        self.observer.finished(record)

@@ -22,7 +22,7 @@ from spacegen.tune.results import ResultsFile
 from spacegen.tune.secret import without_secrets
 from spacegen.tune.setup import Setup
 
-__all__ = ["Candidate", "Listener", "Measured", "Sweep"]
+__all__ = ["Candidate", "Finding", "Sweep", "SweepObserver"]
 
 _TICK: Final = 0.5
 _SIMULATED: Final = "spacegen.tune.simulated.server"
@@ -40,7 +40,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Finding:
     """A candidate with its record; `kept` says that the results file had it before."""
 
     candidate: Candidate
@@ -48,7 +48,7 @@ class Measured:
     kept: bool = False
 
 
-class Listener(Protocol):
+class SweepObserver(Protocol):
     """Told what a sweep does."""
 
     def started(self, candidate: Candidate, job: Job) -> None:
@@ -59,7 +59,7 @@ class Listener(Protocol):
         """A launch failed for no fault of its config, and is started again."""
         ...
 
-    def measured(self, found: Measured) -> None:
+    def measured(self, found: Finding) -> None:
         """A record is in the file."""
         ...
 
@@ -72,9 +72,9 @@ class Sweep:
     """
 
     def __init__(
-        self, setup: Setup, results: ResultsFile, provenance: Provenance, listener: Listener
+        self, setup: Setup, results: ResultsFile, provenance: Provenance, observer: SweepObserver
     ) -> None:
-        self._setup, self._results, self._provenance, self._listener = setup, results, provenance, listener
+        self._setup, self._results, self._provenance, self._observer = setup, results, provenance, observer
         self._schema = load(setup.server, setup.version)
         self._simulated = provenance.simulated or _SIMULATED in (setup.server_command or ())
         self._known: dict[_Key, Record] = {}
@@ -86,14 +86,14 @@ class Sweep:
                 self._known[self._key(record.config)] = record
         return self._known.get(self._key(candidate.config))
 
-    def run(self, candidates: Iterable[Candidate], executor: Executor) -> list[Measured]:
+    def run(self, candidates: Iterable[Candidate], executor: Executor) -> list[Finding]:
         """The candidates with their records, in the order in which they came in.
 
         Whatever ends this early closes the executor; what was measured stays in the file.
         """
         waiting: deque[tuple[Candidate, int]] = deque((candidate, 1) for candidate in candidates)
         flying: dict[Future[Outcome], tuple[Candidate, int]] = {}
-        found: list[Measured] = []
+        found: list[Finding] = []
         try:
             while waiting or flying:
                 while waiting and len(flying) < executor.slots:
@@ -117,16 +117,16 @@ class Sweep:
         tries: int,
         executor: Executor,
         flying: dict[Future[Outcome], tuple[Candidate, int]],
-        found: list[Measured],
+        found: list[Finding],
     ) -> None:
         record = self.known(candidate)
         if record is not None:
-            found.append(Measured(candidate, record, kept=True))
-            self._listener.measured(found[-1])
+            found.append(Finding(candidate, record, kept=True))
+            self._observer.measured(found[-1])
             return
         needed = self._gpus(candidate)
         job = Job(name=self._name(candidate, tries), config=dict(candidate.config), gpus=needed)
-        self._listener.started(candidate, job)
+        self._observer.started(candidate, job)
         flying[executor.submit(job)] = candidate, tries
 
     def _gpus(self, candidate: Candidate) -> int:
@@ -135,23 +135,23 @@ class Sweep:
         refused = validate(self._schema, given)
         return 1 if refused else gpus(LaunchConfig(self._schema, given)) or 1
 
-    def _ended(self, candidate: Candidate, tries: int, outcome: Outcome, found: list[Measured]) -> bool:
+    def _ended(self, candidate: Candidate, tries: int, outcome: Outcome, found: list[Finding]) -> bool:
         """Whether a launch is worth another try; else its record is kept."""
         failure = outcome.passing
         if failure is not None and tries < TRIES:
-            self._listener.retried(candidate, failure)
+            self._observer.retried(candidate, failure)
             return True
         self._keep(candidate, outcome, found)
         return False
 
-    def _save(self, candidate: Candidate, future: Future[Outcome], found: list[Measured]) -> None:
+    def _save(self, candidate: Candidate, future: Future[Outcome], found: list[Finding]) -> None:
         """Keeps what came to its end before the executor was closed."""
         if future.done() and not future.cancelled() and future.exception() is None:
             outcome = future.result()
             if outcome.failure is None or outcome.failure.cause is not Cause.INTERRUPTED:
                 self._keep(candidate, outcome, found)
 
-    def _keep(self, candidate: Candidate, outcome: Outcome, found: list[Measured]) -> None:
+    def _keep(self, candidate: Candidate, outcome: Outcome, found: list[Finding]) -> None:
         known = {
             "hardware": self._provenance.hardware or outcome.hardware,
             "simulated": self._provenance.simulated or outcome.simulated,
@@ -163,8 +163,8 @@ class Sweep:
             origin=candidate.label,
             provenance=self._provenance.model_copy(update=known),
         )
-        found.append(Measured(candidate, self._results.append_numbered(record)))
-        self._listener.measured(found[-1])
+        found.append(Finding(candidate, self._results.append_numbered(record)))
+        self._observer.measured(found[-1])
 
     def _fits(self, record: Record) -> bool:
         """Whether a record is of the same target, model and workload, and as real."""

@@ -20,7 +20,7 @@ from spacegen.tune.given import checked, counted
 from spacegen.tune.jobs import Job, Runner, unreported
 from spacegen.tune.metrics import Direction, Goal, Limit
 from spacegen.tune.outcome import Outcome
-from spacegen.tune.plan import Plan, Watcher, run
+from spacegen.tune.plan import Plan, StudyObserver, run
 from spacegen.tune.record import Record
 from spacegen.tune.running.threads import ThreadExecutor
 from spacegen.tune.starting import WarmStart
@@ -107,7 +107,7 @@ def tune(
     storage: str | None = None,
     study: str | None = None,
     workers: int = 1,
-    watcher: Watcher | None = None,
+    observer: StudyObserver | None = None,
     **options: Unpack[Options],
 ) -> Tuned:
     """Looks for the configs of a space with the best metrics, as `spacegen tune` does, with a function
@@ -124,7 +124,7 @@ def tune(
     slots = counted(workers, "workers")
     measuring = _measuring(benchmark)
     check_files(plan.storage, plan.results, None)
-    course = run(plan, space, lambda: ThreadExecutor(measuring, slots), watcher=watcher)
+    course = run(plan, space, lambda: ThreadExecutor(measuring, slots), observer=observer)
     found = course.opened.study
     return Tuned(found, course.ended, summary_of(found), tuple(records(found)))
 

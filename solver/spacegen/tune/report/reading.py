@@ -15,7 +15,7 @@ from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, read_limit
 from spacegen.tune.record import Record
 from spacegen.tune.results import ResultsFile
 
-__all__ = ["Measurements", "check_goals", "read"]
+__all__ = ["Material", "check_goals", "read"]
 
 _STORAGES: Final = ("sqlite:", "journal:", "postgresql:", "postgresql+", "postgres:")
 _SQLITE: Final = b"SQLite format 3\x00"
@@ -23,7 +23,7 @@ _JOURNAL: Final = b'{"op_code":'
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
+class Material:
     """Records, and what they were measured for; the usual goals where a file does not know."""
 
     records: tuple[Record, ...]
@@ -31,7 +31,7 @@ class Measurements:
     limits: tuple[Limit, ...] = ()
 
 
-def read(source: str, study: str | None = None) -> Measurements:
+def read(source: str, study: str | None = None) -> Material:
     """What a storage (its URL, or the file of one) or a file of records has of a study; of the only one where
     no name is given. Nothing is made or changed.
 
@@ -52,7 +52,7 @@ def read(source: str, study: str | None = None) -> Measurements:
     return _of_file(path, study)
 
 
-def _of_storage(url: str, name: str | None) -> Measurements:
+def _of_storage(url: str, name: str | None) -> Material:
     require("optuna", "tune", "a study")
     from spacegen.tune.study.opening import load_study
     from spacegen.tune.study.records import goals, limits, records
@@ -60,7 +60,7 @@ def _of_storage(url: str, name: str | None) -> Measurements:
 
     _there(url)
     study = load_study(open_storage(url), name)
-    return Measurements(tuple(records(study)), tuple(goals(study)), tuple(limits(study)))
+    return Material(tuple(records(study)), tuple(goals(study)), tuple(limits(study)))
 
 
 def _there(url: str) -> None:
@@ -70,7 +70,7 @@ def _there(url: str) -> None:
         raise ConfigError(f"there is no file `{path}`")
 
 
-def _of_file(path: Path, name: str | None) -> Measurements:
+def _of_file(path: Path, name: str | None) -> Material:
     found = ResultsFile(path).records()
     names = _names(found)
     shown = list(dict.fromkeys(names.values()))
@@ -82,7 +82,7 @@ def _of_file(path: Path, name: str | None) -> Measurements:
     records = tuple(record for record in found if name is None or names[_study(record)] == name)
     # Records say which service levels they were judged by.
     limits = dict.fromkeys(text for record in records for text in record.violations)
-    return Measurements(records, limits=tuple(map(read_limit, limits)))
+    return Material(records, limits=tuple(map(read_limit, limits)))
 
 
 def _study(record: Record) -> tuple[str, str]:
