@@ -19,7 +19,7 @@ from spacegen.tune.running.threads import ThreadExecutor
 from spacegen.tune.starting import default_start
 from spacegen.tune.study.attributes import FROM, IDENTITY, SPACE
 from spacegen.tune.study.driver import Driver
-from spacegen.tune.study.identity import goals, limits, provenance, yaml
+from spacegen.tune.study.identity import identity, yaml
 from spacegen.tune.study.opening import OpenStudy, load_study
 from spacegen.tune.study.records import records, store_again
 from spacegen.tune.study.storage import StudyStorage, open_storage
@@ -48,9 +48,10 @@ def test_a_study_says_what_it_is_about(kind: str, tmp_path: Path) -> None:
     first = opened(address(kind, tmp_path), goals=objectives, limits=slo, model="m", hardware="8 × H", seed=3)
     assert first.new
     study = load_study(open_storage(address(kind, tmp_path)))
-    assert goals(study) == objectives
-    assert limits(study) == slo
-    known = provenance(study)
+    about = identity(study)
+    assert about.goals == objectives
+    assert about.limits == slo
+    known = about.provenance
     assert (known.space, known.fingerprint, known.model) == ("tiny", TINY.fingerprint, "m")
     assert study.user_attrs[IDENTITY]["seed"] == 3
     assert [direction.name for direction in study.directions] == ["MAXIMIZE"]

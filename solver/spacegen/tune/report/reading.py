@@ -54,13 +54,15 @@ def read(source: str, study: str | None = None) -> Material:
 
 def _of_storage(url: str, name: str | None) -> Material:
     require("optuna", "tune", "a study")
+    from spacegen.tune.study.identity import identity
     from spacegen.tune.study.opening import load_study
-    from spacegen.tune.study.records import goals, limits, records
+    from spacegen.tune.study.records import records
     from spacegen.tune.study.storage import open_storage
 
     _there(url)
     study = load_study(open_storage(url), name)
-    return Material(tuple(records(study)), tuple(goals(study)), tuple(limits(study)))
+    known = identity(study)
+    return Material(tuple(records(study)), known.goals, known.limits)
 
 
 def _there(url: str) -> None:

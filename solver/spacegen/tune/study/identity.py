@@ -26,11 +26,8 @@ __all__ = [
     "Difference",
     "Identity",
     "differences",
-    "goals",
     "identity",
-    "limits",
     "moved",
-    "provenance",
     "yaml",
 ]
 
@@ -192,18 +189,3 @@ def yaml(study: Study) -> str | None:
     """The space of a study as a YAML document, where it has one."""
     text = study.user_attrs.get(SPACE)
     return text if isinstance(text, str) and text else None
-
-
-def goals(study: Study) -> tuple[Goal, ...]:
-    """The objectives of a study. Raises UsageError like `identity`."""
-    return identity(study).goals
-
-
-def limits(study: Study) -> tuple[Limit, ...]:
-    """The service levels of a study. Raises UsageError like `identity`."""
-    return identity(study).limits
-
-
-def provenance(study: Study) -> Provenance:
-    """What all records of a study share. Raises UsageError like `identity`."""
-    return identity(study).provenance

@@ -23,16 +23,13 @@ from spacegen.tune.study.attributes import (
     outcome_of,
     trials,
 )
-from spacegen.tune.study.identity import Identity, goals, identity, limits, provenance
+from spacegen.tune.study.identity import Identity, identity
 from spacegen.tune.study.ownership import Whereabouts
 
 __all__ = [
     "Measurements",
     "again_by",
     "again_records",
-    "goals",
-    "limits",
-    "provenance",
     "rank_of",
     "record_of",
     "records",
