@@ -16,6 +16,7 @@ from spacegen.tune.outcome import TRIES, Outcome
 from spacegen.tune.sizes import gpus_of
 from spacegen.tune.study.attributes import AGAIN_BY
 from spacegen.tune.study.driver import Observer
+from spacegen.tune.study.interrupts import at_once, putting_off
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import SIGN, Whereabouts, take_over_again
 from spacegen.tune.study.patience import Patience
@@ -65,7 +66,7 @@ def measure_again(
     members, which are measured too. Says why it ended earlier, if it did: one process of a study does this at
     a time. Raises UsageError where the storage stays out of reach."""
     rounds = _Rounds(opened, space, executor, stops, observer or Observer())
-    with keeping(opened.storage), _alone(opened) as alone:
+    with putting_off(), keeping(opened.storage), _alone(opened) as alone:
         if not alone:
             return Ended("again", "another process measures the front again")
         while wanted := rounds.wanted(repeats):
@@ -146,7 +147,7 @@ class _Rounds:
         return None
 
     def _land(self) -> None:
-        done, _ = wait(self._flying, timeout=SIGN, return_when=FIRST_COMPLETED)
+        done, _ = at_once(lambda: wait(self._flying, SIGN, FIRST_COMPLETED))
         _sign(self._opened.study)
         for future in done:
             self._landed(*self._flying[future], future.result())
@@ -172,7 +173,7 @@ class _Rounds:
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""
-        self._executor.close()
+        at_once(self._executor.close)
         for future, (one, _) in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None

@@ -33,6 +33,7 @@ from spacegen.tune.study.attributes import (
     trials,
 )
 from spacegen.tune.study.doubts import Doubts
+from spacegen.tune.study.interrupts import at_once, heed, putting_off
 from spacegen.tune.study.observer import Observer
 from spacegen.tune.study.opening import OpenStudy
 from spacegen.tune.study.ownership import Ownership
@@ -102,7 +103,7 @@ class Driver:
         rest. Raises UsageError where an enqueued trial cannot be had, the storage stays out of reach, or
         nothing measures what is sought.
         """
-        with keeping(self._storage), self._owner:
+        with putting_off(), keeping(self._storage), self._owner:
             try:
                 if not self._over(wanted):
                     enqueue_failed(self._study, self._storage)
@@ -152,6 +153,7 @@ class Driver:
 
     def _launch(self, wanted: int | None) -> None:
         while len(self._flying) < self._executor.slots and not self._stopped():
+            heed()
             if not self._adopted() and not self._asked(wanted):
                 return
 
@@ -231,9 +233,9 @@ class Driver:
         """Waits a little for trials to end, and tells those that did."""
         if not self._flying:
             # Others have the rest: they finish it, or die and leave it.
-            time.sleep(0.0 if self._ended else _TICK / 2)
+            at_once(lambda: time.sleep(0.0 if self._ended else _TICK / 2))
             return
-        done, _ = wait(self._flying, timeout=_TICK, return_when=FIRST_COMPLETED)
+        done, _ = at_once(lambda: wait(self._flying, _TICK, FIRST_COMPLETED))
         for future in done:
             self._arrived(self._flying[future], future.result())
             # Not before: what interrupts this finds the outcome there.
@@ -283,7 +285,7 @@ class Driver:
 
     def _abandon(self) -> None:
         """Ends what runs, and keeps what came to its end before."""
-        self._executor.close()
+        at_once(self._executor.close)
         for future, flight in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from spacegen.tune.study.interrupts import at_once
 from spacegen.tune.study.storage import BROKEN, StudyStorage, why
 
 __all__ = ["Patience"]
@@ -32,7 +33,7 @@ class Patience:
             self._troubled(f"{self._storage.label} is out of reach, trying again: {why(error)}")
         elif time.monotonic() - self._since > _PATIENCE:
             raise error
-        time.sleep(_PAUSE)
+        at_once(lambda: time.sleep(_PAUSE))
 
     def eased(self) -> None:
         """The storage is there."""
