@@ -377,14 +377,18 @@ def test_a_fault_of_the_program_lets_go_of_the_trials() -> None:
 
 
 def interrupted_at(study: OpenStudy, number: int, slots: int = 1) -> None:
-    """Runs a driver until the trial of this number is measured, and ends it as Ctrl-C does."""
+    """Runs a driver until the trial of this number is to be measured, and ends it as Ctrl-C does."""
 
     class Interrupting(Observer):
         def started(self, trial: int, config: Mapping[str, Scalar], starts: int) -> None:
             if trial == number:
                 raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), ThreadExecutor(measured, slots) as executor:
+    def cut_short(job: Job) -> Outcome:
+        last = job.name == f"trial-{number:05}"
+        return Outcome.failed(Cause.INTERRUPTED, "the run was ended") if last else measured(job)
+
+    with pytest.raises(KeyboardInterrupt), ThreadExecutor(cut_short, slots) as executor:
         Driver(study, TINY, executor, observer=Interrupting()).run(10)
 
 
