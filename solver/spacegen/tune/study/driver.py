@@ -16,7 +16,7 @@ from spacegen.api import Space
 from spacegen.errors import EmptySpaceError, SpacegenError
 from spacegen.language.expr import Scalar
 from spacegen.tune.jobs import Executor, Job
-from spacegen.tune.outcome import Outcome
+from spacegen.tune.outcome import TRIES, Outcome
 from spacegen.tune.sampling.encoding import Encoding
 from spacegen.tune.sampling.ledger import ContestedError
 from spacegen.tune.sizes import gpus_of
@@ -46,8 +46,6 @@ from spacegen.tune.study.telling import constraints, values, worst
 
 __all__ = ["Driver", "Observer"]
 
-_TRIES: Final = 3
-"""How often a trial is launched whose failures are not its config's."""
 _TICK: Final = 0.5
 _ADOPTING: Final = 2.0
 """Seconds between looks for trials that nobody runs."""
@@ -251,8 +249,8 @@ class Driver:
                 # The storage went away just after it had taken what it was told.
                 self._unsaid[trial.number] = trial, outcome
             return
-        failure = outcome.failure
-        if failure is not None and not failure.cause.teaches and flight.tries < _TRIES:
+        failure = outcome.passing
+        if failure is not None and flight.tries < TRIES:
             self._observer.retried(trial.number, failure)
             self._owner.restart(trial)
             self._submit(trial_now(self._study, trial), flight.tries + 1, outcome.gpu_seconds)
@@ -289,7 +287,7 @@ class Driver:
         for future, flight in self._flying.items():
             ended = future.done() and not future.cancelled() and future.exception() is None
             outcome = future.result() if ended else None
-            usable = outcome is not None and (outcome.failure is None or outcome.failure.cause.teaches)
+            usable = outcome is not None and outcome.passing is None
             if outcome is not None and usable and self._owner.has(flight.trial):
                 outcome = outcome.model_copy(update={"lost_gpu_seconds": flight.lost})
                 mark(self._study, flight.trial, OUTCOME, as_stored(outcome))
