@@ -115,22 +115,23 @@ def test_other_threads_are_left_alone() -> None:
     assert found == [signal.default_int_handler, 7]
 
 
-def in_a_commit(study: OpenStudy, signal_: Callable[[], None]) -> None:
+def in_a_commit(study: OpenStudy, signal_: Callable[[], None], _: pytest.MonkeyPatch) -> None:
     sql.event.listen(engine(study), "commit", lambda _: signal_())
 
 
-def in_a_close(study: OpenStudy, signal_: Callable[[], None]) -> None:
-    session = backend(study).scoped_session()
-    close = session.close
+def in_a_result(_: OpenStudy, signal_: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+    """Between a query and its rows, whose cursor keeps the transaction open."""
+    kept: Any = sql.CursorResult
+    init = kept._init_metadata
 
-    def closing() -> None:
+    def begun(*given: Any) -> Any:
         signal_()
-        close()
+        return init(*given)
 
-    session.close = closing
+    patch.setattr(kept, "_init_metadata", begun)
 
 
-def in_a_callback(study: OpenStudy, signal_: Callable[[], None]) -> None:
+def in_a_callback(study: OpenStudy, signal_: Callable[[], None], _: pytest.MonkeyPatch) -> None:
     class Garbage:
         def __del__(self) -> None:
             signal_()
@@ -148,10 +149,13 @@ def engine(study: OpenStudy) -> Any:
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("put", [in_a_commit, in_a_close, in_a_callback])
+@pytest.mark.parametrize("put", [in_a_commit, in_a_result, in_a_callback])
 @pytest.mark.parametrize("again", [False, True])
 def test_a_signal_in_the_middle_of_a_transaction_ends_the_study(
-    put: Callable[[OpenStudy, Callable[[], None]], None], again: bool, tmp_path: Path
+    put: Callable[[OpenStudy, Callable[[], None], pytest.MonkeyPatch], None],
+    again: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = opened(address("sqlite", tmp_path))
     came = threading.Event()
@@ -166,7 +170,7 @@ def test_a_signal_in_the_middle_of_a_transaction_ends_the_study(
         return measured(job)
 
     armed: list[Job] = []
-    put(study, once)
+    put(study, once, monkeypatch)
     began = time.monotonic()
     with ThreadExecutor(measure, 2) as executor:
         if again:
