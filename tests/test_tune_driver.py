@@ -507,7 +507,7 @@ def test_an_enqueued_config_outlives_its_driver() -> None:
     assert records(study.study)[0].config == config
 
 
-@pytest.mark.parametrize("where", [{}, {"machine": "another", "until": time.time() + 60}])
+@pytest.mark.parametrize("where", [{}, {"machine": "another", "until": time.time() + 86400}])
 def test_a_trial_of_a_living_driver_is_left_to_it(where: dict[str, Any]) -> None:
     study = opened()
     if where:

@@ -26,11 +26,11 @@ VERBS: Final = {
     "learn-rules": "Learn rules from a preflight: the fewest values that the server refuses or alters.",
     "run": "Measure configs: launch each on a server, put the workload on it, keep what came of it.",
     "tune": "Look for the best configs of a space: an Optuna study whose every trial can run.",
-    "report": "Print the front of a study or a run, and write a page with all that was measured.",
+    "report": "Print the front of what was measured, and write a page with all of it.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
     "target": "List, show or add the servers and versions whose arguments are known.",
-    "schema": "Print the JSON Schema of the space language, for editors.",
+    "schema": "Print the JSON Schema of the YAML files, for editors.",
 }
 
 _INTERRUPTED: Final = 130

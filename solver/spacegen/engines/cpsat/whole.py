@@ -25,15 +25,18 @@ def cp_model_of(model: Model) -> tuple[cp_model.CpModel, Mapping[str, cp_model.I
     return posting.model, posting.vars
 
 
-def accepts(model: Model, block: Block) -> Mask:
-    """Which rows the CpModel has among its solutions, shape (length,): one run for all of them."""
+def accepts(model: Model, block: Block, limit: float | None = None) -> Mask:
+    """Which rows the CpModel has among its solutions, shape (length,): one run for all of them, which may
+    take `limit` seconds in place of the usual ones."""
+    patience = Patience(limit)
+    patience.restart()
     posting = _posting(model)
     cp, row = posting.model, posting.model.new_int_var(0, max(len(block) - 1, 0), "row")
     labels = [posting.labels[p.name][block.columns[i]] for i, p in enumerate(model.parameters)]
     cp.add_allowed_assignments(
         [row, *posting.vars.values()], np.column_stack([np.arange(len(block)), *labels])
     )
-    found, _ = first_solutions(cp, [row], len(block) + 1, Patience())
+    found, _ = first_solutions(cp, [row], len(block) + 1, patience)
     accepted = np.zeros(len(block), np.bool_)
     accepted[found[:, 0]] = True
     return accepted
