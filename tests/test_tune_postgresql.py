@@ -204,8 +204,12 @@ def test_studies_of_a_database_do_not_wait_for_each_other(kept: StudyStorage) ->
 def _enters(storage: StudyStorage) -> bool:
     """Whether nobody holds the lock of a storage."""
     entered = threading.Event()
-    threading.Thread(target=_enter, args=(storage, entered), daemon=True).start()
-    return entered.wait(5)
+    thread = threading.Thread(target=_enter, args=(storage, entered), daemon=True)
+    thread.start()
+    found = entered.wait(5)
+    # Its connection goes back before the engine is disposed of, or stays open until somebody collects it.
+    thread.join(5)
+    return found
 
 
 def _enter(storage: StudyStorage, entered: threading.Event) -> None:
