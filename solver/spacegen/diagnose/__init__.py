@@ -1,0 +1,1 @@
+"""Server logs read, findings with advice, and spaces narrowed by them."""

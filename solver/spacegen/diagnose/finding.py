@@ -1,0 +1,65 @@
+"""Findings: what a log shows, as data first and words second."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from spacegen.diagnose.launch import Line, Phase
+from spacegen.language.expr import Scalar
+from spacegen.tune.values import Value
+
+__all__ = ["Finding", "Move", "Severity"]
+
+
+class Severity(StrEnum):
+    """How bad it is. A healthy log has `info` only."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Move(Value):
+    """An argument within bounds, or among values, both given and both kept where both are there.
+
+    sglang's arguments are called as in 0.5.6, which rule packs use too; mini-SGLang's have its own names.
+    """
+
+    parameter: str
+    at_least: float | None = None
+    at_most: float | None = None
+    among: tuple[Scalar, ...] | None = None
+    was: Scalar = None
+    """The value that the launch ran with; None where the log does not say it."""
+    to: Scalar = None
+    """The value to try first."""
+    because: str = ""
+    """Why so far: the numbers behind `to`, in a few words."""
+
+
+class Finding(Value):
+    """One thing that a launch shows, and what to do about it.
+
+    `moves` are ways out, the best first: one of them is enough. `unless` are what else would have to be
+    different for the finding to say nothing: a failure of memory holds for every launch that needs as much,
+    so each member is an argument on the lighter side of this launch. Without moves there is nothing to edit:
+    then `advice` and `command` are all.
+    """
+
+    id: str
+    phase: Phase
+    severity: Severity
+    launch: int = 0
+    """Which of the launches, counted from 0."""
+    summary: str
+    """What is seen, in one sentence with its numbers."""
+    evidence: tuple[Line, ...] = ()
+    numbers: dict[str, float] = Field(default_factory=dict)
+    advice: tuple[str, ...] = ()
+    """What to do, each a sentence with direction and size."""
+    command: str | None = None
+    """What to type, where a command shows more or mends it."""
+    moves: tuple[Move, ...] = ()
+    unless: tuple[Move, ...] = ()

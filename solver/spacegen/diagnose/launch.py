@@ -1,0 +1,124 @@
+"""What the log of one launch comes to: where it stands, its figures, what went wrong, how it served."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from spacegen.diagnose.series import Series
+from spacegen.tune.values import Value
+
+__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble"]
+
+
+class Phase(StrEnum):
+    """The parts of a launch, in their order."""
+
+    ARGUMENTS = "arguments"
+    WEIGHTS = "weights"
+    KV_POOL = "KV pool"
+    GRAPHS = "graph capture"
+    WARM_UP = "warm-up"
+    SERVING = "serving"
+
+
+class Line(Value):
+    """A line of a log, cut where it is very long."""
+
+    file: str
+    number: int
+    """Counted from 1."""
+    text: str
+
+
+class Fact(StrEnum):
+    """What servers say of themselves while they start; memory is that of one GPU, in GiB (logs say GB)."""
+
+    BEFORE_LOADING = "available before loading"
+    WEIGHTS = "weights"
+    AFTER_LOADING = "available after loading"
+    POOL = "KV pool"
+    POOL_TOKENS = "KV pool tokens"
+    GRAPHS = "graphs"
+    LARGEST_GRAPH = "largest graph batch"
+    LEFT = "available when ready"
+    CHUNK = "chunked prefill size"
+    MOST_RUNNING = "max running requests"
+    CONTEXT = "context length"
+    LOADING_SECONDS = "seconds of loading"
+    CAPTURE_SECONDS = "seconds of graph capture"
+
+
+class Figure(Value):
+    """A number and the line that says it."""
+
+    value: float
+    line: Line
+
+
+class Kind(StrEnum):
+    """What can go wrong, as far as words in a log tell it apart."""
+
+    ARGUMENTS = "arguments refused"
+    NO_POOL = "no room for a KV pool"
+    OUT_OF_MEMORY = "out of memory"
+    CAPTURE = "graph capture failed"
+    NO_TOKENS = "no room for the tokens of a batch"
+    NO_SLOTS = "no slots for requests"
+    NOTHING_LEFT_TO_RETRACT = "out of memory with everything retracted"
+    PORT = "port in use"
+    WATCHDOG = "watchdog timeout"
+    KILLED = "killed"
+    CRASH = "crash"
+
+
+class Trouble(Value):
+    """One way in which it went wrong; a launch holds the first lines of each kind and how many there were."""
+
+    kind: Kind
+    phase: Phase
+    lines: tuple[Line, ...]
+    """The first that said so, at most three, each of another place of the log."""
+    count: int = 1
+    during: str | None = None
+    """`prefill` or `decode`, where the words or the batch before say so."""
+    fatal: bool = False
+    """Whether the launch ended of it."""
+    numbers: dict[str, float] = Field(default_factory=dict)
+    """What the words say: `tried_gib`, `free_gib`, `tokens`, `port`, `signal`, `mem_fraction_static` …"""
+    words: str = ""
+    """The exception or the message, without the time."""
+
+
+class Launch(Value):
+    """One start of a server and what followed. Arguments have the names of their own version."""
+
+    server: str | None = None
+    """`sglang` or `minisgl`, where something in the log is said by one of them alone."""
+    version: str | None = None
+    """As the log says it; of sglang, else the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """As the server runs with them, from its own words."""
+    arguments_line: Line | None = None
+    phase: Phase = Phase.ARGUMENTS
+    """The last that it reached."""
+    ready: Line | None = None
+    figures: dict[Fact, Figure] = Field(default_factory=dict)
+    graph_sizes: tuple[int, ...] = ()
+    """The batches that graphs were captured for."""
+    troubles: tuple[Trouble, ...] = ()
+    retraction: Line | None = None
+    """The first of them."""
+    busiest: Line | None = None
+    """The line of a batch of decoding that stands for the log: one with the most running requests."""
+    series: Series = Series()
+    files: tuple[str, ...] = ()
+    lines: int = 0
+    simulated: bool = False
+
+    def figure(self, fact: Fact) -> float | None:
+        """The number, where the log says it."""
+        found = self.figures.get(fact)
+        return None if found is None else found.value

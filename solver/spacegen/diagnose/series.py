@@ -1,0 +1,58 @@
+"""What batches told over time, in a bounded number of equal intervals."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from spacegen.tune.values import Value
+
+__all__ = ["Column", "Series"]
+
+
+class Column(StrEnum):
+    """What is added up in each interval, over the ranks that log. DECODES and PREFILLS count lines."""
+
+    DECODES = "decodes"
+    RUNNING = "running"
+    """Of lines of decoding, as QUEUE, USAGE and RATE: sums, to be divided by DECODES."""
+    QUEUE = "queue"
+    USAGE = "usage"
+    RATE = "rate"
+    """Tokens a second."""
+    EMPTY_QUEUE = "empty queue"
+    """Lines of decoding with no request waiting."""
+    UNFILLED = "unfilled"
+    """Lines of decoding with requests waiting and a token usage below 0.9."""
+    NO_GRAPH = "no graph"
+    """Lines of decoding without a CUDA graph."""
+    MOST_RUNNING = "most running"
+    """The largest, as the next three."""
+    MOST_QUEUED = "most queued"
+    MOST_USED = "most used"
+    MOST_WITHOUT_GRAPH = "most running without a graph"
+    PREFILLS = "prefills"
+    NEW_TOKENS = "new tokens"
+    CACHED_TOKENS = "cached tokens"
+    RETRACTIONS = "retractions"
+    """Lines."""
+    RETRACTED = "retracted requests"
+
+
+class Series(Value):
+    """Intervals of `width` seconds from `start` (seconds since 1970, in the log's own time zone).
+
+    A log without times has `timed` false; then an interval is `width` lines of batches. All columns have the
+    same length; one that never had a value is absent and means zeros.
+    """
+
+    timed: bool = True
+    start: float = 0.0
+    width: float = 1.0
+    ranks: int = 1
+    """How many data-parallel schedulers logged: what they do adds up."""
+    columns: dict[Column, tuple[float, ...]] = Field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return max(map(len, self.columns.values()), default=0)
