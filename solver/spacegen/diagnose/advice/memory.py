@@ -1,0 +1,208 @@
+"""What is left of the memory of a GPU when the server is ready, and how far the static share is from good.
+
+The guide's rule: 5 to 8 GB left for activations are good; with more the KV cache could be larger, with less
+the server may run out of memory later. Its figures are those of large GPUs; on smaller ones, whose models and
+chunks are smaller too, they shrink with the GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number, troubled
+from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
+from spacegen.diagnose.series import Column
+
+__all__ = ["left_memory"]
+
+# SGLang's hyperparameter tuning guide, on `available_gpu_mem`: 5 to 8 GB good, 10 to 20 too much.
+_LITTLE: Final = 5.0
+_ENOUGH: Final = 8.0
+_MUCH: Final = 10.0
+_AIM: Final = 6.5
+# Below this GPU memory in GiB the figures shrink in proportion.
+_LARGE_GPU: Final = 64.0
+# A pool that was never this full gains nothing from being larger.
+_FULL: Final = 0.9
+
+_SHORT: Final = (
+    Kind.NO_POOL,
+    Kind.OUT_OF_MEMORY,
+    Kind.CAPTURE,
+    Kind.NO_TOKENS,
+    Kind.NOTHING_LEFT_TO_RETRACT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What is left of a GPU, beside what should be, in GiB."""
+
+    left: float
+    gpu: float | None
+    little: float
+    enough: float
+    much: float
+    aim: float
+
+    @property
+    def good(self) -> str:
+        return f"{self.little:.2g} to {self.enough:.2g} GB"
+
+
+def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """How good the memory is that a launch leaves; nothing where it ran out, which tells more."""
+    figure = launch.figures.get(Fact.LEFT)
+    if figure is None or troubled(launch, *_SHORT):
+        return
+    room = _room(figure, gpu_gib(launch))
+    if room.left > room.enough:
+        yield _unused(launch, figure, room)
+    elif room.left < room.little:
+        yield _scarce(launch, figure, room)
+    else:
+        yield Finding(
+            id="memory-good",
+            phase=Phase.SERVING,
+            severity=Severity.INFO,
+            summary=f"{room.left:.2f} GB are left when the server is ready: {room.good} is good",
+            evidence=(figure.line,),
+            numbers=_numbers(room),
+        )
+
+
+def _room(figure: Figure, gpu: float | None) -> _Room:
+    scale = min(1.0, gpu / _LARGE_GPU) if gpu else 1.0
+    return _Room(figure.value, gpu, _LITTLE * scale, _ENOUGH * scale, _MUCH * scale, _AIM * scale)
+
+
+def _numbers(room: _Room) -> dict[str, float]:
+    known = {"left_gib": room.left}
+    return known if room.gpu is None else {**known, "gpu_gib": room.gpu}
+
+
+def _unused(launch: Launch, figure: Figure, room: _Room) -> Finding:
+    cap = _cap(launch)
+    move = _uncapped(launch, cap) if cap is not None else _raised(launch, room)
+    gained = _tokens_a_step(launch, room.gpu)
+    steps = steps_down((room.left - room.aim) / room.gpu) if room.gpu else None
+    numbers = _numbers(room)
+    if gained is not None:
+        numbers["tokens_per_step"] = gained
+    if gained is not None and steps:
+        numbers["tokens_gained"] = round(gained * steps / STEP)
+    idle = _never_full(launch)
+    lost = room.left >= room.much and not idle
+    wide = f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good"
+    return Finding(
+        id="memory-unused",
+        phase=Phase.KV_POOL,
+        severity=Severity.WARNING if lost else Severity.INFO,
+        summary=f"{wide}; the KV cache was never full, though" if idle else wide,
+        evidence=(figure.line,),
+        numbers=numbers,
+        advice=tuple(_more(launch, move, steps, gained, cap)),
+        moves=() if move is None else (move,),
+    )
+
+
+def _more(
+    launch: Launch, move: Move | None, steps: float | None, gained: float | None, cap: str | None
+) -> Iterable[str]:
+    share = key(launch, Key.SHARE)
+    if cap is not None:
+        yield f"raise `{cap}` or leave it out: it, and not `{share}`, holds the KV cache to its size"
+        return
+    if move is not None:
+        yield told(move)
+    elif steps:
+        yield f"raise `{share}` by {steps:g}"
+    else:
+        yield f"raise `{share}` by {STEP} at a time until the workload runs out of memory"
+    if gained is not None:
+        yield f"each {STEP} of it is {gained:.0f} tokens more in the KV cache"
+
+
+def _scarce(launch: Launch, figure: Figure, room: _Room) -> Finding:
+    move = _lowered(launch, room)
+    share = key(launch, Key.SHARE)
+    return Finding(
+        id="memory-scarce",
+        phase=Phase.KV_POOL,
+        # mini-SGLang's own figures leave less by default, and nothing says that it is too little there.
+        severity=Severity.INFO if is_mini(launch) else Severity.WARNING,
+        summary=f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good: "
+        "it may run out of memory later",
+        evidence=(figure.line,),
+        numbers=_numbers(room),
+        advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),
+        moves=() if move is None else (move,),
+    )
+
+
+def _raised(launch: Launch, room: _Room) -> Move | None:
+    """The shares that leave what is good; a step more where the GPU is too small for that."""
+    was = number(launch, Key.SHARE)
+    if was is None:
+        return None
+    name = key(launch, Key.SHARE)
+    if room.gpu is None:
+        at_least = round(was + STEP, 2)
+        return Move(parameter=name, at_least=at_least, was=was, to=at_least)
+    least = max(steps_up((room.left - room.enough) / room.gpu), STEP)
+    most = max(steps_down((room.left - room.little) / room.gpu), least)
+    to = min(max(steps_down((room.left - room.aim) / room.gpu), least), most)
+    return Move(
+        parameter=name,
+        at_least=round(was + least, 2),
+        at_most=round(was + most, 2),
+        was=was,
+        to=round(was + to, 2),
+        because=f"{STEP} is {STEP * room.gpu:.2f} GB",
+    )
+
+
+def _lowered(launch: Launch, room: _Room) -> Move | None:
+    was = number(launch, Key.SHARE)
+    if was is None:
+        return None
+    name = key(launch, Key.SHARE)
+    least = max(steps_up((room.little - room.left) / room.gpu), STEP) if room.gpu else STEP
+    to = max(steps_up((room.aim - room.left) / room.gpu), least) if room.gpu else STEP
+    if to >= was:
+        return None
+    because = f"{STEP} is {STEP * room.gpu:.2f} GB" if room.gpu else ""
+    return Move(
+        parameter=name, at_most=round(was - least, 2), was=was, to=round(was - to, 2), because=because
+    )
+
+
+def _cap(launch: Launch) -> str | None:
+    """The argument that keeps the pool smaller than the memory would allow."""
+    name = "num_page_override" if is_mini(launch) else "max_total_tokens"
+    limit, tokens = argument(launch, name), launch.figure(Fact.POOL_TOKENS)
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        return None
+    page = argument(launch, "page_size") or 1
+    held = limit * page if is_mini(launch) else limit
+    return name if tokens is None or tokens > held - page else None
+
+
+def _uncapped(launch: Launch, name: str) -> Move:
+    limit = int(argument(launch, name))
+    return Move(parameter=name, at_least=limit + 1, was=limit, to=limit * 2)
+
+
+def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
+    """KV tokens that one step of the share is worth, as this launch stores them."""
+    tokens, pool = launch.figure(Fact.POOL_TOKENS), launch.figure(Fact.POOL)
+    return round(tokens / pool * gpu * STEP) if tokens and pool and gpu else None
+
+
+def _never_full(launch: Launch) -> bool:
+    used = launch.series.columns.get(Column.MOST_USED, ())
+    return bool(used) and max(used) < _FULL

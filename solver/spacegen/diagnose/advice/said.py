@@ -1,0 +1,91 @@
+"""What a launch says of itself, under the names that advice uses: those of sglang 0.5.6, or mini-SGLang's."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
+from spacegen.servers.renames import renamed
+
+__all__ = ["Key", "argument", "gpu_gib", "is_mini", "key", "number", "troubled"]
+
+_OLD: Final = "0.5.6"
+_NEWEST: Final = "0.5.23"
+
+
+class Key(StrEnum):
+    """The arguments that both servers have, as sglang 0.5.6 calls them."""
+
+    SHARE = "mem_fraction_static"
+    CHUNK = "chunked_prefill_size"
+    RUNNING = "max_running_requests"
+    GRAPHS = "cuda_graph_max_bs"
+    RANKS = "tp_size"
+    CONTEXT = "context_length"
+    MODEL = "model_path"
+    PORT = "port"
+
+
+_MINI: Final = {
+    Key.SHARE: "memory_ratio",
+    Key.CHUNK: "max_extend_tokens",
+    Key.RUNNING: "max_running_req",
+    Key.CONTEXT: "max_seq_len_override",
+    Key.PORT: "server_port",
+}
+
+# What the server says in place of an argument that it chose itself.
+_EFFECTIVE: Final = {
+    Key.CHUNK: Fact.CHUNK,
+    Key.RUNNING: Fact.MOST_RUNNING,
+    Key.GRAPHS: Fact.LARGEST_GRAPH,
+    Key.CONTEXT: Fact.CONTEXT,
+}
+
+
+def is_mini(launch: Launch) -> bool:
+    return launch.server == "minisgl"
+
+
+def key(launch: Launch, which: Key) -> str:
+    """What the server of the launch calls an argument in advice."""
+    return _MINI.get(which, which.value) if is_mini(launch) else which.value
+
+
+def argument(launch: Launch, name: str) -> Any:
+    """The value that a launch runs with; None where it does not say. `name` is one that advice uses."""
+    for known in (name, renamed("sglang", name, _OLD, _NEWEST)):
+        if known is not None and (found := launch.arguments.get(known)) is not None:
+            return found
+    return None
+
+
+def number(launch: Launch, which: Key) -> float | None:
+    """The number behind an argument: the one given, else the one that the server says it chose."""
+    found = argument(launch, key(launch, which))
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return found
+    if which is Key.GRAPHS and launch.graph_sizes:
+        return max(launch.graph_sizes)
+    if which is Key.SHARE:
+        shares = (trouble.numbers.get(Key.SHARE) for trouble in launch.troubles)
+        return next((share for share in shares if share is not None), None)
+    effective = _EFFECTIVE.get(which)
+    return None if effective is None else launch.figure(effective)
+
+
+def gpu_gib(launch: Launch) -> float | None:
+    """The memory of one GPU that shares are shares of, in GiB: what was free before loading."""
+    before, after, weights = map(launch.figure, (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS))
+    if before is not None:
+        return before
+    if after is not None and weights is not None:
+        return after + weights
+    totals = (trouble.numbers.get("gpu_gib") for trouble in launch.troubles)
+    return next((total for total in totals if total), None)
+
+
+def troubled(launch: Launch, *kinds: Kind) -> tuple[Trouble, ...]:
+    """The troubles of these kinds, in their order in the log."""
+    return tuple(trouble for trouble in launch.troubles if trouble.kind in kinds)
