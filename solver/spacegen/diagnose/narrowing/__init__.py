@@ -1,0 +1,1 @@
+"""Spaces narrowed by what logs and measurements show."""

@@ -1,0 +1,135 @@
+"""What findings come to in a space: clauses over its parameters, and which of them say more than others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from pydantic import Field
+
+from spacegen.language.expr import Compare, Const, Expr, In, IsNull, Not, Or, Ref, Scalar
+from spacegen.language.model import Domain, Rule, identity
+from spacegen.language.unparse import unparse
+from spacegen.tune.values import Value
+
+__all__ = ["MARK", "Basis", "Edit", "Kept", "condition", "union"]
+
+MARK: Final = "spacegen"
+"""The first word of the `source` that tells edits of ours apart in a space."""
+
+
+class Basis(StrEnum):
+    """What an edit rests on. What failed never gives way to newer evidence, the others do."""
+
+    FAILURE = "failure"
+    ADVICE = "advice"
+    MEASURED = "measured"
+
+
+class Kept(Value):
+    """A parameter and the values of its domain that it keeps, in the order of the domain."""
+
+    parameter: str
+    values: tuple[Scalar, ...]
+
+    def within(self, other: Kept) -> bool:
+        """Whether the other one is about the same parameter and keeps all these values."""
+        mine, others = set(map(identity, self.values)), set(map(identity, other.values))
+        return self.parameter == other.parameter and mine <= others
+
+    def meets(self, other: Kept) -> bool:
+        """Whether the other one keeps any of these values."""
+        return not set(map(identity, self.values)).isdisjoint(map(identity, other.values))
+
+
+class Edit(Value):
+    """A clause: any of `ways` holds in each config that is left. No two are about the same parameter."""
+
+    finding: str
+    """The id of what was found."""
+    basis: Basis
+    ways: tuple[Kept, ...]
+    because: str
+    """Evidence and summary in one line: `log line N of FILE: …`."""
+    first: dict[str, Scalar] = Field(default_factory=dict)
+    """What to try first: a value that the best way out keeps."""
+    launch: int | None = None
+    """Which of the launches it comes from; None where an earlier file says it."""
+
+    @property
+    def source(self) -> str:
+        """What tells the edit apart in a space file: `spacegen/failure/ID`."""
+        return f"{MARK}/{self.basis}/{self.finding}"
+
+    @property
+    def form(self) -> str:
+        """What it is in an overlay: `pin`, `restrict` or `rule`."""
+        if len(self.ways) > 1:
+            return "rule"
+        return "restrict" if len(self.ways[0].values) > 1 else "pin"
+
+    def implies(self, other: Edit) -> bool:
+        """Whether every config that this one leaves is left by the other one too."""
+        return all(any(way.within(wider) for wider in other.ways) for way in self.ways)
+
+    def contradicts(self, other: Edit) -> bool:
+        """Whether both are about one parameter alone and no value is left of it."""
+        if len(self.ways) > 1 or len(other.ways) > 1:
+            return False
+        mine, others = self.ways[0], other.ways[0]
+        return mine.parameter == others.parameter and not mine.meets(others)
+
+    def text(self, domains: Mapping[str, Domain]) -> str:
+        """The clause in the language of spaces."""
+        return unparse(self.condition(domains))
+
+    def condition(self, domains: Mapping[str, Domain]) -> Expr:
+        """The clause as an expression."""
+        parts = tuple(condition(way, domains[way.parameter]) for way in self.ways)
+        return parts[0] if len(parts) == 1 else Or(parts)
+
+    def rule(self, id: str, domains: Mapping[str, Domain]) -> Rule:
+        """The clause as a rule of a space with these domains."""
+        found = self.condition(domains)
+        return Rule(id, found, unparse(found), self.because, source=self.source)
+
+
+def union(ways: Iterable[Kept], domains: Mapping[str, Domain]) -> tuple[Kept, ...]:
+    """The ways with one for each parameter, in order of first mention."""
+    kept: dict[str, set[tuple[str, Scalar]]] = {}
+    for way in ways:
+        kept.setdefault(way.parameter, set()).update(map(identity, way.values))
+    return tuple(
+        Kept(parameter=name, values=tuple(v for v in domains[name] if identity(v) in values))
+        for name, values in kept.items()
+    )
+
+
+def condition(way: Kept, domain: Domain) -> Expr:
+    """The shortest expression that is false for the other values of the domain, and for these is not."""
+    ref, kept = Ref(way.parameter), way.values
+    if len(kept) == 1:
+        return IsNull(ref) if kept[0] is None else Compare("==", ref, Const(kept[0]))
+    if (bound := _bound(ref, kept, domain)) is not None:
+        return bound
+    codes = set(map(identity, kept))
+    others = tuple(Const(value) for value in domain if identity(value) not in codes)
+    if others and len(others) < len(kept):
+        return Not(In(ref, others))
+    return In(ref, tuple(map(Const, kept)))
+
+
+def _bound(ref: Ref, kept: tuple[Scalar, ...], domain: Domain) -> Expr | None:
+    """A comparison with one number, where that says it; null, which no comparison rejects, has to be kept."""
+    numbers = sorted(v for v in domain if isinstance(v, int | float) and not isinstance(v, bool))
+    plain = [v for v in kept if isinstance(v, int | float) and not isinstance(v, bool)]
+    with_null = None in domain
+    if (None in kept) is not with_null or len(numbers) + with_null < len(domain) or not plain:
+        return None
+    low, high = min(plain), max(plain)
+    if plain and sorted(plain) == [v for v in numbers if v <= high] and high < numbers[-1]:
+        return Compare("<=", ref, Const(high))
+    if sorted(plain) == [v for v in numbers if v >= low] and low > numbers[0]:
+        return Compare(">=", ref, Const(low))
+    return None
