@@ -4,11 +4,6 @@ const FRONT = 0, MEASURED = 1, MISSED = 2;
 const HOVERED = 16; // lines of changes that fit on a screen
 const AXES = 10; // parameters that parallel coordinates leave readable
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-// Plotly takes some markup in texts; values are none.
-const literal = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const brief = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-const shown = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
 const metric = (row, name) => trials[row].metrics[data.metrics.indexOf(name)];
 const measured = () => rows.filter((row) => trials[row].state <= MISSED);
 const goalOf = (name) => data.goals.find((goal) => goal.metric === name);
@@ -28,39 +23,6 @@ function hover(row) {
 
 // Logarithmic axes are marked at 1, 2 and 5 of each power of ten.
 const scale = (logarithmic) => (logarithmic ? { type: "log", dtick: "D2" } : { type: "linear" });
-
-function layout(more) {
-  const axis = { gridcolor: css("grid"), zerolinecolor: css("grid"), linecolor: css("line"), automargin: true };
-  const { xaxis, yaxis, ...rest } = more;
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css("text"), size: 12 },
-    margin: { l: 60, r: 20, t: 20, b: 50 }, hoverlabel: { align: "left", bgcolor: css("card"), bordercolor: css("line"), font: { color: css("text") } },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("line"), activecolor: css("text") },
-    legend: { orientation: "h", y: 1.08, x: 0 }, showlegend: true, hovermode: "closest",
-    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
-  };
-}
-
-function draw(name, traces, more) {
-  const place = document.getElementById(name);
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
-  Plotly.react(place, traces, layout(more), config);
-  if (!place.dataset.listens) {
-    place.dataset.listens = "yes";
-    place.on("plotly_click", (event) => {
-      const row = event.points[0].customdata;
-      if (Number.isInteger(row)) choose(row);
-    });
-  }
-}
-
-function instead(name, words) {
-  const place = document.getElementById(name);
-  if (place.dataset.listens) Plotly.purge(place);
-  delete place.dataset.listens;
-  place.classList.add("empty");
-  place.textContent = words;
-}
 
 function points(found, x, y, name, marker) {
   return {

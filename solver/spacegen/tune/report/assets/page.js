@@ -15,32 +15,6 @@ function byImportance() {
   return varied.map((column) => column.name).sort((a, b) => weight(b) - weight(a));
 }
 
-// Clipboards are refused to some pages opened from a file: then the selection is copied the old way.
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const area = node("textarea", { "aria-hidden": "true", style: "position:fixed;opacity:0" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
-}
-
-function command(title, text) {
-  if (!text) return null;
-  const button = node("button", { type: "button", class: "control", "aria-label": `Copy the ${title}` }, "Copy");
-  button.addEventListener("click", async () => {
-    button.textContent = (await copy(text)) ? "Copied" : "Select it";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
-  });
-  return node("div", null, node("dt", null, title), node("div", { class: "command" }, node("pre", { tabindex: "0" }, text), button));
-}
-
 function fact(name, value) {
   return value === undefined || value === null || value === "" ? null : node("div", null, node("dt", null, name), node("dd", null, String(value)));
 }
@@ -95,12 +69,6 @@ function choose(row, stay) {
   if (!stay) document.getElementById("details").scrollTop = 0;
 }
 
-function options(id, names, wanted) {
-  const place = document.getElementById(id);
-  place.append(...names.map((name) => node("option", { value: name }, name)));
-  if (wanted !== undefined) place.value = wanted;
-}
-
 // A metric that spans orders of magnitude is read better that way.
 function wide(name) {
   const found = measured().map((row) => metric(row, name)).filter((value) => value !== null);
@@ -128,27 +96,12 @@ function listenFront() {
   for (const id of ["front-log-x", "front-log-y"]) document.getElementById(id).addEventListener("input", drawFront);
 }
 
+function clicked(point) {
+  if (Number.isInteger(point.customdata)) choose(point.customdata);
+}
+
 function drawCharts() {
   for (const one of [drawFront, drawHistory, drawImportances, drawSlices, drawParallel]) one();
-}
-
-function colours(theme) {
-  document.documentElement.dataset.theme = theme;
-  drawCharts();
-}
-
-function listenColours() {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  let theme = dark.matches ? "dark" : "light";
-  const turn = (to) => { theme = to; colours(theme); };
-  document.documentElement.dataset.theme = theme;
-  document.getElementById("theme").addEventListener("click", () => turn(theme === "dark" ? "light" : "dark"));
-  dark.addEventListener("change", () => turn(dark.matches ? "dark" : "light"));
-  window.addEventListener("beforeprint", () => {
-    for (const one of document.querySelectorAll("details")) one.open = true;
-    colours("light");
-  });
-  window.addEventListener("afterprint", () => colours(theme));
 }
 
 listenColours();

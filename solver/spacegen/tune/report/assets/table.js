@@ -5,7 +5,6 @@ const COMPARISON = /^([^\s<>=!]+)(<=|>=|!=|=|<|>)(.*)$/;
 const COMPARE = {
   "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b,
 };
-const data = JSON.parse(document.getElementById("data").textContent);
 const trials = data.trials;
 const rows = trials.map((_, row) => row);
 const varied = data.columns.filter((column) => column.labels.length > 1);
@@ -61,16 +60,6 @@ function ordered(found) {
   const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en") : a - b);
   // What is unknown comes last, whichever way.
   return found.sort((a, b) => (key(a) === null) - (key(b) === null) || (key(a) === null ? 0 : sign * compare(key(a), key(b))) || a - b);
-}
-
-function node(tag, attributes, ...content) {
-  const found = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (name.startsWith("on")) found.addEventListener(name.slice(2), value);
-    else if (value !== null) found.setAttribute(name, value);
-  }
-  found.append(...content.filter((part) => part !== null));
-  return found;
 }
 
 function drawHead() {
