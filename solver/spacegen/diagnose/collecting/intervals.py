@@ -1,0 +1,131 @@
+"""What batches tell over time, in constant memory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.stamps import Integers
+from spacegen.diagnose.series import Column, Series
+
+__all__ = ["MOST_INTERVALS", "Intervals"]
+
+MOST_INTERVALS: Final = 512
+"""An even number: two neighbours become one where there are more."""
+_GOOD_USAGE: Final = 9 * SCALE // 10
+
+_SUMS: Final = (
+    Column.DECODES,
+    Column.RUNNING,
+    Column.QUEUE,
+    Column.USAGE,
+    Column.RATE,
+    Column.EMPTY_QUEUE,
+    Column.UNFILLED,
+    Column.NO_GRAPH,
+    Column.PREFILLS,
+    Column.NEW_TOKENS,
+    Column.CACHED_TOKENS,
+    Column.RETRACTIONS,
+    Column.RETRACTED,
+)
+_LARGEST: Final = (Column.MOST_RUNNING, Column.MOST_QUEUED, Column.MOST_USED, Column.MOST_WITHOUT_GRAPH)
+_FRACTIONS: Final = {Column.USAGE, Column.RATE, Column.MOST_USED}
+
+
+class Intervals:
+    """Adds up in whole numbers, so that the pieces in which lines come change no sum."""
+
+    def __init__(self) -> None:
+        self._start: int | None = None
+        self._timed = True
+        self._width = 1
+        self._lines = 0
+        self._now = 0
+        self._used = 0
+        self._sums = np.zeros((MOST_INTERVALS, len(_SUMS)), np.int64)
+        self._largest = np.zeros((MOST_INTERVALS, len(_LARGEST)), np.int64)
+
+    def add(self, fields: Integers) -> None:
+        """Takes in batches, a column for each, in the order of the log."""
+        count = fields.shape[1]
+        if not count:
+            return
+        at = self._places(fields[Field.TIME])
+        self._lines += count
+        while (last := int(at.max()) // self._width) >= MOST_INTERVALS:
+            self._double()
+        self._used = max(self._used, last + 1)
+        self._put(at // self._width, fields)
+
+    def _places(self, times: Integers) -> Integers:
+        """Seconds, or lines, since the start, for each line."""
+        if self._start is None:
+            self._timed, self._start = bool(times[0] >= 0), max(int(times[0]), 0)
+            self._now = self._start
+        if not self._timed:
+            return np.arange(self._lines, self._lines + len(times))
+        if (unsaid := times < 0).any():
+            # A line without a time is of the time of the line before.
+            known = np.maximum.accumulate(np.where(unsaid, -1, np.arange(len(times))))
+            times = np.where(known < 0, self._now, times[known])
+        self._now = int(times[-1])
+        return np.maximum(times - self._start, 0)
+
+    def _double(self) -> None:
+        half = MOST_INTERVALS // 2
+        for table, joined in (
+            (self._sums, self._sums.reshape(half, 2, -1).sum(axis=1)),
+            (self._largest, self._largest.reshape(half, 2, -1).max(axis=1)),
+        ):
+            table[:half], table[half:] = joined, 0
+        self._width *= 2
+        self._used = (self._used + 1) // 2
+
+    def _put(self, at: Integers, fields: Integers) -> None:
+        firsts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))
+        sums, largest = _columns(fields)
+        places = at[firsts]
+        np.add.at(self._sums, places, np.add.reduceat(sums, firsts, axis=1).T)
+        np.maximum.at(self._largest, places, np.maximum.reduceat(largest, firsts, axis=1).T)
+
+    def series(self, ranks: int) -> Series:
+        """What was added until now."""
+        columns = {}
+        for names, table in ((_SUMS, self._sums), (_LARGEST, self._largest)):
+            for name, values in zip(names, table[: self._used].T, strict=True):
+                if values.any():
+                    scale = SCALE if name in _FRACTIONS else 1
+                    columns[name] = tuple((values / scale).tolist())
+        return Series(
+            timed=self._timed,
+            start=float(self._start or 0),
+            width=float(self._width),
+            ranks=max(ranks, 1),
+            columns=columns,
+        )
+
+
+def _columns(fields: Integers) -> tuple[Integers, Integers]:
+    """What each line adds to the sums, and what it is compared with."""
+    decode = fields[Field.KIND] == Batch.DECODE
+    running, queue, usage = (fields[field] * decode for field in (Field.RUNNING, Field.QUEUE, Field.USAGE))
+    without = decode & (fields[Field.GRAPH] == 0)
+    sums = (
+        decode,
+        running,
+        queue,
+        usage,
+        fields[Field.RATE] * decode,
+        decode & (queue == 0),
+        decode & (queue > 0) & (usage < _GOOD_USAGE),
+        without,
+        fields[Field.KIND] == Batch.PREFILL,
+        fields[Field.NEW],
+        fields[Field.CACHED],
+        fields[Field.KIND] == Batch.RETRACTION,
+        fields[Field.RETRACTED],
+    )
+    return np.array(sums, np.int64), np.array((running, queue, usage, running * without), np.int64)

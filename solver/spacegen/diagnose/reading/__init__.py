@@ -1,0 +1,1 @@
+"""Bytes of logs as lines, batches and events."""

@@ -1,0 +1,133 @@
+"""What the line of a batch says, found by the words before each number, wherever they stand."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from spacegen.diagnose.reading.stamps import RANKS, STAMP, peer, seconds
+
+__all__ = ["KIND", "NEEDED", "SCALE", "Batch", "Field", "Found", "batch", "found"]
+
+
+class Batch(IntEnum):
+    """The kinds of lines."""
+
+    DECODE = 0
+    PREFILL = 1
+    RETRACTION = 2
+
+
+class Field(IntEnum):
+    """The numbers of a line, all whole: USAGE counts parts of `SCALE`, RATE as well."""
+
+    KIND = 0
+    TIME = 1
+    """Seconds since 1970 in the time zone of the log, -1 where the line does not say it."""
+    REPLICA = 2
+    """The data-parallel rank."""
+    PEER = 3
+    """Which of those that share the rank."""
+    RUNNING = 4
+    QUEUE = 5
+    USAGE = 6
+    RATE = 7
+    GRAPH = 8
+    """1 with a graph, 0 without, -1 where the line does not say it."""
+    NEW = 9
+    CACHED = 10
+    RETRACTED = 11
+
+
+SCALE: Final = 10_000
+_KINDS: Final = {
+    b"Decode batch": Batch.DECODE,
+    b"Prefill batch": Batch.PREFILL,
+    b"Retract requests": Batch.RETRACTION,
+}
+KIND: Final = re.compile(b"|".join(_KINDS))
+"""A line without this is none of a batch."""
+NEEDED: Final = {
+    Batch.DECODE: (Field.RUNNING, Field.QUEUE, Field.USAGE),
+    Batch.PREFILL: (Field.NEW,),
+    Batch.RETRACTION: (Field.RETRACTED,),
+}
+"""A line without them was cut off, or is prose."""
+_NUMBER: Final = rb"(\d{1,12})(?:\.(\d{1,12}))?(?![\d.]*\d)"
+_KEYS: Final = (
+    (Field.RUNNING, re.compile(rb"#running-req: *" + _NUMBER)),
+    (Field.QUEUE, re.compile(rb"#queue-req: *" + _NUMBER)),
+    # Hybrid models have a pool for each kind of layer; what is kept on the host is no measure of room.
+    (Field.USAGE, re.compile(rb"(?<!cpu )(?:token|mamba) usage: *" + _NUMBER)),
+    (Field.RATE, re.compile(rb"gen throughput[^:,]*: *" + _NUMBER)),
+    (Field.NEW, re.compile(rb"#new-token: *" + _NUMBER)),
+    (Field.CACHED, re.compile(rb"#cached-token: *" + _NUMBER)),
+    (Field.RETRACTED, re.compile(rb"#retracted_reqs: *" + _NUMBER)),
+)
+_GRAPH: Final = re.compile(rb"graph: *(True|False)")
+_SCALED: Final = (Field.USAGE, Field.RATE)
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where in a line its numbers stand."""
+
+    kind: Batch
+    stamp: int | None
+    """The start of the time."""
+    ranks: dict[bytes, Span]
+    numbers: tuple[tuple[Field, Span, Span], ...]
+    """The places before and behind the point, the second (-1, -1) without one. A field may be there more than
+    once: the largest counts."""
+    graph: int
+
+    @property
+    def whole(self) -> bool:
+        return {field for field, _, _ in self.numbers} >= set(NEEDED[self.kind])
+
+
+def found(line: bytes) -> Found | None:
+    """Where a batch has its numbers, None where the line is none of a batch. Of one that was written into
+    another, the last counts."""
+    last = _last(KIND, line, len(line))
+    if last is None:
+        return None
+    stamp = _last(STAMP, line, last.start())
+    ranks: dict[bytes, Span] = {}
+    for rank in RANKS.finditer(line, stamp.end() if stamp else 0, last.start()):
+        ranks.setdefault(rank[1], rank.span(2))
+    numbers = tuple(
+        (field, number.span(1), number.span(2))
+        for field, form in _KEYS
+        for number in form.finditer(line, last.end())
+    )
+    graph = _GRAPH.search(line, last.end())
+    says = -1 if graph is None else int(graph[1] == b"True")
+    return Found(_KINDS[last[0]], stamp.start() if stamp else None, ranks, numbers, says)
+
+
+def _last(form: re.Pattern[bytes], line: bytes, end: int) -> re.Match[bytes] | None:
+    return next(iter(deque(form.finditer(line, 0, end), maxlen=1)), None)
+
+
+def batch(line: bytes) -> list[int] | None:
+    """The fields of a line in their order, None where it is none of a batch, or not a whole one."""
+    where = found(line)
+    if where is None or not where.whole:
+        return None
+    row = [0] * len(Field)
+    row[Field.KIND], row[Field.GRAPH] = where.kind, where.graph
+    row[Field.TIME] = -1 if where.stamp is None else seconds(line[where.stamp : where.stamp + 19])
+    ranks = {name: int(line[slice(*span)]) for name, span in where.ranks.items()}
+    row[Field.REPLICA], row[Field.PEER] = ranks.get(b"DP", 0), peer(ranks)
+    for field, whole, part in where.numbers:
+        value = int(line[slice(*whole)])
+        if field in _SCALED:
+            value = value * SCALE + int((line[slice(*part)] if part[0] >= 0 else b"").ljust(4, b"0")[:4])
+        row[field] = max(row[field], value)
+    return row

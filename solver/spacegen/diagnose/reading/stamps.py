@@ -1,0 +1,70 @@
+"""When a line was written, and by which of the ranks of a server."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["RANKS", "STAMP", "Integers", "Words", "peer", "seconds", "times"]
+
+STAMP: Final = re.compile(rb"\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d")
+"""`2025-08-11 17:17:03` in sglang; mini-SGLang has a bar between, other programs that stand in front a T."""
+RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,6})\b")
+_DAY: Final = 86_400
+_DIGITS_OF_TIME: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
+_FORM_OF_TIME: Final = np.uint64(0x30303A30303A3030)
+
+Integers = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+def peer(ranks: dict[bytes, int]) -> int:
+    """A number for the place of a scheduler among those that share a data-parallel rank."""
+    return ranks.get(b"PP", 0) << 20 | ranks.get(b"TP", 0)
+
+
+def seconds(stamp: bytes) -> int:
+    """Seconds since 1970 in the time zone of the log; -1 where there is no such day."""
+    day = _day(stamp[:10])
+    if day < 0:
+        return -1
+    return day * _DAY + int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + int(stamp[17:19])
+
+
+@lru_cache(maxsize=1024)
+def _day(text: bytes) -> int:
+    try:
+        return date.fromisoformat(text.decode()).toordinal() - date(1970, 1, 1).toordinal()
+    except ValueError:
+        return -1
+
+
+def times(words: Words, at: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+    """The `seconds` of stamps at these places, and which of them are stamps.
+
+    `words` has the eight bytes from each place of the text on, the first of them lowest.
+    """
+    clock = words[at + 11]
+    good = (clock & _DIGITS_OF_TIME) == _FORM_OF_TIME
+    since = (_two(clock, 0) * 60 + _two(clock, 24)) * 60 + _two(clock, 48)
+    year, day = words[at], words[at + 2]
+    changes = np.flatnonzero((year[1:] != year[:-1]) | (day[1:] != day[:-1])) + 1
+    firsts = np.concatenate(([0], changes))
+    dates = np.empty(len(firsts), np.int64)
+    for index, first in enumerate(firsts):
+        dates[index] = _day(year[first].tobytes()[:2] + day[first].tobytes())
+    lengths = np.diff(np.append(firsts, len(at)))
+    days = np.repeat(dates, lengths)
+    return np.where(days < 0, -1, days * _DAY + since), good
+
+
+def _two(words: Words, shift: int) -> Integers:
+    """The number that the two digits from this bit on spell."""
+    tens, ones = words >> np.uint64(shift), words >> np.uint64(shift + 8)
+    fifteen = np.uint64(15)
+    return ((tens & fifteen) * np.uint64(10) + (ones & fifteen)).astype(np.int64)
