@@ -120,20 +120,15 @@ def weigh(
     known = list(records)
     _check_alike(known)
     configs = _Configs.of(space, known, goals, limits)
-    good = [row for row, one in configs.rows.items() if one is not None]
-    if not good:
+    if not (good := configs.measured):
         hint = None if not configs.outside else "they are records of another space, or of another target"
         said = f"none of {how_many(configs.outside + len(configs.rows), 'config')} is one that was measured"
         raise UsageError(Fault(f"{said} and a solution of `{space.name}`", hint=hint))
-    found = [one for one in configs.rows.values() if one is not None]
-    points = [[goal.sign * one.metrics[goal.metric] for goal in goals] for one in found]
-    missed = [sum(max(0.0, share) for share in one.violations.values()) for one in found]
-    ranked = order(points, missed)[: max(1, round(keep * len(found)))]
-    best = [good[i] for i in ranked]
+    best = _ranked(good, goals)[: max(1, round(keep * len(good)))]
     looked = _looked_at(space, list(configs.rows), best, chance)
     return Measurements(
         configs=len(configs.rows),
-        failed=len(configs.rows) - len(found),
+        failed=len(configs.rows) - len(good),
         outside=configs.outside,
         simulated=any(record.outcome.simulated or record.provenance.simulated for record in known),
         best=tuple(_config(space, row) for row in best),
@@ -142,6 +137,14 @@ def weigh(
         untried=tuple(looked.untried),
         by_chance=looked.by_chance,
     )
+
+
+def _ranked(good: Mapping[_Row, Measured], goals: Sequence[Goal]) -> list[_Row]:
+    """The configs that were measured, the best first."""
+    points = [[goal.sign * one.metrics[goal.metric] for goal in goals] for one in good.values()]
+    missed = [sum(max(0.0, share) for share in one.violations.values()) for one in good.values()]
+    rows = list(good)
+    return [rows[i] for i in order(points, missed)]
 
 
 def _check_alike(records: Sequence[Record]) -> None:
@@ -161,6 +164,10 @@ class _Configs:
 
     rows: Mapping[_Row, Measured | None]
     outside: int
+
+    @property
+    def measured(self) -> dict[_Row, Measured]:
+        return {row: one for row, one in self.rows.items() if one is not None}
 
     @classmethod
     def of(

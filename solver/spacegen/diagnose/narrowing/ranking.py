@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spacegen.tune.front import Floats, pareto
+from spacegen.tune.front import pareto
 
 __all__ = ["crowding", "fronts", "order"]
+
+_Floats: TypeAlias = NDArray[np.float64]
 
 
 def order(points: ArrayLike, violations: Sequence[float] | None = None) -> list[int]:
@@ -31,7 +34,7 @@ def order(points: ArrayLike, violations: Sequence[float] | None = None) -> list[
     return found
 
 
-def fronts(table: Floats) -> Iterator[NDArray[np.intp]]:
+def fronts(table: _Floats) -> Iterator[NDArray[np.intp]]:
     """The rows that nothing dominates, then those that only they dominate, and so on."""
     left = np.arange(len(table))
     while len(left):
@@ -44,7 +47,7 @@ def fronts(table: Floats) -> Iterator[NDArray[np.intp]]:
         left = left[~on_front]
 
 
-def crowding(front: Floats) -> Floats:
+def crowding(front: _Floats) -> _Floats:
     """How far apart the neighbours of each point are, as shares of the front's extent, summed over the
     objectives; infinite at its ends."""
     distance = np.zeros(len(front))
