@@ -1,0 +1,122 @@
+"""Logs that grow while they are read."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from spacegen.diagnose.reading.sources import LogFile, pieces
+from spacegen.errors import ConfigError
+
+__all__ = ["Growing", "following"]
+
+_PIECE: Final = 2**20
+_GZIP: Final = b"\x1f\x8b"
+
+
+class Growing(Protocol):
+    """A log that may get longer."""
+
+    ended: bool
+    """Whether nothing can follow."""
+
+    def read(self) -> bytes:
+        """What was written since, about a megabyte of it; may be empty. Raises ConfigError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def following(file: LogFile) -> Growing:
+    """What reads a log as it grows. What is compressed is read as it is: it does not grow."""
+    if file.path is None:
+        return _Pipe()
+    return _Whole(file) if _is_packed(file.path) else _Tail(file)
+
+
+def _is_packed(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as stream:
+        return stream.read(len(_GZIP)) == _GZIP
+    return False
+
+
+class _Whole:
+    """A log that is complete."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._pieces = pieces(file)
+        self.ended = False
+
+    def read(self) -> bytes:
+        piece = next(self._pieces, b"")
+        self.ended = not piece
+        return piece
+
+    def close(self) -> None: ...
+
+
+class _Tail:
+    """A file. It may not be there yet; it may be emptied and written anew, or moved away for a fresh one:
+    what was still written to the old one is read first."""
+
+    def __init__(self, file: LogFile) -> None:
+        assert file.path is not None
+        self._path, self._name = file.path, file.name
+        self._file: BinaryIO | None = None
+        self._midline = False
+        self.ended = False
+
+    def read(self) -> bytes:
+        try:
+            piece = self._read()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise ConfigError(f"cannot read {self._name}: {(error.strerror or str(error)).lower()}") from None
+        self._midline = not piece.endswith(b"\n") if piece else self._midline
+        return piece
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            self._file = self._path.open("rb")
+        if piece := self._file.read(_PIECE):
+            return piece
+        here, there = os.fstat(self._file.fileno()), self._path.stat()
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            fresh = self._path.open("rb")
+            self._file.close()
+            self._file = fresh
+        elif there.st_size < self._file.tell():
+            self._file.seek(0)
+        else:
+            return b""
+        # A line that was under way stays what it is.
+        return (b"\n" if self._midline else b"") + self._file.read(_PIECE)
+
+
+class _Pipe:
+    """Stdin, of which as much is read as is there."""
+
+    def __init__(self) -> None:
+        if sys.stdin is None:
+            raise ConfigError("<stdin> is closed")
+        self._from = sys.stdin.buffer.fileno()
+        self.ended = False
+
+    def read(self) -> bytes:
+        ready, _, _ = select.select([self._from], [], [], 0)
+        if self.ended or not ready:
+            return b""
+        piece = os.read(self._from, _PIECE)
+        self.ended = not piece
+        return piece
+
+    def close(self) -> None: ...
