@@ -286,6 +286,31 @@ def test_an_overlay_narrows_by_rules_and_leaves_the_domains(tmp_path: Path) -> N
     )
 
 
+def test_an_overlay_says_why_it_narrows(tmp_path: Path) -> None:
+    model = overlay(
+        tmp_path,
+        "pin: {schedule_policy: {value: lof, because: it is fair, source: log line 3}}\n"
+        "restrict: {tp_size: {values: [4, 1], because: two run out of memory}}\n",
+    )
+    pinned, restricted = model.rules[-2:]
+    assert (pinned.text, pinned.because, pinned.source) == (
+        'schedule_policy == "lof"',
+        "it is fair",
+        "log line 3",
+    )
+    assert restricted.condition == In(Ref("tp_size"), (Const(4), Const(1)))
+    assert (restricted.because, restricted.source) == ("two run out of memory", None)
+
+
+def test_what_is_wrong_inside_a_long_restriction_is_told_at_its_place(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError) as wrong:
+        overlay(tmp_path, "restrict: {tp_size: {values: [4, 5], because: x}}\npin: {pp_size: {valu: 1}}\n")
+    assert [(str(f.span)[-4:], f.message) for f in wrong.value.faults] == [
+        ("3:34", "`tp_size` cannot be 5 in the base"),
+        ("4:17", "unknown key `valu`"),
+    ]
+
+
 def test_an_overlay_can_override_constants_and_kinds(tmp_path: Path) -> None:
     text = (
         "constants: {device_num: 2, memory: 40, extra: 1}\nkinds: [needs]\n"

@@ -87,9 +87,10 @@ def test_a_restriction_that_keeps_a_dead_value_is_told_at_its_place(tmp_path: Pa
         "rules:\n  - {id: r, require: a < 5, because: x}\n"
     )
     path = tmp_path / "over.yaml"
-    path.write_text("spacegen: 1\nextends: ./base.yaml\nrestrict: {a: [1, 9]}\n")
-    found = [f for f in lint(path) if f.code == "dead-value"]
-    assert [(str(f.span), f.values, f.rules) for f in found] == [(f"{path}:3:19", (9,), ("r",))]
+    for restriction, column in (("[1, 9]", 19), ("{values: [1, 9], because: x}", 28)):
+        path.write_text(f"spacegen: 1\nextends: ./base.yaml\nrestrict: {{a: {restriction}}}\n")
+        found = [f for f in lint(path) if f.code == "dead-value"]
+        assert [(str(f.span), f.values, f.rules) for f in found] == [(f"{path}:3:{column}", (9,), ("r",))]
 
 
 def test_defaults_may_be_impossible_together_only() -> None:

@@ -107,6 +107,11 @@ def test_an_overlay_loses_values_of_its_own_lists_only(tmp_path: Path) -> None:
     over.write_text("spacegen: 1\nextends: ./base.yaml\nrestrict: {a: [1, 9]} # c\n")
     found = pruned(over)
     assert found.source.text == "spacegen: 1\nextends: ./base.yaml\nrestrict: {a: [1]} # c\n"
+    over.write_text("spacegen: 1\nextends: ./base.yaml\nrestrict: {a: {values: [1, 9], because: x}}\n")
+    found = pruned(over)
+    assert (
+        found.source.text == "spacegen: 1\nextends: ./base.yaml\nrestrict: {a: {values: [1], because: x}}\n"
+    )
     assert found.removed == (("a", 9),)
     assert [(kept.parameter, kept.values) for kept in found.kept] == [("b", (9,))]
     assert "base.yaml" in found.kept[0].why

@@ -17,8 +17,10 @@ __all__ = [
     "Pack",
     "ParameterEntry",
     "Part",
+    "PinEntry",
     "Quantity",
     "Range",
+    "RestrictEntry",
     "RuleEntry",
     "Space",
     "TargetEntry",
@@ -120,6 +122,22 @@ class Quantity(Part):
     unit: str | None = None
 
 
+class PinEntry(Part):
+    """The value that an overlay holds a parameter at, and what people should know about it."""
+
+    value: Value = Field(description="the value that is left")
+    because: str | None = Field(default=None, description="one sentence on why")
+    source: str | None = Field(default=None, description="where the fact comes from")
+
+
+class RestrictEntry(Part):
+    """The values that an overlay leaves a parameter, and what people should know about them."""
+
+    values: Values = Field(description="the values that are left")
+    because: str | None = Field(default=None, description="one sentence on why")
+    source: str | None = Field(default=None, description="where the fact comes from")
+
+
 def _form(value: Any) -> str:
     if isinstance(value, dict):
         return "[range]" if "from" in value else "[long]"
@@ -129,7 +147,11 @@ def _form(value: Any) -> str:
 
 
 def _length(value: Any) -> str:
-    return "[long]" if isinstance(value, dict | Quantity) else "[short]"
+    return "[long]" if isinstance(value, dict | Quantity | PinEntry) else "[short]"
+
+
+def _list_or_long(value: Any) -> str:
+    return "[long]" if isinstance(value, dict | RestrictEntry) else "[list]"
 
 
 class ObjectiveEntry(Part):
@@ -155,6 +177,12 @@ AnyParameter: TypeAlias = Annotated[
 ]
 AnyConstant: TypeAlias = Annotated[
     Annotated[Value, Tag("[short]")] | Annotated[Quantity, Tag("[long]")], Discriminator(_length)
+]
+AnyPin: TypeAlias = Annotated[
+    Annotated[Value, Tag("[short]")] | Annotated[PinEntry, Tag("[long]")], Discriminator(_length)
+]
+AnyRestriction: TypeAlias = Annotated[
+    Annotated[Values, Tag("[list]")] | Annotated[RestrictEntry, Tag("[long]")], Discriminator(_list_or_long)
 ]
 AnyObjective: TypeAlias = Annotated[
     Annotated[ObjectiveEntry, Tag("[one]")] | Annotated[list[ObjectiveEntry], Tag("[several]")],
@@ -258,8 +286,10 @@ class Overlay(Document):
     extends: str = Field(description="the base: a bundled name, or a path from this file")
     name: str | None = None
     kinds: list[Annotated[Kind, Field(strict=False)]] | None = None
-    pin: dict[str, Value] = Field(default={}, description="parameters held at one value")
-    restrict: dict[str, Values] = Field(default={}, description="parameters held within some of their values")
+    pin: dict[str, AnyPin] = Field(default={}, description="parameters held at one value")
+    restrict: dict[str, AnyRestriction] = Field(
+        default={}, description="parameters held within some of their values"
+    )
     fixed: dict[str, Value] = Field(default={}, description="in every output, not searched")
     objective: AnyObjective | None = Field(default=None, description=f"{_OBJECTIVE}; instead of the base's")
 

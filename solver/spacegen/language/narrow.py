@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from spacegen.errors import Fault, did_you_mean
 from spacegen.language.conditions import RuleReader
-from spacegen.language.document import Overlay
+from spacegen.language.document import Overlay, PinEntry, RestrictEntry
 from spacegen.language.domains import not_in_domain
 from spacegen.language.expr import Compare, Const, Expr, In, Ref
 from spacegen.language.model import Rule
@@ -22,24 +23,51 @@ __all__ = ["narrowed"]
 
 def narrowed(overlay: File[Overlay], symbols: Symbols, reader: RuleReader) -> Iterator[Rule]:
     """The rules `pin:NAME` and `restrict:NAME` of an overlay."""
-    for section, verb in (("pin", "pins"), ("restrict", "restricts")):
-        for name, given in getattr(overlay.document, section).items():
-            key = overlay.at_key(section, name)
-            values = given if section == "restrict" else [given]
-            kept = _kept(overlay, (section, name), values, symbols)
-            now = symbols.renamed.get(name, name)
-            reader.take_id(f"{section}:{now}", key)
-            if kept:
-                yield _rule(f"{section}:{now}", Ref(now), kept, f"the overlay {verb} `{now}`", key)
-            elif name in symbols.left_out:
-                reader.unused.add(f"{section}:{now}")
-                reader.notes.append(f"`{section}:{name}` is left out: the target has no `{name}`")
+    for name, given in _entries(overlay):
+        key = overlay.at_key(given.section, name)
+        kept = _kept(overlay, name, given, symbols)
+        now = symbols.renamed.get(name, name)
+        id = f"{given.section}:{now}"
+        reader.take_id(id, key)
+        if kept:
+            yield _rule(id, Ref(now), kept, given, key)
+        elif name in symbols.left_out:
+            reader.unused.add(id)
+            reader.notes.append(f"`{given.section}:{name}` is left out: the target has no `{name}`")
 
 
-def _kept(
-    overlay: File[Overlay], path: tuple[str, str], values: list[Any], symbols: Symbols
-) -> tuple[Const, ...]:
-    name = path[-1]
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a section of an overlay says of a parameter, and the path to its values from there."""
+
+    section: Literal["pin", "restrict"]
+    values: list[Any]
+    path: tuple[str, ...] = ()
+    because: str | None = None
+    source: str | None = None
+
+    def place(self, i: int) -> tuple[str | int, ...]:
+        """The path to a value."""
+        return (*self.path, i) if self.section == "restrict" else self.path
+
+
+def _entries(overlay: File[Overlay]) -> Iterator[tuple[str, _Entry]]:
+    for name, pinned in overlay.document.pin.items():
+        match pinned:
+            case PinEntry(value=value, because=because, source=source):
+                yield name, _Entry("pin", [value], ("value",), because, source)
+            case _:
+                yield name, _Entry("pin", [pinned])
+    for name, left in overlay.document.restrict.items():
+        match left:
+            case RestrictEntry(values=values, because=because, source=source):
+                yield name, _Entry("restrict", values, ("values",), because, source)
+            case _:
+                yield name, _Entry("restrict", left)
+
+
+def _kept(overlay: File[Overlay], name: str, given: _Entry, symbols: Symbols) -> tuple[Const, ...]:
+    path = (given.section, name)
     domain = symbols.domains.get(symbols.renamed.get(name, name))
     if domain is None:
         if name in symbols.left_out:
@@ -52,13 +80,13 @@ def _kept(
             message = f"`{name}` is a {symbols.places[name][0]}, not a parameter"
             symbols.faults.append(Fault(message, overlay.at_key(*path)))
         return ()
-    if not values:
-        symbols.faults.append(Fault(f"`{name}` keeps no value", overlay.at(*path)))
+    if not given.values:
+        symbols.faults.append(Fault(f"`{name}` keeps no value", overlay.at(*path, *given.path)))
     kept = []
-    for i, value in enumerate(values):
+    for i, value in enumerate(given.values):
         code = domain.code(value)
         if code is None:
-            span = overlay.at(*path, i)
+            span = overlay.at(*path, *given.place(i))
             message = f"`{name}` cannot be {write_scalar(value)} in the base"
             symbols.faults.append(Fault(message, span, not_in_domain(value, domain)))
         else:
@@ -66,6 +94,8 @@ def _kept(
     return tuple(kept)
 
 
-def _rule(id: str, ref: Ref, kept: tuple[Const, ...], because: str, span: Span) -> Rule:
-    condition: Expr = Compare("==", ref, kept[0]) if id.startswith("pin:") else In(ref, kept)
-    return Rule(id, condition, unparse(condition), because, span=span)
+def _rule(id: str, ref: Ref, kept: tuple[Const, ...], given: _Entry, span: Span) -> Rule:
+    pins = given.section == "pin"
+    condition: Expr = Compare("==", ref, kept[0]) if pins else In(ref, kept)
+    because = given.because or f"the overlay {given.section}s `{ref.name}`"
+    return Rule(id, condition, unparse(condition), because, given.source, span=span)

@@ -162,7 +162,7 @@ class _Restriction:
     source: Source
 
     def __call__(self, done: Pruned) -> Pruned:
-        where = self.written.declared(self.rule.span, "restrict")
+        where = self.written.restriction(self.rule)
         if where is None:
             return done
         listed = [v for v in self.dead if any(same_value(v, item) for item in where[2])]

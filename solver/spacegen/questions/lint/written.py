@@ -64,8 +64,16 @@ class Written:
 
     def restricted(self, rule: Rule, value: Scalar) -> Span | None:
         """Where a value stands in the list of an overlay's restriction."""
-        found = self.declared(rule.span, "restrict")
+        found = self.restriction(rule)
         return rule.span if found is None else self._item(found[0], found[1], value) or rule.span
+
+    def restriction(self, rule: Rule) -> tuple[Tree, Path, list[Any]] | None:
+        """The list of an overlay's restriction: its file, path and values."""
+        found = self.declared(rule.span, "restrict")
+        if found is None:
+            return None
+        tree, path, entry = found
+        return (tree, (*path, "values"), entry["values"]) if isinstance(entry, dict) else found
 
     def body(self, rule: Rule) -> Span | None:
         """Where the condition of a rule stands; else the rule."""
