@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from spacegen.servers.logwords import worded
 from spacegen.tune.outcome import Cause, Failure
-from spacegen.tune.running.serverlog import Evidence, ServerLog, Stage, worded
+from spacegen.tune.running.serverlog import Evidence, ServerLog, Stage
 
 __all__ = ["complained", "died", "late", "taken"]
 

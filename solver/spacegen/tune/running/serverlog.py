@@ -9,12 +9,27 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from spacegen.servers.logwords import (
+    ABORTED,
+    CAPTURE_FAILED,
+    INSTALLATION,
+    KILLED,
+    MEMORY,
+    PORT,
+    READY,
+    REFUSED,
+    SERVING_MEMORY,
+    SIMULATED,
+    WATCHDOG,
+    WIDTH,
+    Tracebacks,
+    worded,
+)
 from spacegen.tune.outcome import Cause
 
-__all__ = ["Evidence", "ServerLog", "Stage", "worded"]
+__all__ = ["Evidence", "ServerLog", "Stage"]
 
 _TAIL: Final = 40
-_WIDTH: Final = 500
 _CHUNK: Final = 2**20
 
 
@@ -38,40 +53,8 @@ _STAGES: Final = (
     (re.compile(r"Capture .*graph begin|Capture cuda graph bs|Start capturing CUDA graphs"), Stage.CAPTURING),
     (re.compile(r"Capture .*graph end|max_total_num_tokens=\d"), Stage.SERVING),
 )
-_READY: Final = re.compile(r"The server is fired up and ready to roll|Scheduler is ready")
-
-_MEMORY: Final = re.compile(
-    r"OutOfMemoryError|(?:CUDA|HIP|XPU|NPU|Cuda)\b[^.]{0,30}\bout of memory|cudaErrorMemoryAllocation"
-    r"|CUBLAS_STATUS_ALLOC_FAILED|Not enough memory\. Please try to increase"
-)
-_SERVING_MEMORY: Final = re.compile(
-    r"(?:Prefill |Decode )?out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
-    re.IGNORECASE,
-)
-_CAPTURE_FAILED: Final = re.compile(r"Capture .*graph failed: *(.*)")
-_ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .* due to OOM")
-_PORT: Final = re.compile(
-    r"address already in use|EADDRINUSE|\[Errno 98\]|[Pp]ort is already in use|port \d+ is already in use"
-    r"|at \d+ is not available in \d+ seconds",
-    re.IGNORECASE,
-)
-_REFUSED: Final = re.compile(r"^[\w./-]+(?: [\w.-]+){0,2}: error: (.+)")
-_WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
 # What the warden of a launch elsewhere says of it.
 _WARDEN: Final = re.compile(r"^(started|ended) (-?\d+)$")
-_KILLED: Final = re.compile(r"exit code: (-\d+)", re.IGNORECASE)
-
-# The first line of `spacegen.tune.simulated.server`.
-_SIMULATED: Final = re.compile(r"^SIMULATED server: ")
-_TRACEBACK: Final = "Traceback (most recent call last):"
-_FATAL: Final = re.compile(r"hit an exception|Initialization failed")
-_CHAINED: Final = re.compile(r"During handling of the above exception|direct cause of the following")
-_EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
-_OF_ARGUMENTS: Final = re.compile(
-    r'File ".*(?:server_args\.py|[/\\]arg_groups[/\\].*|[/\\]server[/\\]args\.py)"'
-)
-_INSTALLATION: Final = re.compile(r"ImportError|ModuleNotFoundError|KeyboardInterrupt")
-_PREFIX: Final = re.compile(r"^(?:\x1b\[[\d;]*m)*\[[^\]]*\]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +79,7 @@ class ServerLog:
         self._at = 0
         self._rest = b""
         self._tail: deque[str] = deque(maxlen=_TAIL)
-        self._traceback = _Traceback()
+        self._traceback = Tracebacks()
         self.stage = Stage.STARTING
         self.ready = False
         self.evidence: Evidence | None = None
@@ -150,38 +133,38 @@ class ServerLog:
         # After its end only what watched over it has something to say.
         if found or self.code is not None or not line.strip():
             return
-        self._tail.append(line[:_WIDTH])
-        self.simulated = self.simulated or _SIMULATED.match(line) is not None
+        self._tail.append(line[:WIDTH])
+        self.simulated = self.simulated or SIMULATED.match(line) is not None
         self.stage = next((stage for form, stage in _STAGES if form.search(line)), self.stage)
-        if _READY.search(line):
+        if READY.search(line):
             # What was said before did not keep the server from coming up.
             self.stage, self.ready, self.evidence = Stage.SERVING, True, None
-            self._traceback = _Traceback()
+            self._traceback = Tracebacks()
         self._look(line)
 
     def _look(self, line: str) -> None:
         exception = self._traceback.take(line)
         if self.evidence is None and (cause := self._cause(line, exception is not None)) is not None:
             self.evidence = Evidence(cause, exception or worded(line))
-        if self.complaint is None and _ABORTED.search(line):
+        if self.complaint is None and ABORTED.search(line):
             self.complaint = Evidence(Cause.SERVING_MEMORY, worded(line))
-        if found := _KILLED.search(line):
+        if found := KILLED.search(line):
             self.killed = -int(found[1])
 
     def _cause(self, line: str, ended: bool) -> Cause | None:
-        if found := _CAPTURE_FAILED.search(line):
-            short = _MEMORY.search(found[1]) or "out of memory" in found[1].lower()
+        if found := CAPTURE_FAILED.search(line):
+            short = MEMORY.search(found[1]) or "out of memory" in found[1].lower()
             return Cause.GRAPH_MEMORY if short else None
-        if _SERVING_MEMORY.search(line):
+        if SERVING_MEMORY.search(line):
             return Cause.SERVING_MEMORY
-        if _MEMORY.search(line):
+        if MEMORY.search(line):
             return _memory(self.stage)
-        if _PORT.search(line):
+        if PORT.search(line):
             return Cause.PORT
-        if _WATCHDOG.search(line):
+        if WATCHDOG.search(line):
             return Cause.TIMEOUT
-        of_arguments = ended and self._traceback.of_arguments and not _INSTALLATION.match(line)
-        if self.stage is Stage.STARTING and (of_arguments or _REFUSED.match(line)):
+        of_arguments = ended and self._traceback.of_arguments and not INSTALLATION.match(line)
+        if self.stage is Stage.STARTING and (of_arguments or REFUSED.match(line)):
             return Cause.ARGUMENTS
         return None
 
@@ -194,57 +177,3 @@ def _memory(stage: Stage) -> Cause:
             return Cause.SERVING_MEMORY
         case _:
             return Cause.LOADING_MEMORY
-
-
-def worded(line: str) -> str:
-    """The line without its time and, from a parser, without the program's name."""
-    text = _PREFIX.sub("", line).strip()
-    refused = _REFUSED.match(text)
-    return (refused[1] if refused else text)[:_WIDTH]
-
-
-class _Traceback:
-    """Finds the exceptions at the end of tracebacks: `fatal` where the server says that one ended it (the
-    first counts: others follow from it), else the `last`."""
-
-    def __init__(self) -> None:
-        self.fatal: str | None = None
-        self.last: str | None = None
-        self.of_arguments = False
-        self._inside = False
-        self._source = ""
-        self._fatal = False
-        self._chained = False
-
-    def take(self, line: str) -> str | None:
-        """The exception, where the line is the end of a traceback."""
-        if _TRACEBACK in line:
-            self._inside, self._source = True, ""
-            self.of_arguments = self._chained and self.of_arguments
-            self._fatal = bool(_FATAL.search(line)) or (self._chained and self._fatal)
-            return None
-        if not self._inside:
-            self._chained = bool(_CHAINED.search(line))
-            return None
-        if line[0].isspace():
-            self._frame(line)
-            return None
-        # What is no exception says another process in between.
-        return self._end(line) if _EXCEPTION.match(line) else None
-
-    def _frame(self, line: str) -> None:
-        self.of_arguments = self.of_arguments or bool(_OF_ARGUMENTS.search(line))
-        text = line.strip()
-        if text.strip("^~ ") and not text.startswith("File "):
-            self._source = text
-
-    def _end(self, line: str) -> str:
-        self._inside = False
-        # An assertion without words is told by what it asserts.
-        bare = ":" not in line and self._source
-        text = (f"{line}: {self._source}" if bare else line)[:_WIDTH]
-        self.last = text
-        if self._fatal and (self.fatal is None or self._chained):
-            self.fatal = text
-        self._chained = False
-        return text

@@ -1,0 +1,113 @@
+"""What servers, torch and Python say in logs when a launch gets on, and when it fails."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = [
+    "ABORTED",
+    "CAPTURE_FAILED",
+    "INSTALLATION",
+    "KILLED",
+    "MEMORY",
+    "PORT",
+    "READY",
+    "REFUSED",
+    "SERVING_MEMORY",
+    "SIMULATED",
+    "WATCHDOG",
+    "WIDTH",
+    "Tracebacks",
+    "worded",
+]
+
+WIDTH: Final = 500
+"""How much of a line is kept."""
+
+READY: Final = re.compile(r"The server is fired up and ready to roll|Scheduler is ready")
+MEMORY: Final = re.compile(
+    r"OutOfMemoryError|(?:CUDA|HIP|XPU|NPU|Cuda)\b[^.]{0,30}\bout of memory|cudaErrorMemoryAllocation"
+    r"|CUBLAS_STATUS_ALLOC_FAILED|Not enough memory\. Please try to increase"
+)
+SERVING_MEMORY: Final = re.compile(
+    r"(?:Prefill |Decode )?out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
+    re.IGNORECASE,
+)
+CAPTURE_FAILED: Final = re.compile(r"Capture .*graph failed: *(.*)")
+ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .* due to OOM")
+PORT: Final = re.compile(
+    r"address already in use|EADDRINUSE|\[Errno 98\]|[Pp]ort is already in use|port \d+ is already in use"
+    r"|at \d+ is not available in \d+ seconds",
+    re.IGNORECASE,
+)
+REFUSED: Final = re.compile(r"^[\w./-]+(?: [\w.-]+){0,2}: error: (.+)")
+WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
+KILLED: Final = re.compile(r"exit code: (-\d+)", re.IGNORECASE)
+SIMULATED: Final = re.compile(r"^SIMULATED server: ")
+"""The first line of `spacegen.tune.simulated.server`."""
+INSTALLATION: Final = re.compile(r"ImportError|ModuleNotFoundError|KeyboardInterrupt")
+"""Exceptions that are not about the arguments, wherever they come from."""
+
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_FATAL: Final = re.compile(r"hit an exception|Initialization failed")
+_CHAINED: Final = re.compile(r"During handling of the above exception|direct cause of the following")
+_EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
+_OF_ARGUMENTS: Final = re.compile(
+    r'File ".*(?:server_args\.py|[/\\]arg_groups[/\\].*|[/\\]server[/\\]args\.py)"'
+)
+_PREFIX: Final = re.compile(r"^(?:\x1b\[[\d;]*m)*\[[^\]]*\]\s*")
+
+
+def worded(line: str) -> str:
+    """The line without its time and, from a parser, without the program's name."""
+    text = _PREFIX.sub("", line).strip()
+    refused = REFUSED.match(text)
+    return (refused[1] if refused else text)[:WIDTH]
+
+
+class Tracebacks:
+    """Finds the exceptions at the end of tracebacks: `fatal` where the server says that one ended it (the
+    first counts: others follow from it), else the `last`."""
+
+    def __init__(self) -> None:
+        self.fatal: str | None = None
+        self.last: str | None = None
+        self.of_arguments = False
+        self._inside = False
+        self._source = ""
+        self._fatal = False
+        self._chained = False
+
+    def take(self, line: str) -> str | None:
+        """The exception, where the line is the end of a traceback."""
+        if _TRACEBACK in line:
+            self._inside, self._source = True, ""
+            self.of_arguments = self._chained and self.of_arguments
+            self._fatal = bool(_FATAL.search(line)) or (self._chained and self._fatal)
+            return None
+        if not self._inside:
+            self._chained = bool(_CHAINED.search(line))
+            return None
+        if line[0].isspace():
+            self._frame(line)
+            return None
+        # What is no exception says another process in between.
+        return self._end(line) if _EXCEPTION.match(line) else None
+
+    def _frame(self, line: str) -> None:
+        self.of_arguments = self.of_arguments or bool(_OF_ARGUMENTS.search(line))
+        text = line.strip()
+        if text.strip("^~ ") and not text.startswith("File "):
+            self._source = text
+
+    def _end(self, line: str) -> str:
+        self._inside = False
+        # An assertion without words is told by what it asserts.
+        bare = ":" not in line and self._source
+        text = (f"{line}: {self._source}" if bare else line)[:WIDTH]
+        self.last = text
+        if self._fatal and (self.fatal is None or self._chained):
+            self.fatal = text
+        self._chained = False
+        return text
