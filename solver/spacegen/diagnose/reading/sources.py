@@ -68,9 +68,10 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """The logs in a folder. In that of a launch the load generator has one too, which is no server's."""
+    """The logs in a folder. In that of a launch the load generator has some too, which are no server's."""
     for path in folder.rglob("*"):
-        form = _OF_LAUNCH if (path.parent / "command.txt").exists() else _LOG
+        of_launch = any((place / "command.txt").exists() for place in path.parents[:2])
+        form = _OF_LAUNCH if of_launch else _LOG
         if form.fullmatch(path.name) and path.is_file():
             yield path
 

@@ -1,0 +1,114 @@
+"""Where logs stand: files, folders, what tune leaves; and logs that grow, are emptied or moved away."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from spacegen.diagnose.reading.following import following
+from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
+from spacegen.errors import ConfigError
+
+
+def _tree(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x\n")
+
+
+def _names(root: Path, *sources: Path) -> list[str]:
+    return [file.name.removeprefix(f"{root}/") for file in log_files(sources or (root,))]
+
+
+def test_a_folder_has_what_is_called_like_a_log(tmp_path: Path) -> None:
+    _tree(tmp_path, "a.log", "b.log.1", "c.log.2.gz", "d.out", "notes.txt", "config.json", "deep/e.err", "log")
+    assert _names(tmp_path) == ["a.log", "b.log.1", "c.log.2.gz", "d.out", "deep/e.err"]
+
+
+def test_of_a_launch_only_the_logs_of_its_server_are_read(tmp_path: Path) -> None:
+    _tree(tmp_path, "7/command.txt", "7/server.log", "7/server-1.log", "7/load.log", "7/load-1/load.log")
+    assert _names(tmp_path) == ["7/server-1.log", "7/server.log"]
+
+
+def test_a_log_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    _tree(tmp_path, "a.log")
+    assert _names(tmp_path, tmp_path / "a.log", tmp_path) == ["a.log"]
+
+
+def test_a_file_that_is_named_may_be_called_anything(tmp_path: Path) -> None:
+    _tree(tmp_path, "output")
+    assert _names(tmp_path, tmp_path / "output") == ["output"]
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such file: .*nowhere\.log"):
+        log_files([tmp_path / "nowhere.log"])
+    with pytest.raises(ConfigError, match="no file in .* is called like a log"):
+        log_files([tmp_path])
+
+
+def test_what_may_still_come_is_no_fault(tmp_path: Path) -> None:
+    (file,) = log_files([tmp_path / "server.log"], growing=True)
+    assert file.size is None
+    assert log_files([tmp_path], growing=True) == ()
+
+
+def test_a_compressed_log_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\n"))
+    assert b"".join(pieces(LogFile("a", path))) == b"one\ntwo\n"
+
+
+def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress(b"one\n" * 100_000)[:60] + b"no such thing" * 100)
+    with pytest.raises(ConfigError, match="cannot read a"):
+        list(pieces(LogFile("a", path)))
+
+
+def test_a_log_is_followed_from_before_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    log = following(LogFile("server.log", path))
+    assert log.read() == b""
+    path.write_bytes(b"one\n")
+    assert log.read() == b"one\n"
+    with path.open("ab") as stream:
+        stream.write(b"tw")
+    assert log.read() == b"tw"
+    assert log.read() == b""
+    assert not log.ended
+    log.close()
+
+
+def test_an_emptied_log_is_read_from_its_start_again(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"one\ntwo\nhal")
+    log = following(LogFile("server.log", path))
+    assert log.read() == b"one\ntwo\nhal"
+    path.write_bytes(b"new\n")
+    assert log.read() == b"\nnew\n"
+    log.close()
+
+
+def test_a_log_that_is_moved_away_is_read_to_its_end_first(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"one\n")
+    log = following(LogFile("server.log", path))
+    assert log.read() == b"one\n"
+    path.rename(tmp_path / "server.log.1")
+    assert log.read() == b""
+    with (tmp_path / "server.log.1").open("ab") as stream:
+        stream.write(b"late\n")
+    path.write_bytes(b"new\n")
+    assert [log.read(), log.read(), log.read()] == [b"late\n", b"new\n", b""]
+    log.close()
+
+
+def test_a_compressed_log_does_not_grow(tmp_path: Path) -> None:
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress(b"one\n"))
+    log = following(LogFile("a", path))
+    assert [log.read(), log.ended, log.read(), log.ended] == [b"one\n", False, b"", True]
