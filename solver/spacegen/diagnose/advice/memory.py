@@ -67,7 +67,7 @@ def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     else:
         yield Finding(
             id="memory-good",
-            phase=Phase.SERVING,
+            phase=Phase.KV_POOL,
             severity=Severity.INFO,
             summary=f"{room.left:.2f} GB are left when the server is ready: {room.good} is good",
             evidence=(figure.line,),

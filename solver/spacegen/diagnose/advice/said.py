@@ -8,7 +8,7 @@ from typing import Any, Final
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
 from spacegen.servers.renames import renamed
 
-__all__ = ["Key", "argument", "gpu_gib", "is_mini", "key", "number", "troubled"]
+__all__ = ["Key", "argument", "gpu_gib", "is_mini", "key", "number", "troubled", "words"]
 
 _OLD: Final = "0.5.6"
 _NEWEST: Final = "0.5.23"
@@ -89,3 +89,8 @@ def gpu_gib(launch: Launch) -> float | None:
 def troubled(launch: Launch, *kinds: Kind) -> tuple[Trouble, ...]:
     """The troubles of these kinds, in their order in the log."""
     return tuple(trouble for trouble in launch.troubles if trouble.kind in kinds)
+
+
+def words(trouble: Trouble) -> str:
+    """What was said, in one line."""
+    return trouble.words or (trouble.lines[0].text if trouble.lines else trouble.kind.value)

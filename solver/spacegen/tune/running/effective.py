@@ -15,7 +15,7 @@ from spacegen.servers.renames import renamed
 from spacegen.servers.schema import TargetSchema
 from spacegen.tune.secret import is_secret
 
-__all__ = ["altered"]
+__all__ = ["altered", "same_value"]
 
 _MISSING: Final = object()
 _OURS: Final = frozenset({"host", "port", "nccl_port", "server_host", "server_port", "dist_init_addr"})
@@ -39,7 +39,7 @@ def altered(
         cleared = negated(schema, schema.arguments[name]) is not None
         for run in _told(schema, field.name, info):
             shown = not run if cleared and isinstance(run, bool) else run
-            if not _same(value, shown):
+            if not same_value(value, shown):
                 found[name] = (value, shown)
     return found
 
@@ -64,17 +64,17 @@ def _looked_up(schema: TargetSchema, field: str, place: Mapping[str, Any]) -> An
     return next((place[name] for name in names if name in place), _MISSING)
 
 
-def _same(given: Any, run: Any) -> bool:
+def same_value(given: Any, run: Any) -> bool:
     """Whether two spellings are one value: 1 is 1.0 but not true, a tuple is a list, `"8"` is 8, JSON in a
     text is what it says."""
     given, run = _plain(given), _plain(run)
     if isinstance(given, bool) or isinstance(run, bool):
         return given is run
     if isinstance(given, list) and isinstance(run, list):
-        return len(given) == len(run) and all(map(_same, given, run))
+        return len(given) == len(run) and all(map(same_value, given, run))
     if isinstance(given, list) != isinstance(run, list):
         one, many = (run, given) if isinstance(given, list) else (given, run)
-        return len(many) == 1 and _same(one, many[0])
+        return len(many) == 1 and same_value(one, many[0])
     if isinstance(given, str) and isinstance(run, str):
         return given == run or Path(given).expanduser() == Path(run).expanduser()
     return bool(given == run) or str(given) == str(run)

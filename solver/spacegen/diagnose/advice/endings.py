@@ -1,0 +1,170 @@
+"""Launches that ended for other reasons than GPU memory: exceptions, signals, the watchdog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from spacegen.diagnose.advice.lighter import known
+from spacegen.diagnose.advice.said import Key, argument, number, troubled, words
+from spacegen.diagnose.advice.ways import rather, told
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
+
+__all__ = ["endings"]
+
+# Kinds that follow from others, which tell more.
+_FOLLOWING: Final = (Kind.WATCHDOG, Kind.KILLED, Kind.CRASH)
+_CAUSES: Final = tuple(kind for kind in Kind if kind not in _FOLLOWING)
+_KILL: Final = 9
+_BUS: Final = 7
+_FAULTS: Final = (4, 6, _BUS, 8, 11)
+_SHARED_MEMORY: Final = "give the container more shared memory, as with `--shm-size 32g`"
+_HOST_MEMORY: Final = re.compile(
+    r"not enough host memory|cannot allocate memory|std::bad_alloc|\bMemoryError", re.IGNORECASE
+)
+_REASONS: Final = {
+    r"nccl|DistBackendError": "run it again with `NCCL_DEBUG=INFO`, which says what failed between the GPUs",
+    r"illegal memory access|device-side assert|unspecified launch failure": (
+        "a kernel failed: try another attention backend, and `CUDA_LAUNCH_BLOCKING=1` to see which one it is"
+    ),
+    r"no kernel image|not supported on this (?:GPU|device)|compute capability": (
+        "a kernel is not made for this GPU: choose a backend that is"
+    ),
+    r"imbalanced": "one GPU has less free memory than the others: `nvidia-smi` shows who holds it",
+    r"No space left on device|\bshm": _SHARED_MEMORY,
+    r"ModuleNotFoundError|ImportError|cannot open shared object": (
+        "something is not installed as the server needs it: no argument mends that"
+    ),
+    r"RepositoryNotFound|GatedRepo|401 Client Error|not a valid model identifier": (
+        "the model was not found: check its name and the access to it, or name a local folder"
+    ),
+}
+
+
+def endings(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """How a launch ended, unless the log gives a better reason."""
+    if troubled(launch, *_CAUSES):
+        return
+    seen = set()
+    for trouble in launch.troubles:
+        for finding in _of(launch, trouble):
+            if finding.id not in seen:
+                seen.add(finding.id)
+                yield finding
+
+
+def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
+    match trouble.kind:
+        case Kind.WATCHDOG:
+            yield _stuck(launch, trouble)
+        case Kind.KILLED:
+            yield _killed(launch, trouble)
+        case Kind.CRASH:
+            yield _crashed(launch, trouble)
+        case _:
+            return
+
+
+def _stuck(launch: Launch, trouble: Trouble) -> Finding:
+    limit, chunk = argument(launch, "watchdog_timeout"), number(launch, Key.CHUNK)
+    after = f" of {limit:g} s" if isinstance(limit, int | float) else ""
+    whole = chunk is not None and chunk <= 0
+    return _finding(
+        trouble,
+        "watchdog",
+        f"a batch took longer than the watchdog's timeout{after}",
+        (
+            *(("set a `chunked_prefill_size`: without chunks a long prompt is one batch",) if whole else ()),
+            "see where the scheduler waits; ranks that wait for each other point to NCCL or the network",
+            "raise `watchdog_timeout` where a batch may really take that long",
+        ),
+        command="py-spy dump --pid PID",
+    )
+
+
+def _killed(launch: Launch, trouble: Trouble) -> Finding:
+    told_of = trouble.numbers.get("signal")
+    signal = _KILL if told_of is None else abs(int(told_of))
+    if signal == _KILL:
+        return _host_memory(
+            launch, trouble, "the kernel ended a process, as it does when main memory runs out"
+        )
+    if signal in _FAULTS:
+        native = "a fault in native code: try another attention backend, or another version of the server"
+        return _finding(
+            trouble,
+            "crashed",
+            f"signal {signal} ended a process of the server",
+            (_SHARED_MEMORY if signal == _BUS else native,),
+        )
+    stopped = f"signal {signal} ended the server from outside"
+    return _finding(trouble, "stopped", stopped, (), severity=Severity.INFO)
+
+
+def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
+    """Main memory is short: of weights on their way, or for a hierarchical cache."""
+    no_cache = rather(launch, "enable_hierarchical_cache", (False,), (True,))
+    moves = known(*_smaller_host_pool(launch), no_cache) if no_cache else ()
+    loading = trouble.phase is Phase.WEIGHTS and not moves
+    return _finding(
+        trouble,
+        "host-memory",
+        summary,
+        (
+            *map(told, moves),
+            *(("each rank holds a part of the weights while it loads: fewer ranks need less",) * loading),
+            "give the container or the job more main memory",
+        ),
+        moves=moves,
+        command="dmesg -T | grep -i -E 'killed process|oom'",
+    )
+
+
+def _smaller_host_pool(launch: Launch) -> Iterator[Move]:
+    size, ratio = argument(launch, "hicache_size"), argument(launch, "hicache_ratio")
+    if isinstance(size, int) and size > 0:
+        yield Move(parameter="hicache_size", at_least=1, at_most=size - 1, was=size, to=max(size // 2, 1))
+    elif isinstance(ratio, int | float) and ratio > 1:
+        half = round(1 + (ratio - 1) / 2, 2)
+        yield Move(parameter="hicache_ratio", at_most=round(ratio - 0.01, 2), was=ratio, to=half)
+
+
+def _crashed(launch: Launch, trouble: Trouble) -> Finding:
+    said = words(trouble)
+    if _HOST_MEMORY.search(said):
+        return _host_memory(launch, trouble, f"main memory did not suffice: {said}")
+    reasons = tuple(advice for form, advice in _REASONS.items() if re.search(form, said, flags=re.IGNORECASE))
+    # A server that goes on has lost requests, not the launch.
+    went_on = launch.ready is not None and not trouble.fatal
+    return _finding(
+        trouble,
+        "crashed",
+        f"an exception {'was logged' if went_on else 'ended the server'}: {said}",
+        reasons or ("the log names no cause that an argument mends: read the lines before it",),
+        severity=Severity.WARNING if went_on else Severity.ERROR,
+    )
+
+
+def _finding(
+    trouble: Trouble,
+    name: str,
+    summary: str,
+    advice: tuple[str, ...],
+    *,
+    severity: Severity = Severity.ERROR,
+    command: str | None = None,
+    moves: tuple[Move, ...] = (),
+) -> Finding:
+    return Finding(
+        id=name,
+        phase=trouble.phase,
+        severity=severity,
+        summary=summary,
+        evidence=trouble.lines,
+        numbers=dict(trouble.numbers),
+        advice=advice,
+        command=command,
+        moves=moves,
+    )

@@ -1,0 +1,39 @@
+"""What only logs of mini-SGLang show, which tells of its start but not of its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from spacegen.diagnose.advice.said import Key, is_mini, key, number
+from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Launch, Phase
+
+__all__ = ["mini_graphs"]
+
+
+def mini_graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """Batches that may run without graphs, as nothing in the log will say when they do."""
+    if not is_mini(launch) or not launch.graph_sizes:
+        return
+    largest, running = max(launch.graph_sizes), number(launch, Key.RUNNING)
+    figure = launch.figures.get(Fact.LARGEST_GRAPH)
+    if running is None or running <= largest:
+        return
+    move = Move(
+        parameter=key(launch, Key.GRAPHS),
+        at_least=running,
+        was=largest,
+        to=int(running),
+        because=f"`{key(launch, Key.RUNNING)}` is {running:.0f}",
+    )
+    yield Finding(
+        id="minisgl-graphs",
+        phase=Phase.GRAPHS,
+        severity=Severity.INFO,
+        summary=f"graphs are captured for batches of up to {largest}, and {running:.0f} requests may run",
+        evidence=() if figure is None else (figure.line,),
+        numbers={"largest_graph": largest, "max_running_req": running},
+        advice=(told(move), f"or lower `{key(launch, Key.RUNNING)}` to {largest}, where latency matters"),
+        moves=(move,),
+    )

@@ -1,0 +1,199 @@
+"""Launches that ran out of GPU memory: where, of what, and which arguments make a launch need less of it.
+
+One message has many causes: what helps while weights are loaded does nothing for graphs, and what the message
+of a failed capture proposes first, a lower static share, is of no use where memory was not the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, weights
+from spacegen.diagnose.advice.said import Key, argument, is_mini, key, troubled, words
+from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
+
+__all__ = ["gpu_memory"]
+
+_STARTING: Final = (Phase.ARGUMENTS, Phase.WEIGHTS, Phase.KV_POOL, Phase.GRAPHS)
+_MEMORY_WORDS: Final = ("out of memory", "outofmemory", "alloc_failed", "memoryallocation")
+_DUMMY: Final = "try memory without the weights' download: `{}` fills them with random numbers"
+
+
+def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """The GPU memory that did not suffice, a finding for each place where that was."""
+    seen = set()
+    for trouble in troubled(launch, Kind.OUT_OF_MEMORY, Kind.CAPTURE):
+        for finding in _at(launch, trouble):
+            if finding.id not in seen:
+                seen.add(finding.id)
+                yield finding
+
+
+def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
+    if trouble.kind is Kind.CAPTURE and not _of_memory(launch, trouble):
+        yield _capture(launch, trouble)
+        return
+    match Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase:
+        case Phase.ARGUMENTS | Phase.WEIGHTS:
+            yield _loading(launch, trouble)
+        case Phase.KV_POOL:
+            yield _allocating(launch, trouble)
+        case Phase.GRAPHS:
+            yield _graphs(launch, trouble)
+        case Phase.WARM_UP | Phase.SERVING:
+            yield _serving(launch, trouble)
+
+
+def _of_memory(launch: Launch, trouble: Trouble) -> bool:
+    """Whether the words behind a failed capture are those of memory: the message itself names many causes."""
+    said = " ".join((trouble.words, *(line.text for line in trouble.lines))).lower()
+    same = any(other.phase is Phase.GRAPHS for other in troubled(launch, Kind.OUT_OF_MEMORY))
+    return same or "tried_gib" in trouble.numbers or any(word in said for word in _MEMORY_WORDS)
+
+
+def _loading(launch: Launch, trouble: Trouble) -> Finding:
+    ways = weights(launch)
+    dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
+    advice = (*map(told, ways[:3]), "end what else holds memory of the GPU", _DUMMY.format(dummy))
+    return _failed(
+        launch,
+        trouble,
+        "out-of-memory-weights",
+        "the weights do not fit into the memory of the GPU",
+        ways[:2],
+        ways[2:],
+        advice=advice if ways else (f"use more ranks, as with `{Key.RANKS}`", *advice),
+        command="nvidia-smi",
+    )
+
+
+def _allocating(launch: Launch, trouble: Trouble) -> Finding:
+    share = lower_share(launch, _missing(trouble))
+    return _failed(
+        launch,
+        trouble,
+        "out-of-memory-kv-pool",
+        "the KV cache pool does not fit into the memory that is free",
+        known(share),
+        pool(launch),
+        command="nvidia-smi",
+    )
+
+
+def _graphs(launch: Launch, trouble: Trouble) -> Finding:
+    graphs = no_graphs(launch)
+    running = fewer_running(launch)
+    return _failed(
+        launch,
+        trouble,
+        "out-of-memory-graphs",
+        "the memory beside weights and KV cache does not suffice for the graphs",
+        (*known(lower_share(launch, _missing(trouble))), *graphs[:2]),
+        (*graphs[2:], *known(running), *activations(launch)),
+    )
+
+
+def _serving(launch: Launch, trouble: Trouble) -> Finding:
+    """The guide: smaller chunks for a prefill, fewer requests for decoding, a lower share for either."""
+    share, chunk = lower_share(launch, _missing(trouble)), smaller_chunk(launch)
+    running, warming = fewer_running(launch), trouble.phase is Phase.WARM_UP
+    lighter = (*no_graphs(launch), *activations(launch))
+    prompts = known(_shorter_prefills(launch))
+    if warming:
+        # Its request has a few tokens only: it needs no full chunk, so what is left is little for any batch.
+        what, ways, unless = "the warm-up", known(share, chunk), (*prompts, *known(running), *lighter)
+    elif trouble.during == "prefill":
+        what, ways, unless = "a prefill", known(chunk, share), (*prompts, *known(running), *lighter)
+    elif trouble.during == "decode":
+        what, ways, unless = "decoding", known(running, share), (*known(chunk), *prompts, *lighter)
+    else:
+        what, ways, unless = "a batch", known(share, chunk, running), (*prompts, *lighter)
+    name = "warm-up" if warming else trouble.during or "serving"
+    left = launch.figures.get(Fact.LEFT)
+    despite = f", although {left.value:.2f} GB were left when the server was ready" if left else ""
+    return _failed(
+        launch,
+        trouble,
+        f"out-of-memory-{name}",
+        f"the GPU ran out of memory in {what}{despite}",
+        ways,
+        unless,
+        also=(left.line,) if left else (),
+    )
+
+
+def _capture(launch: Launch, trouble: Trouble) -> Finding:
+    compiled = rather(launch, "enable_torch_compile", (False,), (True,))
+    backend = argument(launch, "attention_backend")
+    graphs = f"`{key(launch, Key.GRAPHS)}: 0`" if is_mini(launch) else "`disable_cuda_graph`"
+    return Finding(
+        id="graph-capture-failed",
+        phase=Phase.GRAPHS,
+        severity=Severity.ERROR,
+        summary=f"the capture of graphs failed, and not for lack of memory: {words(trouble)}",
+        evidence=trouble.lines,
+        numbers=dict(trouble.numbers),
+        advice=(
+            *((told(compiled),) if compiled else ()),
+            f"try another attention backend{f' than `{backend}`' if backend else ''}",
+            f"{graphs} tells whether the model runs at all, at a great loss of throughput",
+            "less memory will not help, though the message proposes that too",
+        ),
+    )
+
+
+def _failed(
+    launch: Launch,
+    trouble: Trouble,
+    name: str,
+    summary: str,
+    moves: tuple[Move, ...],
+    unless: tuple[Move, ...],
+    *,
+    advice: tuple[str, ...] | None = None,
+    also: tuple[Line, ...] = (),
+    command: str | None = None,
+) -> Finding:
+    missing = _missing(trouble)
+    short = "" if missing is None else f": {missing:.2f} GiB were missing"
+    survived = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
+    proposed = tuple(map(told, moves)) if advice is None else advice
+    numbers = dict(trouble.numbers)
+    return Finding(
+        id=name,
+        phase=Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase,
+        severity=Severity.WARNING if survived else Severity.ERROR,
+        summary=summary + short,
+        evidence=(*trouble.lines, *also),
+        numbers=numbers if missing is None else {**numbers, "missing_gib": round(missing, 2)},
+        advice=proposed,
+        command=command,
+        moves=moves,
+        unless=_others(moves, unless),
+    )
+
+
+def _others(moves: tuple[Move, ...], unless: tuple[Move, ...]) -> tuple[Move, ...]:
+    """Each once, and none that is a way out already."""
+    return tuple(move for i, move in enumerate(unless) if move not in moves and move not in unless[:i])
+
+
+def _missing(trouble: Trouble) -> float | None:
+    """What was tried less what was free, in GiB. A lower bound: the next allocation may be short as well."""
+    tried, free = trouble.numbers.get("tried_gib"), trouble.numbers.get("free_gib")
+    if tried is None or free is None or tried <= free:
+        return None
+    return tried - free
+
+
+def _shorter_prefills(launch: Launch) -> Move | None:
+    """Prefill batches below the size of a chunk."""
+    name = "max_prefill_tokens"
+    most, chunk = argument(launch, name), launch.figure(Fact.CHUNK) or argument(launch, Key.CHUNK)
+    if not isinstance(most, int) or isinstance(most, bool):
+        return None
+    bound = min(most, int(chunk)) if isinstance(chunk, int | float) and chunk > 0 else most
+    return Move(parameter=name, at_most=bound - 1, was=most, to=max(bound // 2, 1))

@@ -1,0 +1,193 @@
+"""Launches whose KV cache or table of requests was too small.
+
+That is no lack of GPU memory: a lower static share makes it worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, weights
+from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number
+from spacegen.diagnose.advice.ways import (
+    fewer_running,
+    higher_share,
+    less_context,
+    more_of,
+    smaller_chunk,
+    told,
+)
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
+
+__all__ = ["short_pool"]
+
+# SGLang's hyperparameter tuning guide: a cautious scheduler.
+_CAUTIOUS: Final = 1.3
+
+
+def short_pool(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """A pool without room for any token, for those of a batch, or for a single request."""
+    seen = set()
+    for trouble in launch.troubles:
+        for finding in _of(launch, trouble):
+            if finding.id not in seen:
+                seen.add(finding.id)
+                yield finding
+
+
+def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
+    match trouble.kind:
+        case Kind.NO_POOL:
+            yield _no_pool(launch, trouble)
+        case Kind.NO_TOKENS:
+            yield _no_tokens(launch, trouble)
+        case Kind.NO_SLOTS:
+            yield _no_slots(launch, trouble)
+        case Kind.NOTHING_LEFT_TO_RETRACT:
+            yield _too_large(launch, trouble)
+        case _:
+            return
+
+
+def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
+    """Weights take all of the static share; what it lacks is in the figures of the start."""
+    short = _shortfall(launch)
+    pages = argument(launch, "num_page_override") if is_mini(launch) else None
+    share, lighter = higher_share(launch, short), weights(launch)
+    first = (*known(_pages(pages), share), *lighter[:2])
+    lacking = "" if short is None else f": {short:.2f} GiB were missing"
+    at = number(launch, Key.SHARE)
+    of = "" if at is None else f" of {at:g}"
+    advice = tuple(map(told, first)) or ("use more ranks or fewer bits for the weights",)
+    if share is None and at is not None:
+        advice = (*advice, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
+    numbers = dict(trouble.numbers)
+    return _finding(
+        trouble,
+        "no-kv-pool",
+        Phase.KV_POOL,
+        f"the weights leave no room for a KV cache in the static share{of}{lacking}",
+        numbers if short is None else {**numbers, "missing_gib": round(short, 2)},
+        advice,
+        first,
+        lighter[2:],
+    )
+
+
+def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
+    chunk, running, share = smaller_chunk(launch), fewer_running(launch), _roomier(launch)
+    prefill = trouble.during != "decode"
+    ways = known(chunk if prefill else running, running if prefill else None, share)
+    tokens = trouble.numbers.get("tokens")
+    room = "" if tokens is None else f" for {tokens:.0f} tokens"
+    return _finding(
+        trouble,
+        f"no-tokens-{'prefill' if prefill else 'decode'}",
+        trouble.phase,
+        f"the KV cache had no room{room} of a {'prefill' if prefill else 'batch of decoding'}",
+        dict(trouble.numbers),
+        (
+            *map(told, ways),
+            f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller",
+        ),
+        ways,
+        (*known(None if prefill else chunk, _careful(launch)), *_richer(launch)),
+    )
+
+
+def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
+    running = fewer_running(launch)
+    return _finding(
+        trouble,
+        "no-request-slots",
+        trouble.phase,
+        "the table of requests had no slots left for a batch",
+        dict(trouble.numbers),
+        known_words(running, f"lower `{key(launch, Key.RUNNING)}`"),
+        known(running),
+        known(more_of(launch, "pp_size")),
+    )
+
+
+def _too_large(launch: Launch, trouble: Trouble) -> Finding:
+    pool = launch.figure(Fact.POOL_TOKENS)
+    size = "" if pool is None else f" of {pool:.0f} tokens"
+    ways = known(_roomier(launch), less_context(launch))
+    return _finding(
+        trouble,
+        "request-larger-than-pool",
+        Phase.SERVING,
+        f"one request alone filled the whole KV cache{size} and was given up",
+        dict(trouble.numbers),
+        (*map(told, ways), "or limit prompt and `max_new_tokens` of requests to what the cache holds"),
+        ways,
+        _richer(launch),
+    )
+
+
+def known_words(move: Move | None, otherwise: str) -> tuple[str, ...]:
+    return (told(move),) if move is not None else (otherwise,)
+
+
+def _finding(
+    trouble: Trouble,
+    name: str,
+    phase: Phase,
+    summary: str,
+    numbers: dict[str, float],
+    advice: tuple[str, ...],
+    moves: tuple[Move, ...],
+    unless: tuple[Move, ...],
+) -> Finding:
+    return Finding(
+        id=name,
+        phase=phase,
+        severity=Severity.ERROR,
+        summary=summary,
+        evidence=trouble.lines,
+        numbers=numbers,
+        advice=advice,
+        moves=moves,
+        unless=tuple(move for i, move in enumerate(unless) if move not in moves + unless[:i]),
+    )
+
+
+def _shortfall(launch: Launch) -> float | None:
+    """GiB that the static share is too small by.
+
+    The pool is what is left after loading, less (1 - share) of what was free before.
+    """
+    after, share, gpu = launch.figure(Fact.AFTER_LOADING), number(launch, Key.SHARE), gpu_gib(launch)
+    if after is None or share is None or gpu is None:
+        return None
+    short = gpu * (1 - share) - after
+    return short if short > 0 else None
+
+
+def _roomier(launch: Launch) -> Move | None:
+    """A larger pool: a higher share, where what is left allows for it."""
+    left = launch.figure(Fact.LEFT)
+    return higher_share(launch) if left is None or left > 5 else None
+
+
+def _pages(pages: object) -> Move | None:
+    if not isinstance(pages, int):
+        return None
+    return Move(parameter="num_page_override", among=(None,), was=pages)
+
+
+def _careful(launch: Launch) -> Move | None:
+    name = "schedule_conservativeness"
+    was = argument(launch, name)
+    if not isinstance(was, int | float) or was >= _CAUTIOUS:
+        return None
+    return Move(parameter=name, at_least=round(was + 0.1, 2), was=was, to=_CAUTIOUS)
+
+
+def _richer(launch: Launch) -> tuple[Move, ...]:
+    """More tokens in the pool, by other arguments than the share."""
+    return known(
+        *dense_tokens(launch), more_of(launch, Key.RANKS), more_of(launch, "pp_size"), quantized(launch)
+    )

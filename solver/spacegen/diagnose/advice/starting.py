@@ -1,0 +1,131 @@
+"""Launches that did not come up for other reasons than GPU memory, that ended, or that were slow to start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, troubled, words
+from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
+from spacegen.diagnose.series import Column
+from spacegen.servers.renames import formerly
+
+__all__ = ["port_in_use", "refused", "slow_start"]
+
+# Ours: longer than a checkpoint takes from a local disk, and than a few dozen graphs.
+_SLOW_LOADING: Final = 300.0
+_SLOW_CAPTURE: Final = 60.0
+_UNKNOWN: Final = re.compile(r"--([a-z][\w-]*)")
+
+
+def refused(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """Arguments that the server does not take."""
+    for trouble in troubled(launch, Kind.ARGUMENTS)[:1]:
+        yield _refused(launch, trouble)
+
+
+def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """A port that somebody else has."""
+    for trouble in troubled(launch, Kind.PORT)[:1]:
+        yield _port(launch, trouble)
+
+
+def _refused(launch: Launch, trouble: Trouble) -> Finding:
+    server = "minisgl" if is_mini(launch) else "sglang"
+    names = tuple(dict.fromkeys(name.replace("-", "_") for name in _UNKNOWN.findall(words(trouble))))
+    hints = (
+        formerly(server, name, version) for name in names for version in ("0.5.6", launch.version or "0.5.23")
+    )
+    return Finding(
+        id="arguments-refused",
+        phase=Phase.ARGUMENTS,
+        severity=Severity.ERROR,
+        summary=f"the server refused its arguments: {words(trouble)}",
+        evidence=trouble.lines,
+        advice=(
+            *(hint for hint in dict.fromkeys(hints) if hint),
+            "check configs before launches: the rules of a space know what the server refuses",
+        ),
+        command="spacegen check SPACE CONFIG",
+    )
+
+
+def _port(launch: Launch, trouble: Trouble) -> Finding:
+    given, name = number(launch, Key.PORT), key(launch, Key.PORT)
+    port = trouble.numbers.get("port", given)
+    beside = is_mini(launch) and given is not None and port == given + 1
+    meeting = f": the ranks of mini-SGLang meet at `{name}` + 1" if beside else ""
+    free = "" if port is None else f", as `--port {int(given or port) + 10}`"
+    both = ", with the one after it free too" if is_mini(launch) else ""
+    return Finding(
+        id="port-in-use",
+        phase=trouble.phase,
+        severity=Severity.ERROR,
+        summary="a port is in use" if port is None else f"port {port:.0f} is in use{meeting}",
+        evidence=trouble.lines,
+        numbers={} if port is None else {"port": port},
+        advice=("end the process that holds it", f"or choose another port{free}{both}"),
+        command="ss -tlnp" if port is None else f"ss -tlnp | grep :{port:.0f}",
+    )
+
+
+def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
+    """What takes long before a server is ready: a download, or graphs that no batch needs."""
+    loading, capture = launch.figures.get(Fact.LOADING_SECONDS), launch.figures.get(Fact.CAPTURE_SECONDS)
+    if loading is not None and loading.value > _SLOW_LOADING:
+        yield Finding(
+            id="slow-loading",
+            phase=Phase.WEIGHTS,
+            severity=Severity.INFO,
+            summary=f"loading the weights took {loading.value:.0f} s",
+            evidence=(loading.line,),
+            numbers={"seconds": loading.value},
+            advice=tuple(_faster_loading(launch)),
+        )
+    if capture is not None and capture.value > _SLOW_CAPTURE:
+        move = _fewer_graphs(launch)
+        name = key(launch, Key.GRAPHS)
+        yield Finding(
+            id="slow-capture",
+            phase=Phase.GRAPHS,
+            severity=Severity.INFO,
+            summary=f"capturing graphs took {capture.value:.0f} s",
+            evidence=(capture.line,),
+            numbers={"seconds": capture.value},
+            advice=(
+                told(move) if move else f"lower `{name}` to the largest batch that runs, for a quicker start",
+            ),
+            moves=() if move is None else (move,),
+        )
+
+
+def _faster_loading(launch: Launch) -> Iterator[str]:
+    model = argument(launch, Key.MODEL)
+    if not isinstance(model, str) or not _is_local(model):
+        yield "download the model once and name its local folder as `model_path`"
+    yield "keep the weights on a local disk that is not shared"
+    dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
+    yield f"where only memory and speed are tried, `{dummy}` loads nothing"
+
+
+def _fewer_graphs(launch: Launch) -> Move | None:
+    """Graphs up to the largest batch that ran, where that is known and smaller."""
+    largest = number(launch, Key.GRAPHS)
+    ran = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0)
+    if largest is None or not 0 < ran < largest:
+        return None
+    return Move(
+        parameter=key(launch, Key.GRAPHS),
+        at_least=ran,
+        at_most=largest - 1,
+        was=int(largest),
+        to=int(ran),
+        because="no larger batch ran",
+    )
+
+
+def _is_local(model: str) -> bool:
+    return model.startswith(("/", "./", "../", "~"))

@@ -1,0 +1,486 @@
+"""Advice on memory and on starting: each place where a launch can fail, on both servers, with sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from spacegen.diagnose.advice.changed import changed
+from spacegen.diagnose.advice.endings import endings
+from spacegen.diagnose.advice.memory import left_memory
+from spacegen.diagnose.advice.minisgl import mini_graphs
+from spacegen.diagnose.advice.outofmemory import gpu_memory
+from spacegen.diagnose.advice.shortpool import short_pool
+from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
+from spacegen.diagnose.advice.window import window
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.series import Column, Series
+
+RULES = (left_memory, gpu_memory, short_pool, refused, port_in_use, slow_start, endings, mini_graphs)
+READY = Line(file="server.log", number=90, text="The server is fired up and ready to roll!")
+
+ARGUMENTS: dict[str, Any] = {
+    "tp_size": 1,
+    "pp_size": 1,
+    "dp_size": 1,
+    "quantization": None,
+    "kv_cache_dtype": "auto",
+    "mem_fraction_static": 0.88,
+    "chunked_prefill_size": 8192,
+    "max_prefill_tokens": 16384,
+    "max_running_requests": 1024,
+    "cuda_graph_max_bs": 256,
+    "disable_cuda_graph": False,
+    "schedule_conservativeness": 1.0,
+    "port": 30000,
+}
+FACTS = {
+    Fact.BEFORE_LOADING: 78.0,
+    Fact.AFTER_LOADING: 63.0,
+    Fact.WEIGHTS: 15.0,
+    Fact.POOL: 50.0,
+    Fact.POOL_TOKENS: 400_000,
+}
+MINI: dict[str, Any] = {
+    "memory_ratio": 0.9,
+    "max_extend_tokens": 8192,
+    "max_running_req": 256,
+    "cuda_graph_max_bs": None,
+    "server_port": 1919,
+}
+
+
+def line(text: str = "what the server said", number: int = 7) -> Line:
+    return Line(file="server.log", number=number, text=text)
+
+
+def launch(
+    arguments: Mapping[str, Any] = ARGUMENTS,
+    facts: Mapping[Fact, float] = FACTS,
+    *troubles: Trouble,
+    **fields: Any,
+) -> Launch:
+    figures = {fact: Figure(value=value, line=line(fact.value)) for fact, value in facts.items()}
+    return Launch(
+        arguments=dict(arguments),
+        arguments_line=line("server_args=ServerArgs(...)", 1),
+        figures=figures,
+        troubles=troubles,
+        **fields,
+    )
+
+
+def failed(kind: Kind, phase: Phase, during: str | None = None, words: str = "", **numbers: float) -> Trouble:
+    return Trouble(
+        kind=kind, phase=phase, lines=(line(),), during=during, fatal=True, numbers=numbers, words=words
+    )
+
+
+def shown(seen: Launch) -> list[Finding]:
+    return [finding for rule in RULES for finding in rule(seen, "throughput")]
+
+
+def only(seen: Launch) -> Finding:
+    (finding,) = shown(seen)
+    return finding
+
+
+def ways(moves: Iterable[Move]) -> dict[str, Any]:
+    return {move.parameter: move.to for move in moves}
+
+
+def move_of(finding: Finding, name: str) -> Move:
+    return next(move for move in (*finding.moves, *finding.unless) if move.parameter == name)
+
+
+# What is left when the server is ready.
+
+
+@pytest.mark.parametrize(
+    ("left", "name", "severity"),
+    [
+        (3.2, "memory-scarce", Severity.WARNING),
+        (5.0, "memory-good", Severity.INFO),
+        (8.0, "memory-good", Severity.INFO),
+        (9.1, "memory-unused", Severity.INFO),
+        (13.5, "memory-unused", Severity.WARNING),
+    ],
+)
+def test_five_to_eight_gb_are_good(left: float, name: str, severity: Severity) -> None:
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.8}, {**FACTS, Fact.LEFT: left}))
+    assert (finding.id, finding.severity) == (name, severity)
+    assert [one.text for one in finding.evidence] == [Fact.LEFT.value]
+
+
+def test_a_higher_share_is_sized_by_what_is_left_and_told_in_tokens() -> None:
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.8}, {**FACTS, Fact.LEFT: 13.5}))
+    (move,) = finding.moves
+    # (13.5 - 8) / 78 and (13.5 - 5) / 78, in steps of 0.01.
+    assert (move.at_least, move.to, move.at_most) == (0.88, 0.88, 0.9)
+    # 400,000 tokens in 50 GiB are 8,000 a GiB, of which 0.01 of the GPU is 0.78.
+    assert finding.numbers["tokens_per_step"] == 6240
+    assert finding.numbers["tokens_gained"] == 8 * 6240
+    assert "each 0.01 of it is 6240 tokens more in the KV cache" in finding.advice
+
+
+def test_a_lower_share_is_sized_by_what_is_missing() -> None:
+    (move,) = only(launch(facts={**FACTS, Fact.LEFT: 3.0})).moves
+    assert (move.at_least, move.at_most, move.to) == (None, 0.85, 0.83)
+
+
+def test_without_a_share_or_a_gpu_the_guide_goes_by_steps() -> None:
+    finding = only(launch({}, {Fact.LEFT: 13.5, Fact.POOL_TOKENS: 665_690}))
+    assert (finding.id, finding.moves) == ("memory-unused", ())
+    assert "0.01 at a time" in finding.advice[0]
+
+
+def test_a_cache_that_was_never_full_gains_nothing_from_more() -> None:
+    series = Series(columns={Column.MOST_USED: (0.3, 0.41), Column.DECODES: (20.0, 20.0)})
+    finding = only(
+        launch({**ARGUMENTS, "mem_fraction_static": 0.8}, {**FACTS, Fact.LEFT: 14.0}, series=series)
+    )
+    assert finding.severity is Severity.INFO
+
+
+def test_a_pool_that_an_argument_holds_small_does_not_grow_by_the_share() -> None:
+    arguments = {**ARGUMENTS, "mem_fraction_static": 0.8, "max_total_tokens": 400_000}
+    finding = only(launch(arguments, {**FACTS, Fact.LEFT: 30.0}))
+    assert ways(finding.moves) == {"max_total_tokens": 800_000}
+
+
+def test_small_gpus_leave_less() -> None:
+    small = {**FACTS, Fact.BEFORE_LOADING: 23.0}
+    assert only(launch(facts={**small, Fact.LEFT: 2.4})).id == "memory-good"
+    assert only(launch(facts={**small, Fact.LEFT: 5.0})).id == "memory-unused"
+
+
+# Where memory ran out. The sizes are the guide's.
+
+PLACES = [
+    (Kind.OUT_OF_MEMORY, Phase.WEIGHTS, None, "out-of-memory-weights", {"tp_size": 2, "quantization": "fp8"}),
+    (Kind.OUT_OF_MEMORY, Phase.KV_POOL, None, "out-of-memory-kv-pool", {"mem_fraction_static": 0.8}),
+    (
+        Kind.OUT_OF_MEMORY,
+        Phase.GRAPHS,
+        None,
+        "out-of-memory-graphs",
+        {"mem_fraction_static": 0.8, "cuda_graph_max_bs": 128, "disable_cuda_graph": True},
+    ),
+    (
+        Kind.OUT_OF_MEMORY,
+        Phase.WARM_UP,
+        None,
+        "out-of-memory-warm-up",
+        {"mem_fraction_static": 0.8, "chunked_prefill_size": 4096},
+    ),
+    (
+        Kind.OUT_OF_MEMORY,
+        Phase.SERVING,
+        "prefill",
+        "out-of-memory-prefill",
+        {"chunked_prefill_size": 4096, "mem_fraction_static": 0.8},
+    ),
+    (
+        Kind.OUT_OF_MEMORY,
+        Phase.SERVING,
+        "decode",
+        "out-of-memory-decode",
+        {"max_running_requests": 768, "mem_fraction_static": 0.8},
+    ),
+    (
+        Kind.OUT_OF_MEMORY,
+        Phase.SERVING,
+        None,
+        "out-of-memory-serving",
+        {"mem_fraction_static": 0.8, "chunked_prefill_size": 4096, "max_running_requests": 768},
+    ),
+    (
+        Kind.NO_TOKENS,
+        Phase.SERVING,
+        "prefill",
+        "no-tokens-prefill",
+        {"chunked_prefill_size": 4096, "max_running_requests": 768, "mem_fraction_static": 0.9},
+    ),
+    (
+        Kind.NO_TOKENS,
+        Phase.SERVING,
+        "decode",
+        "no-tokens-decode",
+        {"max_running_requests": 768, "mem_fraction_static": 0.9},
+    ),
+    (Kind.NO_SLOTS, Phase.SERVING, None, "no-request-slots", {"max_running_requests": 768}),
+    (
+        Kind.NOTHING_LEFT_TO_RETRACT,
+        Phase.SERVING,
+        "decode",
+        "request-larger-than-pool",
+        {"mem_fraction_static": 0.9},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "phase", "during", "name", "moves"), PLACES, ids=[row[3] for row in PLACES])
+def test_each_place_has_its_way_out(
+    kind: Kind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
+) -> None:
+    finding = only(launch(ARGUMENTS, FACTS, failed(kind, phase, during)))
+    assert (finding.id, finding.severity, finding.phase) == (name, Severity.ERROR, phase)
+    assert ways(finding.moves) == moves
+    assert finding.evidence[0] == line()
+    assert len(finding.advice) >= len(moves)
+
+
+@pytest.mark.parametrize(("kind", "phase", "during", "name", "moves"), PLACES, ids=[row[3] for row in PLACES])
+def test_a_failure_excludes_the_launch_itself(
+    kind: Kind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
+) -> None:
+    finding = only(launch(ARGUMENTS, FACTS, failed(kind, phase, during)))
+    for move in (*finding.moves, *finding.unless):
+        was = ARGUMENTS.get(move.parameter, FACTS[Fact.POOL_TOKENS])
+        if move.among is not None:
+            assert was not in move.among
+        else:
+            assert move.at_least is None or was < move.at_least
+            assert move.at_most is None or was > move.at_most
+
+
+def test_what_was_missing_sizes_the_share() -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=0.94)
+    finding = only(launch(ARGUMENTS, FACTS, trouble))
+    move = move_of(finding, "mem_fraction_static")
+    # 1.56 GiB are two steps of 0.78; one more to be safe.
+    assert (move.at_most, move.to) == (0.86, 0.85)
+    assert finding.numbers["missing_gib"] == 1.56
+    assert "1.56 GiB were missing" in finding.summary
+
+
+def test_requests_that_ran_when_memory_ran_out_bound_those_that_may() -> None:
+    series = Series(columns={Column.MOST_RUNNING: (120.0, 310.0), Column.DECODES: (5.0, 5.0)})
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "decode")
+    move = move_of(only(launch(ARGUMENTS, FACTS, trouble, series=series)), "max_running_requests")
+    assert (move.at_most, move.to) == (309, 232)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "to"), [(16384, 4096), (8192, 4096), (4096, 2048), (2048, 1024), (-1, 4096)]
+)
+def test_chunks_shrink_as_the_guide_says(chunk: int, to: int) -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    finding = only(launch({**ARGUMENTS, "chunked_prefill_size": chunk}, FACTS, trouble))
+    assert finding.moves[0].to == to
+
+
+@pytest.mark.parametrize(("share", "to"), [(0.9, 0.8), (0.8, 0.7), (0.75, 0.7), (0.6, 0.53)])
+def test_shares_shrink_as_the_guide_says(share: float, to: float) -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": share}, FACTS, trouble))
+    assert move_of(finding, "mem_fraction_static").to == to
+
+
+def test_the_newer_name_of_an_argument_is_known() -> None:
+    arguments = {name: value for name, value in ARGUMENTS.items() if name != "cuda_graph_max_bs"}
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    finding = only(launch({**arguments, "cuda_graph_max_bs_decode": 512}, FACTS, trouble))
+    assert ways(finding.moves)["cuda_graph_max_bs"] == 256
+
+
+def test_a_pool_without_room_wants_more_and_says_how_much() -> None:
+    arguments = {**ARGUMENTS, "mem_fraction_static": 0.15}
+    finding = only(launch(arguments, FACTS, failed(Kind.NO_POOL, Phase.KV_POOL)))
+    assert finding.id == "no-kv-pool"
+    # 78 * 0.85 were kept, 63 were left after loading: 3.3 GiB, five steps of 0.78.
+    share = finding.moves[0]
+    assert (share.parameter, share.at_least, share.at_most) == ("mem_fraction_static", 0.2, None)
+    assert finding.numbers["missing_gib"] == 3.3
+    assert {move.parameter for move in finding.unless} == {"pp_size"}
+
+
+def test_a_pool_without_room_at_the_highest_share_wants_more_ranks() -> None:
+    arguments = {**ARGUMENTS, "mem_fraction_static": 0.94}
+    finding = only(launch(arguments, {}, failed(Kind.NO_POOL, Phase.KV_POOL)))
+    assert finding.moves[0].to == 0.95
+    finding = only(
+        launch({**arguments, "mem_fraction_static": 0.95}, {}, failed(Kind.NO_POOL, Phase.KV_POOL))
+    )
+    assert [move.parameter for move in finding.moves] == ["tp_size", "quantization"]
+
+
+def test_one_message_has_many_causes() -> None:
+    finding = only(
+        launch(ARGUMENTS, FACTS, failed(Kind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image"))
+    )
+    assert (finding.id, finding.moves) == ("graph-capture-failed", ())
+    memory = failed(Kind.CAPTURE, Phase.GRAPHS, words="Capture cuda graph failed: CUDA out of memory.")
+    assert only(launch(ARGUMENTS, FACTS, memory)).id == "out-of-memory-graphs"
+
+
+def test_one_failure_is_told_once() -> None:
+    seen = launch(
+        ARGUMENTS,
+        FACTS,
+        failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS),
+        failed(Kind.CAPTURE, Phase.GRAPHS),
+        failed(Kind.CRASH, Phase.GRAPHS, words="Exception: Capture cuda graph failed"),
+        failed(Kind.KILLED, Phase.GRAPHS, signal=9),
+    )
+    assert [finding.id for finding in shown(seen)] == ["out-of-memory-graphs"]
+
+
+# mini-SGLang, with its own names.
+
+
+@pytest.mark.parametrize(("ratio", "to"), [(0.9, 0.5), (0.5, 0.3)])
+def test_mini_sglang_lowers_its_ratio(ratio: float, to: float) -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING)
+    finding = only(launch({**MINI, "memory_ratio": ratio}, {}, trouble, server="minisgl"))
+    assert ways(finding.moves) == {"memory_ratio": to, "max_extend_tokens": 4096, "max_running_req": 192}
+
+
+def test_mini_sglang_tries_memory_with_dummy_weights() -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)
+    finding = only(launch(MINI, {}, trouble, server="minisgl"))
+    assert any("--dummy-weight" in sentence for sentence in finding.advice)
+
+
+def test_what_mini_sglang_leaves_on_a_small_gpu_is_no_alarm() -> None:
+    facts = {Fact.BEFORE_LOADING: 11.5, Fact.LEFT: 0.8, Fact.POOL: 8.91, Fact.POOL_TOKENS: 83_462}
+    assert {finding.severity for finding in shown(launch(MINI, facts, server="minisgl"))} == {Severity.INFO}
+
+
+def test_batches_of_mini_sglang_without_graphs_are_foreseen() -> None:
+    seen = launch(MINI, {Fact.LARGEST_GRAPH: 160}, server="minisgl", graph_sizes=(1, 2, 4, 8, 160))
+    assert ways(only(seen).moves) == {"cuda_graph_max_bs": 256}
+
+
+@pytest.mark.parametrize("port", [1919, 1920])
+def test_the_port_of_mini_sglang_and_the_next(port: int) -> None:
+    trouble = failed(Kind.PORT, Phase.ARGUMENTS, port=port)
+    finding = only(launch(MINI, {}, trouble, server="minisgl"))
+    assert finding.command == f"ss -tlnp | grep :{port}"
+    assert ("`server_port` + 1" in finding.summary) is (port == 1920)
+
+
+# Starting and ending.
+
+
+@pytest.mark.parametrize(
+    ("trouble", "name", "command"),
+    [
+        (failed(Kind.PORT, Phase.ARGUMENTS), "port-in-use", "ss -tlnp | grep :30000"),
+        (
+            failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words="bad"),
+            "arguments-refused",
+            "spacegen check SPACE CONFIG",
+        ),
+        (failed(Kind.WATCHDOG, Phase.SERVING), "watchdog", "py-spy dump --pid PID"),
+        (
+            failed(Kind.KILLED, Phase.WEIGHTS, signal=9),
+            "host-memory",
+            "dmesg -T | grep -i -E 'killed process|oom'",
+        ),
+        (failed(Kind.KILLED, Phase.SERVING, signal=11), "crashed", None),
+        (failed(Kind.CRASH, Phase.SERVING, words="RuntimeError: NCCL error"), "crashed", None),
+    ],
+)
+def test_other_ends_come_with_a_command_or_a_sentence(
+    trouble: Trouble, name: str, command: str | None
+) -> None:
+    finding = only(launch(ARGUMENTS, FACTS, trouble))
+    assert (finding.id, finding.command, finding.severity) == (name, command, Severity.ERROR)
+    assert finding.advice
+
+
+def test_a_server_that_was_stopped_is_no_failure() -> None:
+    finding = only(launch(ARGUMENTS, FACTS, failed(Kind.KILLED, Phase.SERVING, signal=15)))
+    assert (finding.id, finding.severity) == ("stopped", Severity.INFO)
+
+
+def test_an_exception_that_the_server_survived_is_a_warning() -> None:
+    trouble = failed(Kind.CRASH, Phase.SERVING, words="ValueError: x").model_copy(update={"fatal": False})
+    assert only(launch(ARGUMENTS, FACTS, trouble, ready=READY)).severity is Severity.WARNING
+
+
+def test_an_argument_of_another_version_is_named() -> None:
+    words = "unrecognized arguments: --cuda-graph-max-bs-decode 256"
+    finding = only(launch({}, {}, failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words), version="0.5.6"))
+    assert finding.advice[0] == "`cuda_graph_max_bs_decode` is called `cuda_graph_max_bs` before 0.5.14"
+
+
+def test_a_hierarchical_cache_is_what_main_memory_is_saved_on() -> None:
+    arguments = {**ARGUMENTS, "enable_hierarchical_cache": True, "hicache_ratio": 3.0, "hicache_size": 0}
+    trouble = failed(Kind.CRASH, Phase.KV_POOL, words="ValueError: Not enough host memory available.")
+    finding = only(launch(arguments, FACTS, trouble))
+    assert ways(finding.moves) == {"hicache_ratio": 2.0, "enable_hierarchical_cache": False}
+
+
+def test_a_slow_start_names_what_is_slow() -> None:
+    series = Series(columns={Column.MOST_RUNNING: (48.0,), Column.DECODES: (9.0,)})
+    arguments = {**ARGUMENTS, "model_path": "meta-llama/Llama-3.1-8B-Instruct"}
+    facts = {Fact.LOADING_SECONDS: 900.0, Fact.CAPTURE_SECONDS: 140.0}
+    loading, capture = shown(launch(arguments, facts, series=series))
+    assert (loading.id, capture.id) == ("slow-loading", "slow-capture")
+    assert "local folder" in loading.advice[0]
+    (move,) = capture.moves
+    assert (move.at_least, move.at_most, move.to) == (48, 255, 48)
+
+
+def test_arguments_that_the_server_changed_are_told() -> None:
+    seen = launch()
+    asked = {"chunked_prefill_size": 4096, "tp_size": 1, "mem_fraction_static": None, "page_size": 64}
+    (finding,) = changed(seen, asked)
+    assert finding.summary.endswith("`chunked_prefill_size` is 8192, not 4096")
+    assert finding.evidence == (seen.arguments_line,)
+    assert list(changed(seen, {"tp_size": 1.0})) == []
+
+
+def test_arguments_are_compared_under_the_names_of_either_version() -> None:
+    (finding,) = changed(launch({"cuda_graph_max_bs_decode": 256}), {"cuda_graph_max_bs": 512})
+    assert "is 256, not 512" in finding.summary
+
+
+# The window over several launches.
+
+
+def at(share: float, *troubles: Trouble, **arguments: Any) -> Launch:
+    return launch(
+        {**ARGUMENTS, "mem_fraction_static": share, **arguments},
+        FACTS,
+        *troubles,
+        ready=None if troubles else READY,
+    )
+
+
+LOW = failed(Kind.NO_POOL, Phase.KV_POOL)
+HIGH = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+
+
+def test_no_window_names_what_opens_one() -> None:
+    (finding,) = window([at(0.84, LOW), at(0.85, HIGH)], "throughput")
+    assert (finding.id, finding.severity, finding.launch) == ("no-memory-window", Severity.ERROR, 1)
+    assert finding.summary == "0.84 is too low and 0.85 runs out: no share in steps of 0.01 works"
+    assert finding.moves[0].parameter == "chunked_prefill_size"
+    assert "mem_fraction_static" not in {move.parameter for move in finding.moves}
+    assert "quantization" in {move.parameter for move in finding.moves}
+
+
+def test_what_lies_between_is_the_window() -> None:
+    (finding,) = window([at(0.88, HIGH), at(0.84, LOW)], "throughput")
+    assert (finding.id, finding.severity) == ("memory-window", Severity.INFO)
+    (move,) = finding.moves
+    assert (move.at_least, move.at_most, move.to) == (0.85, 0.87, 0.86)
+    (finding,) = window([at(0.88, HIGH), at(0.85), at(0.84, LOW)], "throughput")
+    assert finding.moves[0].to == 0.85
+    assert "0.85 worked" in finding.summary
+
+
+def test_launches_that_differ_otherwise_have_no_window_in_common() -> None:
+    assert list(window([at(0.84, LOW), at(0.85, HIGH, tp_size=2)], "throughput")) == []
+    assert list(window([at(0.84, LOW), at(0.85, HIGH, port=30001)], "throughput")) != []
+
+
+def test_a_capture_that_failed_for_other_reasons_says_nothing_about_shares() -> None:
+    other = failed(Kind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image")
+    assert list(window([at(0.84, LOW), at(0.85, other)], "throughput")) == []
