@@ -1,0 +1,55 @@
+"""The book of rules: all findings of launches, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from spacegen.diagnose.advice.endings import endings
+from spacegen.diagnose.advice.memory import left_memory
+from spacegen.diagnose.advice.minisgl import mini_graphs
+from spacegen.diagnose.advice.outofmemory import gpu_memory
+from spacegen.diagnose.advice.rule import Across, Rule
+from spacegen.diagnose.advice.shortpool import short_pool
+from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
+from spacegen.diagnose.advice.window import window
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Launch, Phase
+
+__all__ = ["ACROSS", "RULES", "findings"]
+
+RULES: Final[tuple[Rule, ...]] = (
+    refused,
+    port_in_use,
+    gpu_memory,
+    short_pool,
+    endings,
+    slow_start,
+    left_memory,
+    mini_graphs,
+)
+"""Each looks at one launch. Findings that are equally bad and of the same phase stay in this order."""
+
+ACROSS: Final[tuple[Across, ...]] = (window,)
+"""Each looks at several launches."""
+
+_BADNESS: Final = tuple(reversed(Severity))
+_PHASES: Final = tuple(Phase)
+
+
+def findings(launches: Sequence[Launch], goal: str = "throughput") -> tuple[Finding, ...]:
+    """What launches show, the worst first, then by phase and launch."""
+    return tuple(sorted(_found(launches, goal), key=_place))
+
+
+def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:
+    for number, launch in enumerate(launches):
+        for rule in RULES:
+            yield from (finding.model_copy(update={"launch": number}) for finding in rule(launch, goal))
+    if len(launches) > 1:
+        for across in ACROSS:
+            yield from across(launches, goal)
+
+
+def _place(finding: Finding) -> tuple[int, int, int]:
+    return _BADNESS.index(finding.severity), _PHASES.index(finding.phase), finding.launch

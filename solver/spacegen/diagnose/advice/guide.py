@@ -1,0 +1,72 @@
+"""The numbers of SGLang's hyperparameter tuning guide on serving, and where it only says "often", ours.
+
+The guide is about throughput in a steady state under full load. Numbers marked as ours say how often is often
+and how much evidence there must be; they are told with each finding.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CLIPPED_NEW_TOKENS",
+    "COMPILED_BATCH",
+    "CONSERVATIVENESS",
+    "FREQUENT_RETRACTIONS",
+    "FULL",
+    "FULL_LOAD",
+    "GRAPH_SIZES",
+    "LARGE_RANKS",
+    "LEAST_CONSERVATIVE",
+    "LEAST_SECONDS",
+    "LONG_QUEUE",
+    "LPM_QUEUE",
+    "MOST_CONSERVATIVE",
+    "OFTEN",
+    "SHARED_PREFIXES",
+    "SHORT_QUEUE",
+    "SMALL_WEIGHTS_GIB",
+    "STEPS_A_LINE",
+    "WELL_FILLED",
+]
+
+SHORT_QUEUE: Final = 100
+"""The guide: a healthy `#queue-req` is 100 to 2000."""
+LONG_QUEUE: Final = 2000
+"""The guide: longer queues cost the scheduler time."""
+FULL: Final = 0.9
+"""The guide: a `token usage` above 0.9 is good."""
+WELL_FILLED: Final = 0.95
+"""Ours: the token usage that changes are sized for, the middle of what is good."""
+LEAST_CONSERVATIVE: Final = 0.3
+"""The guide: lower `schedule_conservativeness` to a value like 0.3."""
+MOST_CONSERVATIVE: Final = 1.3
+"""The guide: raise `schedule_conservativeness` to a value like 1.3."""
+CONSERVATIVENESS: Final = 1.0
+"""The server's default of `schedule_conservativeness`."""
+FREQUENT_RETRACTIONS: Final = 1.5
+"""Retractions a minute. The guide: about one a minute is okay. Ours: half more is no longer "about one"."""
+GRAPH_SIZES: Final = (512, 768)
+"""The guide: graphs can be useful for batches of up to 512 or 768 requests, at large tensor parallelism."""
+LARGE_RANKS: Final = 4
+"""From how many tensor-parallel ranks the server itself takes larger graphs."""
+
+OFTEN: Final = 0.25
+"""Ours: the share of the lines of decoding from which something is seen frequently."""
+FULL_LOAD: Final = 0.75
+"""Ours: the share of the usual most running requests from which a server is at full load."""
+LEAST_SECONDS: Final = 60.0
+"""Ours: less time at full load says nothing; the guide counts by the minute."""
+STEPS_A_LINE: Final = 40
+"""The server's default of `decode_log_interval`: steps of decoding that a line of the log stands for."""
+
+LPM_QUEUE: Final = 128
+"""With more requests waiting than this, `lpm` takes them as they came."""
+SHARED_PREFIXES: Final = 0.3
+"""Ours: the share of prompt tokens found in the cache that makes "many shared prefixes"."""
+COMPILED_BATCH: Final = 32
+"""The server's default of `torch_compile_max_bs`: the guide's "small batch sizes"."""
+SMALL_WEIGHTS_GIB: Final = 20.0
+"""Ours: the weights of the guide's "small models", up to about ten thousand million parameters in 16 bits."""
+CLIPPED_NEW_TOKENS: Final = 4096
+"""The most of `max_new_tokens` that the scheduler keeps room for by default."""

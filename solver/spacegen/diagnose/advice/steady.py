@@ -1,0 +1,180 @@
+"""The steady state of a launch: when it was at full load, and what its batches averaged there.
+
+The guide's advice is about that state. While a benchmark fills the server, and while its last requests run
+out, batches are small and the queue is short whatever the arguments are; so such intervals are no evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacegen.diagnose.advice.guide import FULL_LOAD, LEAST_SECONDS, STEPS_A_LINE
+from spacegen.diagnose.advice.said import argument
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.series import Column, Series
+
+__all__ = ["Steady", "steady"]
+
+_Floats = NDArray[np.float64]
+_Mask = NDArray[np.bool_]
+
+_USUAL: Final = 0.95
+"""The weighted quantile of the batches that "most running" means: a peak of a moment is no load."""
+_CLIMB: Final = 0.05
+"""The token usage below its own level at which a server still fills."""
+_PAUSE: Final = 30.0
+"""Seconds without a line of decoding that end a stretch: the server had nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What lines of decoding at full load say; of one data-parallel rank where there are several."""
+
+    lines: int
+    share: float
+    """Of all lines of decoding: how much of the time the load was full."""
+    seconds: float
+    timed: bool
+    """Whether `seconds` come from the times of lines; else they are those that the steps of decoding took."""
+    ranks: int
+    running: float
+    queue: float
+    usage: float
+    rate: float
+    """Tokens a second."""
+    empty_queue: float
+    """The share of lines with an empty queue, as the next two."""
+    unfilled: float
+    no_graph: float
+    most_running: float
+    most_without_graph: float
+    retractions: float
+    retracted: float
+
+    @property
+    def per_minute(self) -> float:
+        """Retractions a minute of one rank."""
+        return self.retractions / self.ranks / self.seconds * 60 if self.seconds else 0.0
+
+    @property
+    def full(self) -> float:
+        """How many requests would run with a token usage of 1, each holding what it holds now."""
+        return self.running / self.usage if self.usage else 0.0
+
+
+def steady(launch: Launch) -> Steady | None:
+    """The steady state; None where there is no decoding, or too little of it to say anything.
+
+    Lines without times and without a start of the server are an excerpt that somebody chose: it is taken as
+    evidence however short it is.
+    """
+    series = launch.series
+    columns = {name: np.asarray(series.columns.get(name, ()), np.float64) for name in Column}
+    columns = {name: values if len(values) else np.zeros(len(series)) for name, values in columns.items()}
+    if not columns[Column.DECODES].any():
+        return None
+    chosen = _full_load(columns, series.width)
+    found = _averages(launch, columns, chosen)
+    excerpt = not series.timed and launch.ready is None
+    return found if excerpt or found.seconds >= LEAST_SECONDS else None
+
+
+def _full_load(columns: dict[Column, _Floats], width: float) -> _Mask:
+    """Which intervals are at full load."""
+    lines = columns[Column.DECODES]
+    running = _each(columns[Column.RUNNING], lines)
+    full = (lines > 0) & (running >= FULL_LOAD * _quantile(running, lines, _USUAL))
+    usage = _each(columns[Column.USAGE], lines)
+    for first, end in _spells(full, lines > 0, width):
+        here = slice(first, end)
+        full[here] &= _filled(usage[here], lines[here])
+        full[here] &= ~_draining(lines[here], columns[Column.EMPTY_QUEUE][here])
+    return full
+
+
+def _each(sums: _Floats, lines: _Floats) -> _Floats:
+    return np.divide(sums, lines, out=np.zeros_like(sums), where=lines > 0)
+
+
+def _quantile(values: _Floats, weights: _Floats, share: float) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, share * reached[-1])])
+
+
+def _spells(full: _Mask, busy: _Mask, width: float) -> list[tuple[int, int]]:
+    """Stretches at full load, first and end; a few intervals without a line of decoding interrupt none."""
+    places = np.flatnonzero(full)
+    if not len(places):
+        return []
+    # Between two of one stretch there is no busy interval that is not at full load.
+    lulls = np.cumsum(busy & ~full)
+    apart = (np.diff(lulls[places]) > 0) | ((np.diff(places) - 1) * width > _PAUSE)
+    cuts = np.flatnonzero(apart) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(places, cuts)]
+
+
+def _filled(usage: _Floats, lines: _Floats) -> _Mask:
+    """From where on the token usage has reached its level: requests that just began hold few tokens."""
+    level = _quantile(usage, lines, 0.5) - _CLIMB
+    first = int(np.argmax((lines > 0) & (usage >= level)))
+    return np.arange(len(usage)) >= first
+
+
+def _draining(lines: _Floats, empty: _Floats) -> _Mask:
+    """The end of a stretch in which requests mostly waited, from where none waits any more."""
+    waiting = np.flatnonzero(lines > empty)
+    mostly = len(waiting) > 0 and 2 * empty.sum() <= lines.sum()
+    last = int(waiting[-1]) if mostly else len(lines)
+    return np.arange(len(lines)) > last
+
+
+def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> Steady:
+    sums = {name: float(values[chosen].sum()) for name, values in columns.items()}
+    largest = {name: float(values[chosen].max(initial=0.0)) for name, values in columns.items()}
+    lines = sums[Column.DECODES]
+    timed = launch.series.timed and not launch.simulated
+    around = _around(chosen, columns[Column.DECODES], launch.series.width)
+    return Steady(
+        lines=int(lines),
+        share=lines / float(columns[Column.DECODES].sum()),
+        seconds=_seconds(launch.series, around) if timed else _step_seconds(launch, sums),
+        timed=timed,
+        ranks=launch.series.ranks,
+        running=sums[Column.RUNNING] / lines,
+        queue=sums[Column.QUEUE] / lines,
+        usage=sums[Column.USAGE] / lines,
+        rate=sums[Column.RATE] / lines,
+        empty_queue=sums[Column.EMPTY_QUEUE] / lines,
+        unfilled=sums[Column.UNFILLED] / lines,
+        no_graph=sums[Column.NO_GRAPH] / lines,
+        most_running=largest[Column.MOST_RUNNING],
+        most_without_graph=largest[Column.MOST_WITHOUT_GRAPH],
+        retractions=float(columns[Column.RETRACTIONS][around].sum()),
+        retracted=float(columns[Column.RETRACTED][around].sum()),
+    )
+
+
+def _around(chosen: _Mask, lines: _Floats, width: float) -> _Mask:
+    """The chosen intervals, and those between two of them in which nobody logged a line of decoding."""
+    around = chosen.copy()
+    for first, end in _spells(chosen, lines > 0, width):
+        around[first:end] = True
+    return around
+
+
+def _seconds(series: Series, around: _Mask) -> float:
+    return float(around.sum()) * series.width
+
+
+def _step_seconds(launch: Launch, sums: dict[Column, float]) -> float:
+    """The time of the steps that the lines of one rank stand for, from their batches and throughput."""
+    steps = argument(launch, "decode_log_interval") or STEPS_A_LINE
+    if not sums[Column.RATE]:
+        return 0.0
+    each = float(steps) * sums[Column.RUNNING] / sums[Column.RATE]
+    return each * sums[Column.DECODES] / launch.series.ranks
