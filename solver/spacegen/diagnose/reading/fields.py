@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from spacegen.diagnose.reading.stamps import RANKS, STAMP, peer, seconds
+from spacegen.diagnose.reading.stamps import RANKS, STAMP, STAMP_WIDTH, peer, seconds
 
-__all__ = ["KIND", "NEEDED", "SCALE", "Batch", "Field", "Found", "batch", "found"]
+__all__ = ["DECIMALS", "KIND", "MOST_DIGITS", "SCALE", "SCALED", "Batch", "Field", "Found", "batch", "found"]
 
 
 class Batch(IntEnum):
@@ -43,6 +43,7 @@ class Field(IntEnum):
 
 
 SCALE: Final = 10_000
+SCALED: Final = (Field.USAGE, Field.RATE)
 _KINDS: Final = {
     b"Decode batch": Batch.DECODE,
     b"Prefill batch": Batch.PREFILL,
@@ -50,12 +51,15 @@ _KINDS: Final = {
 }
 KIND: Final = re.compile(b"|".join(_KINDS))
 """A line without this is none of a batch."""
-NEEDED: Final = {
+_NEEDED: Final = {
     Batch.DECODE: (Field.RUNNING, Field.QUEUE, Field.USAGE),
     Batch.PREFILL: (Field.NEW,),
     Batch.RETRACTION: (Field.RETRACTED,),
 }
 """A line without them was cut off, or is prose."""
+MOST_DIGITS: Final = 12
+"""Of a number, on either side of the point: sums of millions of them are exact."""
+DECIMALS: Final = 4
 _NUMBER: Final = rb"(\d{1,12})(?:\.(\d{1,12}))?(?![\d.]*\d)"
 _KEYS: Final = (
     (Field.RUNNING, re.compile(rb"#running-req: *" + _NUMBER)),
@@ -68,8 +72,6 @@ _KEYS: Final = (
     (Field.RETRACTED, re.compile(rb"#retracted_reqs: *" + _NUMBER)),
 )
 _GRAPH: Final = re.compile(rb"graph: *(True|False)")
-_SCALED: Final = (Field.USAGE, Field.RATE)
-
 Span = tuple[int, int]
 
 
@@ -88,7 +90,7 @@ class Found:
 
     @property
     def whole(self) -> bool:
-        return {field for field, _, _ in self.numbers} >= set(NEEDED[self.kind])
+        return {field for field, _, _ in self.numbers} >= set(_NEEDED[self.kind])
 
 
 def found(line: bytes) -> Found | None:
@@ -122,12 +124,14 @@ def batch(line: bytes) -> list[int] | None:
         return None
     row = [0] * len(Field)
     row[Field.KIND], row[Field.GRAPH] = where.kind, where.graph
-    row[Field.TIME] = -1 if where.stamp is None else seconds(line[where.stamp : where.stamp + 19])
+    row[Field.TIME] = -1 if where.stamp is None else seconds(line[where.stamp : where.stamp + STAMP_WIDTH])
     ranks = {name: int(line[slice(*span)]) for name, span in where.ranks.items()}
     row[Field.REPLICA], row[Field.PEER] = ranks.get(b"DP", 0), peer(ranks)
     for field, whole, part in where.numbers:
         value = int(line[slice(*whole)])
-        if field in _SCALED:
-            value = value * SCALE + int((line[slice(*part)] if part[0] >= 0 else b"").ljust(4, b"0")[:4])
+        if field in SCALED:
+            value = value * SCALE + int(
+                (line[slice(*part)] if part[0] >= 0 else b"").ljust(DECIMALS, b"0")[:DECIMALS]
+            )
         row[field] = max(row[field], value)
     return row

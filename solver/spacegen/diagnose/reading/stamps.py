@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RANKS", "STAMP", "Integers", "Words", "peer", "seconds", "times"]
+__all__ = ["RANKS", "STAMP", "STAMP_WIDTH", "Integers", "Words", "peer", "seconds", "times"]
 
-STAMP: Final = re.compile(rb"\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d")
+STAMP: Final = re.compile(rb"(?<!\d)\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d(?!\d)")
 """`2025-08-11 17:17:03` in sglang; mini-SGLang has a bar between, other programs that stand in front a T."""
+STAMP_WIDTH: Final = 19
 RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,6})\b")
 _DAY: Final = 86_400
 _DIGITS_OF_TIME: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
@@ -23,8 +25,8 @@ Integers = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
-def peer(ranks: dict[bytes, int]) -> int:
-    """A number for the place of a scheduler among those that share a data-parallel rank."""
+def peer(ranks: Mapping[bytes, Any]) -> Any:
+    """A number, or an array of them, for the place of a scheduler among those of one data-parallel rank."""
     return ranks.get(b"PP", 0) << 20 | ranks.get(b"TP", 0)
 
 
@@ -60,7 +62,7 @@ def times(words: Words, at: Integers) -> tuple[Integers, NDArray[np.bool_]]:
         dates[index] = _day(year[first].tobytes()[:2] + day[first].tobytes())
     lengths = np.diff(np.append(firsts, len(at)))
     days = np.repeat(dates, lengths)
-    return np.where(days < 0, -1, days * _DAY + since), good
+    return days * _DAY + since, good & (days >= 0)
 
 
 def _two(words: Words, shift: int) -> Integers:

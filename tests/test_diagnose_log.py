@@ -1,0 +1,144 @@
+"""A log taken in piece by piece, and what its batches tell over time in constant memory."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacegen.diagnose.collecting.intervals import MOST_INTERVALS, Intervals
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.stamps import Integers
+from spacegen.diagnose.series import Column
+from tests.server_logs import NEW, OLD, STORIES, log
+
+DECODE = (
+    "Decode batch, #running-req: {}, #token: 9, token usage: 0.82, cuda graph: False, "
+    "gen throughput (token/s): 10.50, #queue-req: {}, \n"
+)
+
+
+def taken(text: bytes, cuts: list[int] | None = None) -> tuple[Launch, ...]:
+    reader = LogReader("server.log")
+    places = [0, *sorted({min(cut, len(text)) for cut in cuts or []}), len(text)]
+    for start, stop in pairwise(places):
+        reader.take(text[start:stop])
+    reader.close()
+    return reader.launches
+
+
+NOISE = (
+    b'\xff\xfe broken \x00 line\r\n\rCapturing 3/4\r\nINFO:     1.2.3.4:5 - "GET /health HTTP/1.1" 200 OK\n'
+)
+LOGS = [
+    b"".join(
+        line.encode() + (NOISE if number % 9 == 0 else b"")
+        for number, line in enumerate(log(version, story, decodes=30, dp=2, tp=2))
+    )
+    for version in (OLD, NEW)
+    for story in sorted(STORIES)
+]
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(range(len(LOGS))), st.lists(st.integers(0, 40_000), max_size=12))
+def test_the_pieces_of_a_log_change_nothing(which: int, cuts: list[int]) -> None:
+    text = LOGS[which]
+    assert taken(text, cuts) == taken(text)
+
+
+def test_a_byte_at_a_time_is_the_same() -> None:
+    text = LOGS[0][-6000:]
+    assert taken(text, list(range(len(text)))) == taken(text)
+
+
+def test_a_log_without_a_server_has_no_launch() -> None:
+    assert taken(b"") == ()
+    assert taken(b"make: nothing to be done\n" * 3) == ()
+
+
+def test_a_last_line_counts_once_the_log_is_closed() -> None:
+    reader = LogReader("server.log")
+    reader.take(DECODE.format(7, 0).rstrip().encode())
+    before = reader.launches
+    reader.close()
+    (launch,) = reader.launches
+    assert before == ()
+    assert launch.series.columns[Column.RUNNING] == (7.0,)
+
+
+def test_the_busiest_line_and_the_first_retraction_are_evidence() -> None:
+    retract = "KV cache pool is full. Retract requests. #retracted_reqs: 2, #new_token_ratio: 0.9 -> 1.0\n"
+    text = "noise\n" + DECODE.format(7, 0) + DECODE.format(9, 1) + retract * 2 + DECODE.format(9, 2)
+    (launch,) = taken(text.encode())
+    assert launch.busiest is not None
+    assert launch.retraction is not None
+    assert (launch.busiest.file, launch.busiest.number) == ("server.log", 3)
+    assert launch.busiest.text == DECODE.format(9, 1).rstrip()
+    assert (launch.retraction.number, launch.retraction.text) == (4, retract.rstrip())
+    assert launch.lines == 6
+    assert launch.series.columns[Column.RETRACTED] == (0.0, 0.0, 2.0, 2.0, 0.0)
+
+
+def test_ranks_that_share_requests_count_once_and_replicas_add_up() -> None:
+    lines = [
+        f"[2025-08-11 17:17:0{second} DP{dp} TP{tp}] " + DECODE.format(10 * dp + 1, tp)
+        for second in range(3)
+        for dp in range(2)
+        for tp in range(4)
+    ]
+    (launch,) = taken("".join(lines).encode())
+    assert launch.series.ranks == 2
+    assert launch.series.columns[Column.DECODES] == (2.0, 2.0, 2.0)
+    assert launch.series.columns[Column.RUNNING] == (12.0, 12.0, 12.0)
+    assert Column.QUEUE not in launch.series.columns
+
+
+def test_intervals_are_of_the_time_in_the_log() -> None:
+    lines = [f"[2025-08-11 23:59:{50 + i}] " + DECODE.format(i, 0) for i in range(10)]
+    lines += [DECODE.format(100, 3), "[2025-08-12 00:00:02] " + DECODE.format(1, 0)]
+    (launch,) = taken("".join(lines).encode())
+    series = launch.series
+    assert (series.timed, series.width, len(series)) == (True, 1.0, 13)
+    assert series.columns[Column.RUNNING] == (0, 1, 2, 3, 4, 5, 6, 7, 8, 109, 0, 0, 1)
+    assert series.columns[Column.UNFILLED] == (*[0.0] * 9, 1.0, 0.0, 0.0, 0.0)
+    assert series.columns[Column.RATE][9] == 21.0
+    assert series.columns[Column.MOST_WITHOUT_GRAPH][9] == 100
+
+
+def test_a_log_without_times_is_told_by_its_lines() -> None:
+    (launch,) = taken((DECODE.format(5, 0) * (MOST_INTERVALS + 1)).encode())
+    assert (launch.series.timed, launch.series.width) == (False, 2.0)
+    assert launch.series.columns[Column.DECODES] == (*[2.0] * (MOST_INTERVALS // 2), 1.0)
+
+
+def columns_of(times: list[int], running: list[int]) -> Integers:
+    fields = np.zeros((len(Field), len(times)), np.int64)
+    fields[Field.TIME], fields[Field.RUNNING] = times, running
+    fields[Field.KIND], fields[Field.GRAPH], fields[Field.USAGE] = Batch.DECODE, -1, SCALE // 3
+    return fields
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 10**6), st.integers(0, 999)), min_size=1, max_size=40),
+    st.lists(st.integers(0, 40), max_size=5),
+)
+def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cuts: list[int]) -> None:
+    times, running = map(list, zip(*lines, strict=True))
+    intervals = Intervals()
+    for start, stop in pairwise([0, *sorted(cuts), len(lines)]):
+        intervals.add(columns_of(times[start:stop], running[start:stop]))
+    series = intervals.series(1)
+    assert len(series) <= MOST_INTERVALS
+    assert sum(series.columns[Column.DECODES]) == len(lines)
+    assert sum(series.columns.get(Column.RUNNING, ())) == sum(running)
+    assert max(series.columns.get(Column.MOST_RUNNING, (0,))) == max(running)
+    assert sum(series.columns[Column.USAGE]) == pytest.approx(len(lines) * (SCALE // 3) / SCALE)
+    whole = Intervals()
+    whole.add(columns_of(times, running))
+    assert whole.series(1) == series
