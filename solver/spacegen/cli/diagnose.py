@@ -1,0 +1,128 @@
+"""`spacegen diagnose`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from spacegen.cli.options import AsJson, one_of, spread
+from spacegen.cli.output import print_json
+
+if TYPE_CHECKING:
+    from spacegen.diagnose.diagnosis import Diagnosis
+    from spacegen.diagnose.launch import Launch
+
+__all__ = ["diagnose"]
+
+_GOALS: Final = ("throughput", "latency")
+_INTERRUPTED: Final = 130
+
+
+def _option(*flags: str, metavar: str | None = None, help: str, panel: str = "The log") -> Any:
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=panel, show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How logs are read, and from which point of view."""
+
+    goal: Annotated[
+        str, _option("--goal", metavar="NAME", help="throughput, or latency: then an empty queue is fine.")
+    ] = "throughput"
+    config: Annotated[
+        str | None,
+        _option("--config", metavar="FILE", help="What the launch was asked for, where the log may differ."),
+    ] = None
+    follow: Annotated[bool, _option("--follow", "-f", help="Go on while the logs grow, until Ctrl-C.")] = (
+        False
+    )
+    idle: Annotated[
+        float | None,
+        _option("--idle", metavar="SECONDS", help="With --follow: end when nothing has come for so long."),
+    ] = None
+
+
+@spread
+def diagnose(
+    log: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOG…",
+            help="Logs of servers, also compressed ones and folders of them; `-` is stdin.",
+            show_default=False,
+        ),
+    ],
+    as_json: AsJson = False,
+    *,
+    reading: Reading,
+) -> int:
+    """Read the logs of servers and say what to change, from what to what.
+
+    Exits with 0 where nothing is wrong, with 1 where something went wrong or throughput is lost, and with 2
+    where a log cannot be read.
+    """
+    from spacegen.diagnose.finding import Severity
+
+    one_of(reading.goal, _GOALS, "--goal")
+    found, interrupted = _followed(log, reading, as_json) if reading.follow else (_read(log, reading), False)
+    _print(found, as_json=as_json)
+    if interrupted:
+        return _INTERRUPTED
+    return 0 if found.worst in (None, Severity.INFO) else 1
+
+
+def _read(log: Sequence[str], reading: Reading) -> Diagnosis:
+    from spacegen.diagnose.diagnosis import nothing_said, read
+    from spacegen.diagnose.reading.sources import log_files
+
+    launches = tuple(launch for file in log_files(log) for launch in read(file))
+    if not launches:
+        raise nothing_said(log)
+    return _examined(launches, reading)
+
+
+def _followed(log: Sequence[str], reading: Reading, as_json: bool) -> tuple[Diagnosis, bool]:
+    from spacegen.cli.follow import follow, view
+    from spacegen.diagnose.watched import Watched
+
+    watched = Watched(log)
+    return follow(watched, lambda: _examined(watched.launches, reading), view(as_json=as_json), reading.idle)
+
+
+def _examined(launches: tuple[Launch, ...], reading: Reading) -> Diagnosis:
+    from spacegen.diagnose.diagnosis import examine
+
+    config = None if reading.config is None or not launches else _asked(reading.config, launches[-1])
+    return examine(launches, config=config, goal=reading.goal)
+
+
+def _asked(name: str, launch: Launch) -> Mapping[str, Any]:
+    """The arguments of a config file, as the server of the launch reads it. Raises ConfigError."""
+    from spacegen.cli.candidates import bare_space
+    from spacegen.cli.sources import source
+    from spacegen.errors import ConfigError, Fault
+    from spacegen.launch.reading import read_launches
+
+    space = bare_space(f"{launch.server or 'sglang'}=={launch.version or '0.5.6'}")
+    found = read_launches(source(name), space.model)
+    if len(found.entries) != 1:
+        raise ConfigError(
+            Fault(f"{name} holds {len(found.entries)} configs", hint="give the one of the launch")
+        )
+    config = found.entries[0].config
+    if isinstance(config, Fault):
+        raise ConfigError(config)
+    return config
+
+
+def _print(found: Diagnosis, *, as_json: bool) -> None:
+    from spacegen.cli.diagnosed import print_diagnosis
+    from spacegen.diagnose.telling.document import as_document
+
+    if as_json:
+        print_json(as_document(found), indent=2)
+    else:
+        print_diagnosis(found)

@@ -1,0 +1,133 @@
+"""Logs diagnosed while they grow: a summary that refreshes on a terminal, else findings as they appear."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from spacegen.cli.diagnosed import whole
+from spacegen.cli.output import print_json
+
+if TYPE_CHECKING:
+    from spacegen.diagnose.diagnosis import Diagnosis
+    from spacegen.diagnose.watched import Watched
+
+__all__ = ["View", "follow", "view"]
+
+_PAUSE: Final = 0.2
+_REFRESH: Final = 1.0
+"""Seconds between two looks at what was read."""
+
+
+class View(Protocol):
+    """Shows what logs show so far. A context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def show(self, found: Diagnosis) -> None:
+        """What there is to say now."""
+        ...
+
+
+def view(*, as_json: bool) -> View:
+    """What tells people, or programs, on stdout."""
+    if as_json:
+        return _Documents()
+    return _Screen() if sys.stdout.isatty() else _Lines()
+
+
+class _Lines:
+    """Each finding when it appears, and when it is there no longer."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[int, str], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def show(self, found: Diagnosis) -> None:
+        from spacegen.diagnose.telling.text import finding_lines
+
+        present = {(finding.launch, finding.id): finding for finding in found.findings}
+        for key in self._told.keys() - present.keys():
+            print(f"no longer: {self._told.pop(key)}\n", flush=True)
+        for key in [key for key in present if key not in self._told]:
+            lines = list(finding_lines(present[key], found))
+            self._told[key] = lines[0]
+            print("\n".join(lines), end="\n\n", flush=True)
+
+
+class _Documents(_Lines):
+    """The document in one line, whenever other findings are in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids: list[tuple[int, str]] | None = None
+
+    def show(self, found: Diagnosis) -> None:
+        from spacegen.diagnose.telling.document import as_document
+
+        ids = [(finding.launch, finding.id) for finding in found.findings]
+        if ids != self._ids:
+            print_json(as_document(found))
+            sys.stdout.flush()
+            self._ids = ids
+
+
+class _Screen(_Lines):
+    """The whole of it, again and again in the same place."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__()
+        self._live = Live(console=Console(), transient=True, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._live.stop()
+
+    def show(self, found: Diagnosis) -> None:
+        from rich.text import Text
+
+        self._live.update(Text(whole(found)), refresh=True)
+
+
+def follow(
+    watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None
+) -> tuple[Diagnosis, bool]:
+    """Reads until all logs have ended, nothing has come for `idle` seconds, or Ctrl-C: what they show then,
+    and whether somebody interrupted."""
+    interrupted = False
+    try:
+        with shown:
+            _read(watched, examine, shown, idle)
+    except KeyboardInterrupt:
+        interrupted = True
+    watched.close()
+    return examine(), interrupted
+
+
+def _read(watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None) -> None:
+    latest, told, stale = time.monotonic(), 0.0, True
+    while not watched.ended:
+        now = time.monotonic()
+        if watched.read():
+            latest, stale = now, True
+        elif idle is not None and now - latest >= idle:
+            break
+        else:
+            time.sleep(_PAUSE)
+        if stale and now - told >= _REFRESH:
+            shown.show(examine())
+            told, stale = now, False

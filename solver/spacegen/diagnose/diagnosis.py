@@ -1,0 +1,83 @@
+"""The question of the room: what logs show, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from spacegen.diagnose.advice.book import findings
+from spacegen.diagnose.advice.changed import changed
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
+from spacegen.errors import ConfigError, Fault
+from spacegen.tune.values import Value
+
+__all__ = ["Diagnosis", "diagnose", "examine", "nothing_said", "read"]
+
+
+_BADNESS: Final = tuple(reversed(Severity))
+
+
+class Diagnosis(Value):
+    """Launches in the order of their logs, and what they show, the worst first."""
+
+    launches: tuple[Launch, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of it comes from the simulated server."""
+        return any(launch.simulated for launch in self.launches)
+
+    @property
+    def worst(self) -> Severity | None:
+        """The severity of the worst finding."""
+        present = {finding.severity for finding in self.findings}
+        return next((one for one in _BADNESS if one in present), None)
+
+
+def diagnose(
+    sources: Iterable[str | Path], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
+) -> Diagnosis:
+    """What the logs show: files (also compressed with gzip), folders of them, and `-` for stdin.
+
+    `config` are the arguments that were asked for, which the server may run otherwise. `goal` is "throughput"
+    or "latency". Raises ConfigError for what cannot be read, and where no line is a server's.
+    """
+    found = [launch for file in log_files(sources) for launch in read(file)]
+    if not found:
+        raise nothing_said(sources)
+    return examine(found, config=config, goal=goal)
+
+
+def examine(
+    launches: Iterable[Launch], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
+) -> Diagnosis:
+    """What launches show."""
+    seen = tuple(launches)
+    otherwise = [
+        finding.model_copy(update={"launch": number})
+        for number, launch in enumerate(seen)
+        for finding in changed(launch, config or {})
+    ]
+    found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: _BADNESS.index(one.severity))
+    return Diagnosis(launches=seen, findings=tuple(found))
+
+
+def read(file: LogFile) -> tuple[Launch, ...]:
+    """The launches of one log. Raises ConfigError."""
+    reader = LogReader(file.name)
+    for piece in pieces(file):
+        reader.take(piece)
+    reader.close()
+    return reader.launches
+
+
+def nothing_said(sources: Iterable[str | Path]) -> ConfigError:
+    """The error for sources without a line of a server."""
+    names = ", ".join(map(str, sources))
+    hint = "logs of sglang and mini-SGLang are read, such as what `python -m sglang.launch_server` prints"
+    return ConfigError(Fault(f"no line of {names} is a server's", hint=hint))

@@ -1,0 +1,35 @@
+"""A diagnosis as JSON for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacegen.diagnose.diagnosis import Diagnosis
+from spacegen.diagnose.finding import Finding
+from spacegen.diagnose.launch import Launch
+from spacegen.tune.secret import HIDDEN, is_secret
+
+__all__ = ["as_document"]
+
+
+def as_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The launches with what their logs come to, and the findings, the worst first."""
+    return {
+        "simulated": diagnosis.simulated,
+        "launches": [_launch(launch) for launch in diagnosis.launches],
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+    }
+
+
+def _launch(launch: Launch) -> dict[str, Any]:
+    found: dict[str, Any] = launch.model_dump(mode="json")
+    arguments = found["arguments"]
+    found["arguments"] = {name: HIDDEN if is_secret(name) else arguments[name] for name in arguments}
+    return found
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    found: dict[str, Any] = finding.model_dump(mode="json")
+    moves, unless = found.pop("moves"), found.pop("unless")
+    found["edit"] = {"moves": moves, "unless": unless} if moves else None
+    return found

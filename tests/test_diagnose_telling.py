@@ -1,0 +1,190 @@
+"""Diagnoses as people and programs read them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spacegen.cli.diagnosed import print_diagnosis
+from spacegen.diagnose.diagnosis import Diagnosis
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.series import Column, Series
+from spacegen.diagnose.telling.curves import curves
+from spacegen.diagnose.telling.document import as_document
+from spacegen.diagnose.telling.flags import changes, flag, spelled
+from spacegen.diagnose.telling.sparks import ASCII, BLOCKS, blocks_for, spark
+from spacegen.diagnose.telling.text import in_words
+
+OLD, NEW, MINI = (
+    Launch(server="sglang", version="0.5.6.post2"),
+    Launch(server="sglang", version="0.5.23"),
+    Launch(server="minisgl"),
+)
+
+
+def _line(number: int, text: str) -> Line:
+    return Line(file="server.log", number=number, text=text)
+
+
+def _finding(severity: Severity, *moves: Move, launch: int = 0, **more: Any) -> Finding:
+    told = {"id": f"{severity}-{len(moves)}", "phase": Phase.SERVING, "summary": "something is seen", **more}
+    return Finding(severity=severity, moves=moves, launch=launch, **told)
+
+
+FAILED = Diagnosis(
+    launches=(
+        Launch(
+            server="sglang",
+            version="0.5.23",
+            arguments={"model_path": "llama", "api_key": "hush"},
+            phase=Phase.SERVING,
+            ready=_line(60, "The server is fired up and ready to roll!"),
+            figures={
+                Fact.WEIGHTS: Figure(value=15.014, line=_line(12, "Load weight end.")),
+                Fact.POOL_TOKENS: Figure(value=665690, line=_line(14, "KV Cache is allocated.")),
+                Fact.CAPTURE_SECONDS: Figure(value=4.63, line=_line(15, "Capture end.")),
+            },
+            troubles=(
+                Trouble(
+                    kind=Kind.OUT_OF_MEMORY,
+                    phase=Phase.SERVING,
+                    lines=(_line(4123, "OutOfMemoryError"),),
+                    fatal=True,
+                ),
+            ),
+            series=Series(
+                width=30.0,
+                columns={
+                    Column.DECODES: (1.0, 2.0, 0.0, 2.0),
+                    Column.RATE: (1000.0, 8000.0, 0.0, 8000.0),
+                    Column.RUNNING: (60.0, 480.0, 0.0, 480.0),
+                    Column.QUEUE: (0.0, 600.0, 0.0, 200.0),
+                    Column.USAGE: (0.25, 1.9, 0.0, 1.9),
+                    Column.RETRACTIONS: (0.0, 0.0, 0.0, 3.0),
+                },
+            ),
+            files=("server.log",),
+            lines=4130,
+        ),
+    ),
+    findings=(
+        _finding(
+            Severity.ERROR,
+            Move(parameter="cuda_graph_max_bs", at_most=255, was=256, to=128),
+            id="out-of-memory-decode",
+            summary="the GPU ran out of memory in decoding",
+            evidence=(_line(4123, f"[2025-08-11 17:17:03] OutOfMemoryError {'x' * 300}"),),
+            advice=("lower `cuda_graph_max_bs` from 256 to 128",),
+        ),
+        _finding(Severity.INFO, id="port", phase=Phase.ARGUMENTS, command="ss -tlnp | grep :30000"),
+    ),
+)
+
+
+def test_the_worst_comes_first_and_the_figures_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    to = io.StringIO()
+    print_diagnosis(FAILED, to)
+    assert to.getvalue() == (Path(__file__).parent / "cases" / "diagnose" / "failed.txt").read_text("utf-8")
+
+
+def test_a_diagnosis_without_a_finding_says_so() -> None:
+    assert list(in_words(Diagnosis(launches=(OLD,))))[-1] == "nothing to say"
+
+
+def test_what_the_simulated_server_says_is_marked() -> None:
+    found = Diagnosis(launches=(Launch(simulated=True),))
+    assert next(in_words(found)).startswith("SIMULATED: ")
+    assert as_document(found)["simulated"] is True
+
+
+@pytest.mark.parametrize(
+    ("launch", "parameter", "value", "words"),
+    [
+        (OLD, "mem_fraction_static", 0.87, "--mem-fraction-static 0.87"),
+        (OLD, "cuda_graph_max_bs", 512, "--cuda-graph-max-bs 512"),
+        (NEW, "cuda_graph_max_bs", 512, "--cuda-graph-max-bs-decode 512"),
+        (OLD, "enable_torch_compile", True, "--enable-torch-compile"),
+        (OLD, "disable_radix_cache", False, "no --disable-radix-cache"),
+        (OLD, "schedule_policy", "lpm", "--schedule-policy lpm"),
+        (MINI, "memory_ratio", 0.3, "--memory-ratio 0.3"),
+        (MINI, "max_running_req", 64, "--max-running-requests 64"),
+        (Launch(), "schedule_conservativeness", 0.3, "--schedule-conservativeness 0.3"),
+        (OLD, "unheard_of", None, "no --unheard-of"),
+    ],
+)
+def test_a_move_is_told_as_the_flag_of_its_server(
+    launch: Launch, parameter: str, value: Any, words: str
+) -> None:
+    assert flag(launch, parameter, value) == words
+
+
+def test_sentences_have_the_names_of_the_version() -> None:
+    sentence = "raise `cuda_graph_max_bs` from 160 to 512"
+    assert spelled(OLD, sentence) == sentence
+    assert spelled(NEW, sentence) == "raise `cuda_graph_max_bs_decode` from 160 to 512"
+
+
+def _share(to: float) -> Move:
+    return Move(parameter="mem_fraction_static", was=0.85, to=to)
+
+
+def test_of_an_argument_the_worst_finding_decides() -> None:
+    chunk = Move(parameter="chunked_prefill_size", was=8192, to=4096)
+    findings = (
+        _finding(Severity.INFO, Move(parameter="schedule_policy", was="fcfs", to="lpm")),
+        _finding(Severity.WARNING, _share(0.88)),
+        _finding(Severity.ERROR, _share(0.8), chunk),
+    )
+    found = changes(Diagnosis(launches=(OLD,), findings=findings))
+    assert [(move.parameter, move.to) for _, move in found] == [("mem_fraction_static", 0.8)]
+
+
+def test_only_the_last_launch_says_what_the_next_one_changes() -> None:
+    findings = (_finding(Severity.WARNING, _share(0.9)), _finding(Severity.WARNING, _share(0.7), launch=1))
+    (change,) = changes(Diagnosis(launches=(OLD, NEW), findings=findings))
+    assert (change[0], change[1].to) == (NEW, 0.7)
+
+
+def test_a_spark_goes_from_nothing_to_its_top() -> None:
+    assert spark([0, 1, 2, 3, 4, 5, 6, 7], BLOCKS) == BLOCKS
+    assert spark([0, 1, 2, 3, 4, 5, 6, 7], ASCII) == ASCII
+    assert spark([0.5, None, 2.0], BLOCKS, top=1.0) == "▅ █"
+    assert spark([0.0, 0.0], BLOCKS) == "▁▁"
+    assert spark([], BLOCKS) == ""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "blocks"), [("utf-8", BLOCKS), ("latin-1", ASCII), (None, ASCII), ("what", ASCII)]
+)
+def test_blocks_are_those_that_can_be_written(encoding: str | None, blocks: str) -> None:
+    assert blocks_for(encoding) == blocks
+    assert len(set(blocks)) == 8
+
+
+def test_curves_are_means_of_lines_and_what_ranks_do_adds_up() -> None:
+    columns = {
+        Column.DECODES: (2.0, 1.0, 0.0),
+        Column.RUNNING: (20.0, 40.0, 0.0),
+        Column.USAGE: (1.0, 0.8, 0.0),
+    }
+    found = {curve.name: curve for curve in curves(Series(ranks=2, columns=columns), 10)}
+    assert found["running"].values == (20.0, 80.0, None)
+    assert found["token usage"].values == (0.5, 0.8, None)
+    assert "retractions" not in found
+    narrow = {curve.name: curve for curve in curves(Series(ranks=2, columns=columns), 1)}
+    assert narrow["running"].values == (40.0,)
+
+
+def test_the_document_has_findings_with_edits_and_no_secret() -> None:
+    found = as_document(FAILED)
+    assert [finding["id"] for finding in found["findings"]] == ["out-of-memory-decode", "port"]
+    edits = [finding["edit"] for finding in found["findings"]]
+    assert edits[0]["moves"][0]["parameter"] == "cuda_graph_max_bs"
+    assert edits[1] is None
+    assert found["launches"][0]["arguments"] == {"model_path": "llama", "api_key": "***"}
