@@ -1,0 +1,257 @@
+"""A server's `/metrics` over time as the launch that it tells of, like a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from spacegen.diagnose.collecting.intervals import Intervals
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
+from spacegen.diagnose.reading.text import SHOWN, plain
+
+__all__ = ["MetricsReader", "looks_like_metrics"]
+
+_USAGES: Final = ("token_usage", "full_token_usage", "swa_token_usage", "mamba_usage")
+_FACTS: Final = {
+    "weight_memory_usage_gb": Fact.WEIGHTS,
+    "kv_cache_memory_usage_gb": Fact.POOL,
+    "graph_memory_usage_gb": Fact.GRAPHS,
+    "startup_available_gpu_memory_gb": Fact.LEFT,
+    "max_total_num_tokens": Fact.POOL_TOKENS,
+    "context_len": Fact.CONTEXT,
+}
+_NEWER: Final = frozenset(
+    ("kv_cache_memory_usage_gb", "realtime_tokens_total", "num_retracted_requests_total", "full_token_usage")
+)
+"""What 0.5.6 does not say."""
+_MOST_RETRACTIONS: Final = 10_000
+"""Between two scrapes."""
+_WITHOUT, _WITH = "decode_none", "decode_cuda_graph"
+
+
+class MetricsReader:
+    """Reads scrapes of `/metrics` of any number in constant memory; pieces may end anywhere.
+
+    Each scrape counts like a line of decoding for each data-parallel rank with running requests, unless
+    nothing moved since the one before. Not every retraction is seen: 0.5.6 says how many requests the last
+    one took back, and 0.5.23 how many there were in all, from which their number follows.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._scrapes = ScrapeReader()
+        self._ended: list[Launch] = []
+        self._servers: dict[tuple[str, ...], _Server] = {}
+
+    def take(self, chunk: bytes) -> None:
+        """Takes in what comes next. Raises UsageError where the parser is not installed."""
+        self._all(self._scrapes.take(chunk))
+
+    def close(self) -> None:
+        """Takes in the last scrape."""
+        self._all(self._scrapes.close())
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        """One for each server, and one more each time that its counters began anew."""
+        last = (server.launch(self._scrapes.lines) for server in self._servers.values())
+        return (*self._ended, *last)
+
+    def _all(self, scrapes: Iterator[Scrape]) -> None:
+        for scrape in scrapes:
+            apart: dict[tuple[str, ...], list[Sample]] = {}
+            for sample in scrape.samples:
+                # Of several servers at once, as a Prometheus server passes them on.
+                whose = tuple(sample.labels.get(label, "") for label in ("instance", "pod"))
+                apart.setdefault(whose, []).append(sample)
+            for whose, samples in apart.items():
+                self._one(whose, _Said.of(samples), scrape)
+
+    def _one(self, whose: tuple[str, ...], said: _Said, scrape: Scrape) -> None:
+        known = self._servers.get(whose)
+        if known is not None and said.began_anew(known.before):
+            self._ended.append(known.launch(self._scrapes.lines))
+            known = None
+        if known is None:
+            known = self._servers[whose] = _Server(self._name)
+        known.take(said, scrape)
+
+
+@dataclass(slots=True)
+class _Said:
+    """The numbers of one server at one time: by metric and data-parallel rank, of those that share the rank
+    of the first; `lines` has a sample for each number."""
+
+    numbers: dict[tuple[str, int], float] = field(default_factory=dict)
+    lines: dict[tuple[str, int], Sample] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, samples: Iterable[Sample]) -> _Said:
+        found = cls()
+        peers: dict[tuple[str, int], tuple[int, int]] = {}
+        for sample in samples:
+            name, labels = sample.name, sample.labels
+            if not name.endswith("_total"):
+                if labels.get("priority"):
+                    continue  # parts of the number that stands beside them
+            elif mode := labels.get("mode"):
+                name = f"{name} {mode}"
+            key = (name, _whole(labels, "dp_rank"))
+            peer = (_whole(labels, "pp_rank"), _whole(labels, "tp_rank"))
+            if key not in peers or peer < peers[key]:
+                peers[key], found.lines[key], found.numbers[key] = peer, sample, sample.value
+            elif peer == peers[key]:
+                found.numbers[key] += sample.value
+        return found
+
+    def total(self, name: str) -> float | None:
+        """Over all ranks; None where nobody says it."""
+        values = [value for (known, _), value in self.numbers.items() if known == name]
+        return sum(values) if values else None
+
+    def began_anew(self, before: _Said) -> bool:
+        """Whether a counter is less than it was."""
+        return any(
+            value < before.numbers.get(key, 0.0) for key, value in self.numbers.items() if "_total" in key[0]
+        )
+
+
+def _whole(labels: Mapping[str, str], name: str) -> int:
+    text = labels.get(name, "")
+    return int(text) if text.isdecimal() else 0
+
+
+class _Server:
+    """One launch in the making."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._intervals = Intervals()
+        self._figures: dict[Fact, Figure] = {}
+        self._replicas: set[int] = set()
+        self._most = 0.0
+        self._usual = 0.0
+        self._ready: Line | None = None
+        self._busiest: Line | None = None
+        self._retraction: Line | None = None
+        self._newer = False
+        self._simulated = False
+        self.before = _Said()
+
+    def take(self, said: _Said, scrape: Scrape) -> None:
+        """Takes in a scrape."""
+        if said.numbers == self.before.numbers:
+            return
+        rows = list(self._rows(said))
+        for row in rows:
+            row[Field.TIME] = scrape.time
+        if rows:
+            self._intervals.add(np.array(rows, np.int64).T)
+        self._remember(said)
+        self._newer |= any(name.split()[0] in _NEWER for name, _ in said.numbers)
+        self._simulated |= scrape.simulated
+        self.before = said
+
+    def _rows(self, said: _Said) -> Iterator[list[int]]:
+        for (name, replica), running in said.numbers.items():
+            if name == "num_running_reqs" and running > 0:
+                self._replicas.add(replica)
+                yield self._decode(said, replica, running)
+        yield from self._prefill(said)
+        yield from self._retracted(said)
+
+    def _decode(self, said: _Said, replica: int, running: float) -> list[int]:
+        numbers = said.numbers
+        usage = max(numbers.get((name, replica), 0.0) for name in _USAGES)
+        without, with_graph = (
+            self._since(said, f"cuda_graph_passes_total {mode}", replica) for mode in (_WITHOUT, _WITH)
+        )
+        if running > self._most:
+            self._most, self._busiest = running, self._line(said, ("num_running_reqs", replica))
+        row = _row(Batch.DECODE)
+        row[Field.REPLICA] = replica
+        row[Field.RUNNING] = round(running)
+        row[Field.QUEUE] = round(numbers.get(("num_queue_reqs", replica), 0.0))
+        row[Field.USAGE] = round(usage * SCALE)
+        row[Field.RATE] = round(numbers.get(("gen_throughput", replica), 0.0) * SCALE)
+        # The gauge `is_cuda_graph` is no evidence: neither version ever sets it.
+        row[Field.GRAPH] = -1 if without == with_graph else int(with_graph > without)
+        return row
+
+    def _prefill(self, said: _Said) -> Iterator[list[int]]:
+        """What was computed and what was found in the cache since the scrape before, or since the start."""
+        new = self._more(said, "realtime_tokens_total prefill_compute")
+        cached = self._more(said, "realtime_tokens_total prefill_cache")
+        if said.total("realtime_tokens_total prefill_compute") is None:
+            cached = self._more(said, "cached_tokens_total")
+            new = self._more(said, "prompt_tokens_total") - cached
+        if new > 0 or cached > 0:
+            row = _row(Batch.PREFILL)
+            row[Field.NEW], row[Field.CACHED] = max(round(new), 0), round(cached)
+            yield row
+
+    def _retracted(self, said: _Said) -> Iterator[list[int]]:
+        """As many as the requests since the scrape before make, if each is as large as the last known one."""
+        name = "num_retracted_reqs"
+        counted = last = said.total(name) or 0.0
+        self._usual = last or self._usual
+        if said.total("num_retracted_requests_total") is not None:
+            name = "num_retracted_requests_total"
+            counted = 0.0 if self.before.total(name) is None else self._more(said, name)
+        if counted <= 0:
+            return
+        if self._retraction is None:
+            key = max((key for key in said.numbers if key[0] == name), key=lambda key: said.numbers[key])
+            self._retraction = self._line(said, key)
+        times = min(max(round(counted / (self._usual or counted)), 1), _MOST_RETRACTIONS)
+        for number in range(times):
+            row = _row(Batch.RETRACTION)
+            row[Field.RETRACTED] = round(counted * (number + 1) / times) - round(counted * number / times)
+            yield row
+
+    def _since(self, said: _Said, name: str, replica: int) -> float:
+        key = (name, replica)
+        return said.numbers.get(key, 0.0) - self.before.numbers.get(key, 0.0)
+
+    def _more(self, said: _Said, name: str) -> float:
+        return (said.total(name) or 0.0) - (self.before.total(name) or 0.0)
+
+    def _remember(self, said: _Said) -> None:
+        for key, value in said.numbers.items():
+            name, _ = key
+            if self._ready is None and name == "num_running_reqs":
+                self._ready = self._line(said, key)
+            fact = _FACTS.get(name)
+            if fact is not None and fact not in self._figures and value > 0:
+                self._figures[fact] = Figure(value=value, line=self._line(said, key))
+
+    def _line(self, said: _Said, key: tuple[str, int]) -> Line:
+        sample = said.lines[key]
+        return Line(file=self._name, number=sample.number, text=plain(sample.raw)[:SHOWN])
+
+    def launch(self, lines: int) -> Launch:
+        """What is known. A server that answers is ready."""
+        return Launch(
+            server="sglang",
+            version="0.5.23" if self._newer else "0.5.6",
+            phase=Phase.SERVING,
+            ready=self._ready,
+            figures=self._figures,
+            retraction=self._retraction,
+            busiest=self._busiest,
+            series=self._intervals.series(len(self._replicas)),
+            files=(self._name,),
+            lines=lines,
+            simulated=self._simulated,
+        )
+
+
+def _row(kind: Batch) -> list[int]:
+    row = [0] * len(Field)
+    row[Field.KIND], row[Field.GRAPH] = kind, -1
+    return row
