@@ -62,6 +62,15 @@ class Edit(Value):
         """What tells the edit apart in a space file: `spacegen/failure/ID`."""
         return f"{MARK}/{self.basis}/{self.finding}"
 
+    @staticmethod
+    def origin(source: str | None) -> tuple[Basis, str] | None:
+        """What an edit of this source rests on, and the id of its finding; None for any other rule."""
+        match (source or "").split("/", 2):
+            case [mark, basis, finding] if mark == MARK and basis in set(Basis):
+                return Basis(basis), finding
+            case _:
+                return None
+
     @property
     def form(self) -> str:
         """What it is in an overlay: `pin`, `restrict` or `rule`."""
@@ -72,6 +81,10 @@ class Edit(Value):
     def implies(self, other: Edit) -> bool:
         """Whether every config that this one leaves is left by the other one too."""
         return all(any(way.within(wider) for wider in other.ways) for way in self.ways)
+
+    def same_as(self, other: Edit) -> bool:
+        """Whether both leave the same configs."""
+        return self.implies(other) and other.implies(self)
 
     def contradicts(self, other: Edit) -> bool:
         """Whether both are about one parameter alone and no value is left of it."""

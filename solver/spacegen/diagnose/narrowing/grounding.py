@@ -1,0 +1,182 @@
+"""From findings to edits of a space: moves become values that its parameters keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from spacegen.api import Space
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
+from spacegen.diagnose.narrowing.launched import (
+    OF_ADVICE,
+    launched,
+    of_another_server,
+    schema_of,
+    spellings,
+)
+from spacegen.language.expr import Scalar
+from spacegen.language.model import NoDefault, same_value
+from spacegen.language.retarget import target_default
+from spacegen.servers import renames
+from spacegen.tune.values import Value
+
+__all__ = ["Dropped", "Ground", "because"]
+
+_ENDLESS: Final = frozenset({"chunked_prefill_size"})
+"""Arguments whose 0 and -1 mean that there is no limit."""
+_UNLIMITED: Final = frozenset(
+    {"max_total_tokens", "num_page_override", "context_length", "max_seq_len_override"}
+)
+"""Arguments that limit nothing where they are not given."""
+_NEAR: Final = 1e-9
+_LONGEST: Final = 300
+
+
+class Dropped(Value):
+    """A finding that changes nothing in a space, and why."""
+
+    finding: str
+    launch: int | None = None
+    reason: str
+    edit: Edit | None = None
+    """What it would have changed, where there is something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A space as the findings about one launch see it; `ran` has what is known of the launch's config."""
+
+    space: Space
+    launch: Launch
+    ran: Mapping[str, Any]
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
+        """The ground of a launch, which was `asked` to run with some arguments."""
+        found = spellings(space, launch.version)
+        return cls(space, launch, launched(space, launch, asked), found)
+
+    def edit(self, finding: Finding) -> Edit | Dropped:
+        """The finding as an edit of the space; why not, where it is none."""
+        if not finding.moves:
+            return self._dropped(finding, "there is nothing to move")
+        if of_another_server(self.space, self.launch):
+            about = f"a log of {self.launch.server} and a space of {self.space.base.target}"
+            return self._dropped(finding, about)
+        members = (*finding.moves, *finding.unless)
+        if held := next((m for m in members if self._held(m)), None):
+            return self._dropped(finding, f"the space already keeps to it: `{held.parameter}`")
+        domains = {p.name: p.domain for p in self.space.parameters}
+        found = [way for move in members if (way := self._way(move)) is not None]
+        ways = tuple(way for way in union(found, domains) if way.values)
+        if not ways:
+            names = ", ".join(dict.fromkeys(f"`{move.parameter}`" for move in finding.moves))
+            return self._dropped(finding, f"the space has no way out: no value of {names} is left")
+        if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
+            return self._dropped(finding, f"the space already keeps to it: `{full.parameter}`")
+        return Edit(
+            finding=finding.id,
+            basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
+            ways=ways,
+            because=because(finding),
+            first=self._first(finding.moves, ways),
+            launch=finding.launch,
+        )
+
+    def _dropped(self, finding: Finding, reason: str) -> Dropped:
+        return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
+
+    def _way(self, move: Move) -> Kept | None:
+        name = self.parameters.get(move.parameter)
+        if name is None:
+            return None
+        domain = self.space.model[name].domain
+        return Kept(parameter=name, values=tuple(v for v in domain if self._keeps(move, name, v)))
+
+    def _held(self, move: Move) -> bool:
+        """Whether a parameter that the space does not search has a value that keeps to the move."""
+        if move.parameter in self.parameters:
+            return False
+        value = self._fixed(move.parameter)
+        return not isinstance(value, NoDefault) and value is not None and _fits(move, value)
+
+    def _fixed(self, name: str) -> Any:
+        """What the space holds an argument at, or the target's default."""
+        target, schema = self.space.base.target, schema_of(self.space)
+        now = name
+        if target is not None:
+            now = renames.renamed(target.server, name, OF_ADVICE, target.version) or name
+        if now in self.space.not_searched:
+            return self.space.not_searched[now]
+        return None if schema is None or now not in schema.arguments else target_default(schema, now)
+
+    def _keeps(self, move: Move, name: str, value: Scalar) -> bool:
+        if value is not None:
+            return _fits(move, value)
+        if move.among is not None and any(v is None for v in move.among):
+            return True
+        if move.parameter in _UNLIMITED:
+            return move.at_most is None and move.among is None
+        default = self._fixed(name)
+        if default is not None and not isinstance(default, NoDefault):
+            return _fits(move, default)
+        # The server chooses; where it chose for this launch, that is what the evidence is about.
+        return self.ran.get(name, move) is not None
+
+    def _first(self, moves: Iterable[Move], ways: Iterable[Kept]) -> dict[str, Scalar]:
+        """The value to try first: of the first move that has values, the one nearest to what it says."""
+        kept = {way.parameter: way.values for way in ways}
+        for move in moves:
+            name = self.parameters.get(move.parameter)
+            values = [v for v in kept.get(name or "", ()) if v is not None and _fits(move, v)]
+            if name is not None and values:
+                return {name: _nearest(values, move)}
+        return {}
+
+
+def _fits(move: Move, value: Scalar) -> bool:
+    """Whether a value other than null keeps to a move."""
+    if move.among is not None and not any(same_value(value, one) for one in move.among):
+        return False
+    if move.at_least is None and move.at_most is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    size = math.inf if move.parameter in _ENDLESS and value <= 0 else value
+    return (move.at_least is None or size >= move.at_least - _NEAR) and (
+        move.at_most is None or size <= move.at_most + _NEAR
+    )
+
+
+def _nearest(values: Sequence[Scalar], move: Move) -> Scalar:
+    """The value nearest to the one to try first, or to where the move begins."""
+    if any(same_value(value, move.to) for value in values):
+        return next(value for value in values if same_value(value, move.to))
+    aims = (move.to, move.at_most, move.at_least)
+    aim = next((a for a in aims if isinstance(a, int | float) and not isinstance(a, bool)), None)
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return values[0] if aim is None or not numbers else min(numbers, key=lambda v: abs(v - aim))
+
+
+def because(finding: Finding) -> str:
+    """Where the log shows it and what it shows, in one line."""
+    return _one_line("".join(_places(finding)) + finding.summary)
+
+
+def _places(finding: Finding) -> Iterator[str]:
+    lines = finding.evidence
+    if lines:
+        numbers = list(dict.fromkeys(line.number for line in lines if line.file == lines[0].file))[:3]
+        word = "line" if len(numbers) == 1 else "lines"
+        yield f"log {word} {', '.join(map(str, numbers))} of {lines[0].file}: "
+
+
+def _one_line(text: str) -> str:
+    flat = "".join(c if c.isprintable() else " " for c in text)
+    short = " ".join(flat.split())
+    return short if len(short) <= _LONGEST else f"{short[: _LONGEST - 1]}…"

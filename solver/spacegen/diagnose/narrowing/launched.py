@@ -1,0 +1,110 @@
+"""What a launch ran with, as a config of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from spacegen.api import Space
+from spacegen.diagnose.launch import Launch
+from spacegen.errors import SpaceError
+from spacegen.language.model import Domain, NoDefault, Parameter
+from spacegen.launch.flags import owner
+from spacegen.questions.check import is_scalar
+from spacegen.servers import renames
+from spacegen.servers.schema import TargetSchema, load
+
+__all__ = ["OF_ADVICE", "launched", "of_another_server", "schema_of", "spellings"]
+
+OF_ADVICE: Final = "0.5.6"
+"""The version of sglang whose names advice uses."""
+_NEAR: Final = 1e-9
+
+
+def schema_of(space: Space) -> TargetSchema | None:
+    """The arguments of the space's target, where it has one that is known."""
+    target = space.base.target
+    if target is None:
+        return None
+    try:
+        return load(target.server, target.version)
+    except SpaceError:
+        return None
+
+
+def of_another_server(space: Space, launch: Launch) -> bool:
+    """Whether the launch is of another server than the space is about."""
+    target = space.base.target
+    return target is not None and launch.server is not None and launch.server != target.server
+
+
+def spellings(space: Space, version: str | None = None) -> Mapping[str, str]:
+    """The parameter behind each name that launches of `version`, advice and the target use for it."""
+    schema = schema_of(space)
+    found: dict[str, str] = {}
+    for parameter in space.parameters:
+        for name in _names(space, schema, parameter.name, version):
+            found.setdefault(name, parameter.name)
+    return found
+
+
+def _names(space: Space, schema: TargetSchema | None, name: str, version: str | None) -> Iterator[str]:
+    yield name
+    target = space.base.target
+    if target is None:
+        return
+    for other in (OF_ADVICE, version):
+        if other is not None and (old := renames.renamed(target.server, name, target.version, other)):
+            yield old
+    field = None if schema is None else owner(schema, name)
+    if schema is not None and field is not None and field.flags == schema.arguments[name].flags:
+        yield field.name
+
+
+def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values of the parameters that a launch ran with, as far as the log says them.
+
+    `asked` are the arguments that were given, where they are known: then what is missing there was left to
+    the server. Without them it was where the server names a value that the space does not offer. None stands
+    for it where the domain has null. A value that the domain lacks stays what it is.
+    """
+    if of_another_server(space, launch):
+        return {}
+    arguments = _by_parameter(space, launch.version, launch.arguments)
+    given = None if asked is None else _by_parameter(space, launch.version, asked)
+    found: dict[str, Any] = {}
+    for parameter in space.parameters:
+        name = parameter.name
+        if given is not None:
+            found[name] = _of_domain(given[name], parameter.domain) if name in given else _unsaid(parameter)
+        elif name in arguments:
+            found[name] = _as_run(arguments[name], parameter)
+    return {name: value for name, value in found.items() if not isinstance(value, NoDefault)}
+
+
+def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    known = spellings(space, version)
+    return {known[name]: value for name, value in given.items() if name in known and is_scalar(value)}
+
+
+def _as_run(value: Any, parameter: Parameter) -> Any:
+    """A value from the log; one that the domain lacks is the server's own choice where it may have one."""
+    found = _of_domain(value, parameter.domain)
+    if found in parameter.domain:
+        return found
+    return _unsaid(parameter) if value is None or None in parameter.domain else found
+
+
+def _unsaid(parameter: Parameter) -> Any:
+    return None if None in parameter.domain else parameter.default
+
+
+def _of_domain(value: Any, domain: Domain) -> Any:
+    """The value as the domain spells it, where the domain has it or a decimal that is as good as it."""
+    code = domain.code(value)
+    if code is not None:
+        return domain[code]
+    if isinstance(value, float):
+        near = (v for v in domain if isinstance(v, float) and abs(v - value) <= _NEAR)
+        return next(near, value)
+    return value

@@ -1,0 +1,168 @@
+"""A space narrowed by findings: what goes, why, how much is left, and which config to launch next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from spacegen.api import Space
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.edit import Edit
+from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.resolving import resolve
+from spacegen.diagnose.narrowing.window import Window, holds, windows
+from spacegen.errors import EngineError
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain, NoDefault
+from spacegen.questions.near.repair import Change, Repair
+
+__all__ = ["APPLIED", "Narrowing", "Next", "narrow"]
+
+APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
+_WORST_FIRST: Final = tuple(reversed(Severity))
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The config to launch next: a solution, and what changes from what was launched, as far as that is
+    known."""
+
+    config: Mapping[str, Scalar]
+    changes: tuple[Change, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"config": dict(self.config), "changes": [change.as_dict() for change in self.changes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What findings leave of a space.
+
+    `edits` are all that hold, those of an overlay of ours included (`launch` is None there); `dropped` are
+    the findings that change nothing, with reasons. `whole` counts the solutions without any edit, `before`
+    those of the space as it was given, `after` those that are left; None where no engine can count.
+    """
+
+    space: Space
+    edits: tuple[Edit, ...]
+    dropped: tuple[Dropped, ...]
+    whole: int | None
+    before: int | None
+    after: int | None
+    next: Next | None = None
+    windows: tuple[Window, ...] = ()
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """The solutions without any edit and those that are left, as an overlay tells them."""
+        return None if self.whole is None or self.after is None else (self.whole, self.after)
+
+    def edit_of(self, finding: Finding) -> Edit | None:
+        """The edit that a finding has made, where it is one of those that hold."""
+        return next((e for e in self.edits if (e.finding, e.launch) == (finding.id, finding.launch)), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        domains = {p.name: p.domain for p in self.space.parameters}
+        return {
+            "before": self.before,
+            "after": self.after,
+            "edits": [_as_dict(edit, domains) for edit in self.edits],
+            "dropped": [{"finding": d.finding, "launch": d.launch, "reason": d.reason} for d in self.dropped],
+            "windows": [window.model_dump(mode="json") | {"text": str(window)} for window in self.windows],
+            "next": None if self.next is None else self.next.as_dict(),
+        }
+
+
+def _as_dict(edit: Edit, domains: Mapping[str, Domain]) -> dict[str, Any]:
+    return {
+        "finding": edit.finding,
+        "basis": str(edit.basis),
+        "launch": edit.launch,
+        "form": edit.form,
+        "text": edit.text(domains),
+        "ways": {way.parameter: list(way.values) for way in edit.ways},
+        "because": edit.because,
+    }
+
+
+def narrow(
+    space: Space,
+    launches: Sequence[Launch],
+    findings: Sequence[Finding],
+    *,
+    asked: Mapping[str, Any] | None = None,
+    apply: Collection[Severity] = APPLIED,
+    earlier: Sequence[Edit] = (),
+) -> Narrowing:
+    """The space under the findings whose severity is one of `apply`, the worst first.
+
+    `asked` are the arguments that were given to the launches, where they are known; `earlier` the edits of
+    an overlay that is to keep them. Raises EngineError where no engine can tell whether a solution is left.
+    """
+    grounds = [Ground.of(space, launch, asked) for launch in launches]
+    told = sorted(
+        (f for f in findings if f.severity in apply and f.launch < len(grounds)),
+        key=lambda finding: _WORST_FIRST.index(finding.severity),
+    )
+    made = [grounds[finding.launch].edit(finding) for finding in told]
+    edits = [one for one in made if isinstance(one, Edit)]
+    found = resolve(space, edits, earlier)
+    last = _complete(space, next((ground.ran for ground in reversed(grounds) if ground.ran), {}))
+    whole = _count(found.base)
+    return Narrowing(
+        space=found.space,
+        edits=found.kept,
+        dropped=(*(one for one in made if isinstance(one, Dropped)), *found.dropped),
+        whole=whole,
+        before=_count(space),
+        after=_count(found.space),
+        next=_next(found.space, found.kept, last),
+        windows=windows(found.space, [*found.kept, *_unkept(found.dropped)], last),
+    )
+
+
+def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a launch, what the log does not say at its default; nothing where it says nothing."""
+    defaults = {p.name: p.default for p in space.parameters if not isinstance(p.default, NoDefault)}
+    return {**defaults, **ran} if ran else {}
+
+
+def _unkept(dropped: Sequence[Dropped]) -> list[Edit]:
+    """What failed and was dropped all the same: it leaves no window either."""
+    return [one.edit for one in dropped if one.edit is not None and one.edit.basis == "failure"]
+
+
+def _count(space: Space) -> int | None:
+    try:
+        return space.count()
+    except EngineError:
+        return None
+
+
+def _next(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Next | None:
+    """The solution nearest to what was launched, moved as far as each edit says to try first."""
+    if not ran:
+        return None
+    wanted: dict[str, Any] = {}
+    for edit in edits:
+        if not holds(edit, {**ran, **wanted}):
+            wanted.update({name: value for name, value in edit.first.items() if name not in wanted})
+    try:
+        found = space.repair({**ran, **wanted}, keep=wanted)
+        if not isinstance(found, Repair):
+            found = space.repair({**ran, **wanted})
+    except EngineError:
+        return None
+    if not isinstance(found, Repair):
+        return None
+    after = found.solution
+    changes = tuple(
+        Change(name, before, after[name])
+        for name, before in ran.items()
+        if name in after and before not in Domain((after[name],))
+    )
+    return Next(after, changes)

@@ -1,0 +1,184 @@
+"""Which edits a space takes: failures first, then advice, as long as a solution is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spacegen.api import Space
+from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.grounding import Dropped
+from spacegen.language.columns import column
+from spacegen.language.evaluate import not_false
+from spacegen.language.expr import Expr, Or
+from spacegen.language.model import Domain
+from spacegen.language.walk import scope
+from spacegen.questions.why.together import possible
+
+__all__ = ["Resolved", "domains_of", "edits_in", "read_edit", "resolve", "under", "without_edits"]
+
+_NAMED = "found-"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a space takes of some edits: `kept`, in the order of their weight, and `dropped` with reasons.
+    `space` is the space under them, `base` the one without any."""
+
+    base: Space
+    space: Space
+    kept: tuple[Edit, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def domains_of(space: Space) -> Mapping[str, Domain]:
+    """The declared domains by name."""
+    return {p.name: p.domain for p in space.parameters}
+
+
+def edits_in(space: Space) -> tuple[Edit, ...]:
+    """The edits that an overlay of ours under this space has brought."""
+    found = (read_edit(r.condition, r.because, r.source, domains_of(space)) for r in space.rules)
+    return tuple(edit for edit in found if edit is not None)
+
+
+def without_edits(space: Space) -> Space:
+    """The space before any of our edits."""
+    domains = domains_of(space)
+    ours = [r.id for r in space.rules if read_edit(r.condition, r.because, r.source, domains) is not None]
+    return space.without_rules(ours) if ours else space
+
+
+def read_edit(
+    condition: Expr, because: str | None, source: str | None, domains: Mapping[str, Domain]
+) -> Edit | None:
+    """The edit that a rule with this source says; None where the rule is none of ours."""
+    origin = Edit.origin(source)
+    if origin is None:
+        return None
+    parts = condition.items if isinstance(condition, Or) else (condition,)
+    names = [scope(part) for part in parts]
+    if any(len(mentioned) != 1 or mentioned[0] not in domains for mentioned in names):
+        return None
+    ways = tuple(_kept(part, name, domains[name]) for part, (name,) in zip(parts, names, strict=True))
+    basis, finding = origin
+    return Edit(finding=finding, basis=basis, ways=ways, because=because or "")
+
+
+def _kept(part: Expr, name: str, domain: Domain) -> Kept:
+    mask = not_false(part, {name: column(list(domain))})
+    return Kept(parameter=name, values=tuple(v for v, kept in zip(domain, mask, strict=True) if kept))
+
+
+def under(space: Space, edits: Iterable[Edit]) -> Space:
+    """The space with more rules: those of the edits."""
+    domains = domains_of(space)
+    for number, edit in enumerate(edits, 1):
+        space = space.with_rule(edit.rule(f"{_NAMED}{number}:{edit.finding}", domains))
+    return space
+
+
+def resolve(space: Space, new: Sequence[Edit], earlier: Sequence[Edit] = ()) -> Resolved:
+    """What the space takes of new edits, of those that it has (an overlay of ours), and of `earlier` ones.
+
+    Failures come first, older ones before newer ones; then new advice, then older advice, which gives way.
+    Raises EngineError where no engine can tell whether a solution is left.
+    """
+    known = [_seen_again(edit, new) for edit in _distinct([*edits_in(space), *earlier])]
+    base = without_edits(space)
+    choice = _Choice(base)
+    failed = [e for e in known if e.basis is Basis.FAILURE]
+    choice.take(_distinct([*failed, *(e for e in new if e.basis is Basis.FAILURE)]))
+    advice, disputed = _undisputed([e for e in new if e.basis is not Basis.FAILURE])
+    choice.dropped += disputed
+    choice.take(advice)
+    choice.take([e for e in known if e.basis is not Basis.FAILURE and not _among(e, disputed)])
+    kept = _strongest(choice.kept)
+    return Resolved(base, under(base, kept), kept, tuple(choice.dropped))
+
+
+def _seen_again(edit: Edit, new: Sequence[Edit]) -> Edit:
+    """An older edit as the one of a launch that shows the same again; its evidence stays."""
+    for other in new:
+        if other.basis is edit.basis and other.finding == edit.finding and other.same_as(edit):
+            return edit.model_copy(update={"launch": other.launch, "first": other.first})
+    return edit
+
+
+def _among(edit: Edit, dropped: Iterable[Dropped]) -> bool:
+    return any(d.edit is not None and d.edit.same_as(edit) for d in dropped)
+
+
+@dataclass(slots=True)
+class _Choice:
+    """The edits that are taken one after the other while a solution of the space is left."""
+
+    base: Space
+    kept: list[Edit] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def take(self, edits: Iterable[Edit]) -> None:
+        """Takes those edits that leave a solution beside what is kept already."""
+        waiting = [edit for edit in edits if self._agrees(edit)]
+        while waiting and not self._alive(waiting):
+            few, many = 0, len(waiting)
+            while many - few > 1:
+                middle = (few + many) // 2
+                few, many = (middle, many) if self._alive(waiting[:middle]) else (few, middle)
+            self.kept += waiting[:few]
+            self._drop(waiting[few], "no solution of the space would be left")
+            waiting = waiting[few + 1 :]
+        self.kept += waiting
+
+    def _agrees(self, edit: Edit) -> bool:
+        other = next((one for one in self.kept if one.contradicts(edit)), None)
+        if other is not None:
+            verb = "gives way to" if edit.launch is None else "contradicts"
+            self._drop(edit, f"it {verb} `{other.finding}`: {other.because}")
+        return other is None
+
+    def _alive(self, edits: Sequence[Edit]) -> bool:
+        return possible(under(self.base, [*self.kept, *edits]).engine)
+
+    def _drop(self, edit: Edit, reason: str) -> None:
+        self.dropped.append(Dropped(finding=edit.finding, launch=edit.launch, reason=reason, edit=edit))
+
+
+def _undisputed(edits: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
+    """Without the advice on which launches disagree so far that no value is left."""
+    kept, dropped = [], []
+    for edit in _distinct(edits):
+        other = next((e for e in edits if e.launch != edit.launch and e.contradicts(edit)), None)
+        if other is None:
+            kept.append(edit)
+        else:
+            reason = f"launches disagree about `{edit.ways[0].parameter}`: {other.because}"
+            dropped.append(Dropped(finding=edit.finding, launch=edit.launch, reason=reason, edit=edit))
+    return kept, dropped
+
+
+def _distinct(edits: Iterable[Edit]) -> list[Edit]:
+    """Each clause once, the first that says it; a failure says more than advice."""
+    found: list[Edit] = []
+    for edit in edits:
+        if not any(e.basis is edit.basis and e.same_as(edit) for e in found):
+            found.append(edit)
+    return found
+
+
+def _strongest(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Without what others imply. Only a failure makes up for one: advice may give way some day."""
+
+    def said(i: int, edit: Edit) -> Iterator[bool]:
+        for j, other in enumerate(edits):
+            if i != j and (other.basis is Basis.FAILURE or edit.basis is not Basis.FAILURE):
+                yield other.implies(edit) and not (edit.implies(other) and _first(i, j, edit, other))
+
+    return tuple(edit for i, edit in enumerate(edits) if not any(said(i, edit)))
+
+
+def _first(i: int, j: int, edit: Edit, other: Edit) -> bool:
+    """Which of two equal clauses stays: a failure, else the first."""
+    if edit.basis is not other.basis and Basis.FAILURE in (edit.basis, other.basis):
+        return edit.basis is Basis.FAILURE
+    return i < j

@@ -1,0 +1,121 @@
+"""The missing window: an argument of which one launch needs more than another leaves, beside all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from spacegen.api import Space
+from spacegen.diagnose.narrowing.edit import Edit, Kept
+from spacegen.errors import EngineError
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain, same_value
+from spacegen.language.scalars import write_scalar
+from spacegen.questions.near.repair import Change, Repair
+from spacegen.tune.values import Value
+
+__all__ = ["Window", "holds", "windows"]
+
+
+class Window(Value):
+    """A parameter of which no value is left beside the rest of a launch."""
+
+    parameter: str
+    too_low: Scalar
+    """The largest value that is not enough."""
+    runs_out: Scalar
+    """The smallest value that is too much."""
+    because: tuple[str, str]
+    """The evidence for either."""
+    opening: dict[str, tuple[Any, Scalar]] | None = None
+    """The fewest changes that open a window, each from what to what; None where nothing in the space does."""
+
+    def __str__(self) -> str:
+        low, high = write_scalar(self.too_low), write_scalar(self.runs_out)
+        both = f"`{self.parameter}` has no window here: {low} is too low, {high} runs out"
+        if self.opening is None:
+            return f"{both}; nothing that the space offers opens one"
+        changes = ", ".join(
+            f"{name} = {write_scalar(after)} (was {_shown(before)})"
+            for name, (before, after) in self.opening.items()
+        )
+        return f"{both}; smallest change that opens a window: {changes}"
+
+
+def windows(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> tuple[Window, ...]:
+    """The windows that launches miss which share what `ran` has; `space` is the one under the edits."""
+    found = (_window(space, name, edits, ran) for name in _numeric(space, edits))
+    return tuple(window for window in found if window is not None)
+
+
+def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
+    """Whether a config keeps to an edit, by another parameter than `but` where one is given."""
+    return any(
+        way.parameter != but
+        and way.parameter in config
+        and any(same_value(value, config[way.parameter]) for value in way.values)
+        for way in edit.ways
+    )
+
+
+def _numeric(space: Space, edits: Iterable[Edit]) -> Iterator[str]:
+    named = dict.fromkeys(way.parameter for edit in edits for way in edit.ways)
+    return (name for name in named if len(_numbers(space.model[name].domain)) > 1)
+
+
+def _numbers(values: Iterable[Scalar]) -> list[float]:
+    return sorted(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+
+
+def _window(space: Space, name: str, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Window | None:
+    domain = space.model[name].domain
+    binding = [(edit, way) for edit in edits if (way := _bound(edit, name, ran)) is not None]
+    numbers = _numbers(domain)
+    lower = [(max(gone), e) for e, w in binding if (gone := _gone(w, domain)) and numbers[-1] not in gone]
+    upper = [(min(gone), e) for e, w in binding if (gone := _gone(w, domain)) and numbers[0] not in gone]
+    if not lower or not upper:
+        return None
+    (too_low, low), (runs_out, high) = (
+        max(lower, key=lambda pair: pair[0]),
+        min(upper, key=lambda pair: pair[0]),
+    )
+    if any(too_low < value < runs_out for value in numbers):
+        return None
+    return Window(
+        parameter=name,
+        too_low=too_low,
+        runs_out=runs_out,
+        because=(low.because, high.because),
+        opening=_opening(space, name, [edit for edit, _ in binding], ran),
+    )
+
+
+def _bound(edit: Edit, name: str, ran: Mapping[str, Any]) -> Kept | None:
+    """What an edit leaves of a parameter where the launch has no other way out."""
+    way = next((way for way in edit.ways if way.parameter == name), None)
+    return None if way is None or holds(edit, ran, but=name) else way
+
+
+def _gone(way: Kept, domain: Domain) -> list[float]:
+    kept = _numbers(way.values)
+    return [value for value in _numbers(domain) if value not in kept]
+
+
+def _opening(
+    space: Space, name: str, binding: Iterable[Edit], ran: Mapping[str, Any]
+) -> dict[str, tuple[Any, Scalar]] | None:
+    """The changes beside the parameter itself that the nearest config makes to get past these edits."""
+    rest = {other: value for other, value in ran.items() if other != name}
+    try:
+        found = space.repair(rest)
+    except EngineError:
+        return None
+    if not isinstance(found, Repair):
+        return None
+    ways = {way.parameter for edit in binding for way in edit.ways}
+    changes: list[Change] = [change for change in found.changes if change.parameter in ways]
+    return {change.parameter: (change.before, change.after) for change in changes} or None
+
+
+def _shown(value: Any) -> str:
+    return write_scalar(value) if value is None or isinstance(value, bool | int | float | str) else str(value)
