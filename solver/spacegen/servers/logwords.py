@@ -51,6 +51,8 @@ INSTALLATION: Final = re.compile(r"ImportError|ModuleNotFoundError|KeyboardInter
 
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _FATAL: Final = re.compile(r"hit an exception|Initialization failed")
+_DYING: Final = re.compile(r"^Process \S+:$")
+"""What Python says before the traceback of a process that it started."""
 _CHAINED: Final = re.compile(r"During handling of the above exception|direct cause of the following")
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
 _OF_ARGUMENTS: Final = re.compile(
@@ -78,16 +80,17 @@ class Tracebacks:
         self._source = ""
         self._fatal = False
         self._chained = False
+        self._dying = False
 
     def take(self, line: str) -> str | None:
         """The exception, where the line is the end of a traceback."""
         if _TRACEBACK in line:
             self._inside, self._source = True, ""
             self.of_arguments = self._chained and self.of_arguments
-            self._fatal = bool(_FATAL.search(line)) or (self._chained and self._fatal)
+            self._fatal = bool(_FATAL.search(line)) or self._dying or (self._chained and self._fatal)
             return None
         if not self._inside:
-            self._chained = bool(_CHAINED.search(line))
+            self._chained, self._dying = bool(_CHAINED.search(line)), bool(_DYING.match(line))
             return None
         if line[0].isspace():
             self._frame(line)

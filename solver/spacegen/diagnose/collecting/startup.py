@@ -1,0 +1,184 @@
+"""One launch as the lines tell of it that are no batches: how far it got, its figures, what went wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from spacegen.diagnose.collecting.troubles import Troubles
+from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase
+from spacegen.diagnose.reading.events import (
+    Detail,
+    Event,
+    Fault,
+    Given,
+    Progress,
+    Ready,
+    Simulated,
+    Traced,
+)
+from spacegen.diagnose.reading.stamps import STAMP, seconds
+
+__all__ = ["Startup"]
+
+_ADDED: Final = (Fact.WEIGHTS, Fact.POOL, Fact.GRAPHS, Fact.CAPTURE_SECONDS, Fact.LOADING_SECONDS)
+"""A rank says it once for each model, pool or set of graphs; the rank with the most stands for all."""
+_LAST: Final = (Fact.LEFT, Fact.POOL_TOKENS)
+"""What a rank says later is what counts; the rank with the least stands for all."""
+_RANKS: Final = re.compile(r"^\[[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
+_MOST_RANKS: Final = 4096
+_PHASES: Final = tuple(Phase)
+_OLDER: Final = "0.5.6"
+_NEWER: Final = "0.5.23"
+
+
+class Startup:
+    """Collects one launch; `fields` are those of a `Launch` that it knows."""
+
+    def __init__(self) -> None:
+        self.server: str | None = None
+        self.version: str | None = None
+        self.arguments: dict[str, Any] = {}
+        self.arguments_line: Line | None = None
+        self.phase = Phase.ARGUMENTS
+        self.ready: Line | None = None
+        self.simulated = False
+        self._now = Phase.ARGUMENTS
+        self._sizes: tuple[int, ...] = ()
+        self._sizes_line: Line | None = None
+        self._figures: dict[Fact, dict[str, Figure]] = {}
+        self._since: dict[Phase, int] = {}
+        self._troubles = Troubles()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a launch."""
+        return (
+            self.arguments_line is not None
+            or self.ready is not None
+            or self.phase is not Phase.ARGUMENTS
+            or self._troubles.fatal
+        )
+
+    def over(self, event: Event) -> bool:
+        """Whether what is said belongs to another launch, after this one."""
+        up = self.phase is not Phase.ARGUMENTS or self.ready is not None
+        match event:
+            case Given():
+                return self.arguments_line is not None or up or self._troubles.fatal
+            case Progress(loading=True):
+                # Where launches say their arguments, each does.
+                return self.arguments_line is None and (self.ready is not None or self._troubles.fatal)
+            case Fault(kind=Kind.ARGUMENTS):
+                return up or self._troubles.fatal
+            case Simulated():
+                return self.begun
+            case _:
+                return False
+
+    def take(self, event: Event, line: Line, batch: str | None = None) -> None:
+        """Takes in what a line says; `batch` is `prefill` or `decode`, what the last batch before was."""
+        match event:
+            case Given():
+                self._given(event, line)
+            case Progress():
+                self._progress(event, line)
+            case Ready():
+                self._came_up(event, line)
+            case Simulated():
+                self.simulated = True
+            case Fault() | Detail() | Traced():
+                self._troubles.take(event, line, self._now, batch, ready=self.ready is not None)
+
+    def serving(self) -> None:
+        """Batches of requests are logged: it is up, whatever else the log says, or leaves out."""
+        if self.ready is None and self._now is Phase.ARGUMENTS:
+            self._reach(Phase.SERVING)
+
+    def fields(self) -> dict[str, Any]:
+        """What is known of the launch by the names of `Launch`."""
+        known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
+        if self._sizes and self._sizes_line is not None:
+            known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
+        return {
+            "server": self.server,
+            "version": self.version,
+            "arguments": self.arguments,
+            "arguments_line": self.arguments_line,
+            "phase": self.phase,
+            "ready": self.ready,
+            "figures": known,
+            "graph_sizes": self._sizes,
+            "troubles": self._troubles.found(ready=self.ready is not None),
+            "simulated": self.simulated,
+        }
+
+    def _given(self, given: Given, line: Line) -> None:
+        self.server, self.arguments, self.arguments_line = given.server, given.values, line
+        if given.server == "sglang":
+            self.version = _NEWER if given.as_mapping else _OLDER
+
+    def _came_up(self, ready: Ready, line: Line) -> None:
+        self.server = self.server or ready.server
+        if self.ready is None:
+            self.ready = line
+            self._troubles.forget()
+        self._reach(Phase.SERVING)
+
+    def _reach(self, phase: Phase) -> None:
+        self._now = phase
+        self.phase = max(self.phase, phase, key=_PHASES.index)
+
+    def _progress(self, said: Progress, line: Line) -> None:
+        if self.ready is None:
+            self._reach(said.phase)
+        self.server = self.server or said.server
+        if said.newer is not None and self.version is None:
+            self.version = _NEWER if said.newer else _OLDER
+        if said.sizes is not None and (not self._sizes or said.sizes):
+            self._sizes, self._sizes_line = tuple(sorted(said.sizes)), line
+        facts = {**said.facts, **self._took(said, line)}
+        if said.pages is not None:
+            facts[Fact.POOL_TOKENS] = float(said.pages * int(self.arguments.get("page_size") or 1))
+        if said.server == "minisgl" and said.phase is Phase.WARM_UP and Fact.LEFT in facts:
+            facts.update(self._mini_graphs(facts[Fact.LEFT]))
+        found = _RANKS.search(line.text)
+        for fact, value in facts.items():
+            self._figure(fact, found[1] if found else "", Figure(value=value, line=line))
+
+    def _mini_graphs(self, left: float) -> dict[Fact, float]:
+        """mini-SGLang says what is free before and after its graphs, not what they take."""
+        before = self._figures.get(Fact.LEFT, {})
+        return {Fact.GRAPHS: max(figure.value for figure in before.values()) - left} if before else {}
+
+    def _took(self, said: Progress, line: Line) -> dict[Fact, float]:
+        """How long the phase took that ends here, where only the times of the lines tell it."""
+        stamp = STAMP.search(line.text[:64].encode(errors="replace"))
+        now = -1 if stamp is None else seconds(stamp[0])
+        if now < 0:
+            return {}
+        began = self._since.get(Phase.WEIGHTS if said.phase is Phase.KV_POOL else Phase.GRAPHS)
+        self._since.setdefault(said.phase, now)
+        if began is None or now < began:
+            return {}
+        if said.phase is Phase.KV_POOL and Fact.LOADING_SECONDS not in (*said.facts, *self._figures):
+            return {Fact.LOADING_SECONDS: float(now - began)}
+        if said.phase is Phase.WARM_UP and Fact.CAPTURE_SECONDS not in (*said.facts, *self._figures):
+            return {Fact.CAPTURE_SECONDS: float(now - began)}
+        return {}
+
+    def _figure(self, fact: Fact, rank: str, figure: Figure) -> None:
+        said = self._figures.setdefault(fact, {})
+        if rank not in said:
+            if len(said) < _MOST_RANKS:
+                said[rank] = figure
+        elif fact in _ADDED:
+            said[rank] = Figure(value=said[rank].value + figure.value, line=said[rank].line)
+        elif fact in _LAST:
+            said[rank] = figure
+
+
+def _standing(fact: Fact, said: dict[str, Figure]) -> Figure:
+    """The rank that stands for all: that with the least room."""
+    choose = max if fact in _ADDED else min
+    return choose(said.values(), key=lambda figure: figure.value)

@@ -1,0 +1,220 @@
+"""What lines that tell of no batch say: how a launch gets on, its figures, and what goes wrong."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from spacegen.diagnose.launch import Fact, Phase
+from spacegen.diagnose.reading.arguments import Given, arguments
+from spacegen.diagnose.reading.faults import FAULTS, TRACED, Detail, Fault, fault
+from spacegen.servers.logwords import READY, SIMULATED
+
+__all__ = [
+    "LINES",
+    "Detail",
+    "Event",
+    "Fault",
+    "Given",
+    "Progress",
+    "Ready",
+    "Simulated",
+    "Traced",
+    "bare",
+    "events",
+]
+
+_STARTING: Final = re.compile(
+    rb"Load weight |is allocated|Allocating \d|Capture .*(?:[Gg]raph|bs)|capturing CUDA graphs"
+    rb"|CUDA graph is disabled|max_total_num_tokens=|Free memory |Post-capture KV"
+)
+_BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready|^SIMULATED")
+LINES: Final = re.compile(
+    b"|".join(form.pattern for form in (_STARTING, _BEGINNING, FAULTS, TRACED))
+    + rb"|\| +File \"|\| {5,}assert\b|\| (?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$|\| Process \S+:\s*$"
+)
+"""What a line has that says something here; all others may be skipped. A bar is what docker puts in front."""
+
+_FRONT: Final = re.compile(
+    r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?)"
+)
+_NUMBER: Final = r"(-?[\d.]*\d)"
+_AVAILABLE: Final = re.compile(rf"avail mem={_NUMBER} GB")
+_USED: Final = re.compile(rf"mem usage={_NUMBER} GB")
+_ELAPSED: Final = re.compile(rf"(?:elapsed=|Time elapsed: ){_NUMBER} s")
+_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )(\[[\d, ]*\])")
+_TOKENS: Final = re.compile(r"#tokens: (\d+)")
+_PART: Final = re.compile(rf"size: {_NUMBER} ?GB")
+_GIB: Final = re.compile(rf"[:=] *{_NUMBER} GiB")
+_PAGES: Final = re.compile(r"Allocating (\d+) (tokens|pages) for KV cache")
+_SET_UP: Final = {
+    Fact.POOL_TOKENS: re.compile(r"max_total_num_tokens=(\d+)"),
+    Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d+)"),
+    Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d+)"),
+    Fact.CONTEXT: re.compile(r"context_len=(\d+)"),
+    Fact.LEFT: re.compile(rf"available_[gc]pu_mem={_NUMBER} GB"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a launch is, and what it says of itself there."""
+
+    phase: Phase
+    facts: dict[Fact, float] = field(default_factory=dict)
+    sizes: tuple[int, ...] | None = None
+    """The batches that graphs are captured for."""
+    server: str | None = None
+    newer: bool | None = None
+    """Whether the words are those of newer versions of sglang, or of older ones."""
+    pages: int | None = None
+    loading: bool = False
+    """Whether weights begin to be loaded, as a launch does once for each model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The server takes requests."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What follows comes from a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A line of a traceback, or one that looks like that, and what is wrong by its words."""
+
+    text: str
+    fault: Fault | Detail | None = None
+
+
+Event = Progress | Ready | Simulated | Given | Fault | Detail | Traced
+
+
+def bare(text: str) -> str:
+    """The line without what docker or a log collector put in front of it."""
+    return _FRONT.sub("", text, count=1)
+
+
+def events(text: str) -> Iterator[Event]:
+    """What a line says, without colours: of a launch's progress and of what goes wrong in it."""
+    text = bare(text)
+    raw = text.encode(errors="replace")
+    if _BEGINNING.search(raw):
+        yield from _beginning(text)
+    if _STARTING.search(raw) and (found := _progress(text)):
+        yield found
+    wrong = fault(text) if FAULTS.search(raw) else None
+    if TRACED.search(raw):
+        yield Traced(text, wrong)
+    elif wrong is not None:
+        yield wrong
+
+
+def _beginning(text: str) -> Iterator[Event]:
+    if given := arguments(text):
+        yield given
+    if found := READY.search(text):
+        yield Ready("minisgl" if found[0].startswith("Scheduler") else "sglang")
+    if SIMULATED.match(text):
+        yield Simulated()
+
+
+def _progress(text: str) -> Progress | None:
+    for form, make in _PROGRESS:
+        if found := form.search(text):
+            return make(text, found)
+    return None
+
+
+def _number(form: re.Pattern[str], text: str) -> float | None:
+    found = form.search(text)
+    return None if found is None else float(found[1])
+
+
+def _facts(text: str, forms: dict[Fact, re.Pattern[str]]) -> dict[Fact, float]:
+    numbers = {fact: _number(form, text) for fact, form in forms.items()}
+    return {fact: number for fact, number in numbers.items() if number is not None}
+
+
+def _sizes(text: str) -> tuple[int, ...] | None:
+    found = _SIZES.search(text)
+    return None if found is None else tuple(ast.literal_eval(found[1]))
+
+
+def _loading(text: str, _: re.Match[str]) -> Progress:
+    facts = _facts(text, {Fact.BEFORE_LOADING: _AVAILABLE})
+    return Progress(Phase.WEIGHTS, facts, server="sglang", loading=True)
+
+
+def _loaded(text: str, _: re.Match[str]) -> Progress:
+    forms = {Fact.AFTER_LOADING: _AVAILABLE, Fact.WEIGHTS: _USED, Fact.LOADING_SECONDS: _ELAPSED}
+    facts = _facts(text, forms)
+    return Progress(Phase.KV_POOL, facts, server="sglang", newer=Fact.LOADING_SECONDS in facts)
+
+
+def _allocated(text: str, _: re.Match[str]) -> Progress:
+    parts = [float(part) for part in _PART.findall(text)]
+    facts = {**_facts(text, {Fact.POOL_TOKENS: _TOKENS}), **({Fact.POOL: sum(parts)} if parts else {})}
+    return Progress(Phase.KV_POOL, facts, server="sglang")
+
+
+def _capturing(text: str, _: re.Match[str]) -> Progress:
+    return Progress(Phase.GRAPHS, sizes=_sizes(text), server="sglang", newer="backend=" in text or None)
+
+
+def _captured(text: str, _: re.Match[str]) -> Progress:
+    facts = _facts(text, {Fact.GRAPHS: _USED, Fact.CAPTURE_SECONDS: _ELAPSED})
+    sizes = None if "draft" in text else _sizes(text)
+    return Progress(Phase.WARM_UP, facts, sizes, "sglang", newer=", elapsed=" in text or ". elapsed=" in text)
+
+
+def _set_up(text: str, _: re.Match[str]) -> Progress:
+    return Progress(Phase.WARM_UP, _facts(text, _SET_UP), server="sglang")
+
+
+def _mini(phase: Phase, fact: Fact | None) -> Callable[[str, re.Match[str]], Progress]:
+    def make(text: str, _: re.Match[str]) -> Progress:
+        facts = {} if fact is None else _facts(text, {fact: _GIB})
+        return Progress(phase, facts, server="minisgl", loading=fact is Fact.BEFORE_LOADING)
+
+    return make
+
+
+def _mini_pool(text: str, _: re.Match[str]) -> Progress:
+    found = _PAGES.search(text)
+    facts = _facts(text, {Fact.POOL: _GIB})
+    pages = int(found[1]) if found else None
+    if found and found[2] == "tokens":
+        return Progress(Phase.KV_POOL, {**facts, Fact.POOL_TOKENS: float(found[1])}, server="minisgl")
+    return Progress(Phase.KV_POOL, facts, server="minisgl", pages=pages)
+
+
+def _mini_capturing(text: str, _: re.Match[str]) -> Progress:
+    return Progress(Phase.GRAPHS, sizes=_sizes(text) or (), server="minisgl")
+
+
+_PROGRESS: Final = tuple(
+    (re.compile(form), make)
+    for form, make in (
+        (r"Load weight begin", _loading),
+        (r"Load weight end", _loaded),
+        (r"is allocated\. |Post-capture KV sizing: KV cache allocated", _allocated),
+        (r"Capture .*graph begin|Capture \w+ graph bs \[", _capturing),
+        (r"Capture .*[gG]raph end", _captured),
+        (r"max_total_num_tokens=\d", _set_up),
+        (r"Free memory before loading model", _mini(Phase.WEIGHTS, Fact.BEFORE_LOADING)),
+        (r"Allocating \d+ (?:tokens|pages) for KV cache", _mini_pool),
+        (r"Free memory after initialization", _mini(Phase.KV_POOL, Fact.LEFT)),
+        (r"[Ss]tart capturing CUDA graphs with sizes", _mini_capturing),
+        (r"Free GPU memory after capturing CUDA graphs", _mini(Phase.WARM_UP, Fact.LEFT)),
+        (r"CUDA graph is disabled\.", _mini(Phase.WARM_UP, None)),
+    )
+)

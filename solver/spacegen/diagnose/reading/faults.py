@@ -1,0 +1,171 @@
+"""What lines say of things that go wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from spacegen.diagnose.launch import Kind, Phase
+from spacegen.servers.logwords import (
+    ABORTED,
+    CAPTURE_FAILED,
+    MEMORY,
+    PORT,
+    REFUSED,
+    SERVING_MEMORY,
+    WATCHDOG,
+    worded,
+)
+
+__all__ = ["FAULTS", "TRACED", "Detail", "Fault", "fault"]
+
+FAULTS: Final = re.compile(
+    rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom.?kill|to allocate)"
+    rb"|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98|port.{0,24} is already in use"
+    rb"|is not available in|watchdog)|(?i:exit(?:ed with)? ?code)|error: |Killed\b|Segmentation fault"
+    rb"|leave no GPU memory|too small|no room for the full"
+)
+"""Which lines may say so."""
+TRACED: Final = re.compile(
+    rb"Traceback \(most recent|During handling of the above|direct cause of the following|^Process \S+:\s*$"
+    rb"|^\s+File \"|^\s+assert\b|^(?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$"
+)
+"""Which lines a traceback is made of, its sources aside."""
+
+_POOL: Final = re.compile(
+    r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
+    r"|leave no GPU memory for the KV cache|leaves no room for the full|state cache is too small"
+)
+_COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
+_SOFT: Final = re.compile(r"soft=True")
+_CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d+)", re.IGNORECASE)
+_KILLED: Final = re.compile(
+    r"Killed process \d+|oom-?kill|OOMKilled|^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b"
+)
+_SEGMENT: Final = re.compile(r"Segmentation fault")
+_SHELL: Final = 128
+_HARMLESS: Final = (1, 2, 3, 15)
+"""Signals that end what is left when another part has failed, or that people send."""
+_SIZE: Final = r"([\d.]+) ?([KMGT]?i?B)"
+_TRIED: Final = re.compile(rf"[Tt]ried to allocate {_SIZE}")
+_FREE: Final = re.compile(rf"of which {_SIZE} is free|{_SIZE} free;")
+_CAPACITY: Final = re.compile(rf"total capacity of {_SIZE}|{_SIZE} total capacity")
+_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d+) tokens")
+_SHARE: Final = re.compile(r"mem[_-]fraction[_-]static=([\d.]+\d)")
+_LEAST_SHARE: Final = re.compile(r"minimum viable = [^=]*= ([\d.]+\d)")
+_UNITS: Final = {"B": -3, "K": -2, "M": -1, "G": 0, "T": 1}
+_PORTS: Final = tuple(
+    map(
+        re.compile,
+        (
+            r"\('[^']*', (\d+)\)",
+            r"[Pp]ort:? at (\d+)|\bat (\d+) is not available",
+            r"\bport[:= ]+(\d+)",
+            r"://[^\s'\"]*:(\d+)",
+            r"\b\d+\.\d+\.\d+\.\d+:(\d+)",
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that a line says went wrong."""
+
+    kind: Kind
+    words: str
+    numbers: dict[str, float] = field(default_factory=dict)
+    during: str | None = None
+    phase: Phase | None = None
+    """Where the words say it; else it is that which the launch is in."""
+    fatal: bool = False
+    """Whether the words say that a process ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Numbers about what the lines before said."""
+
+    numbers: dict[str, float]
+
+
+def fault(text: str) -> Fault | Detail | None:
+    """What the line says, without colours; None where it tells of nothing wrong."""
+    said = worded(text)
+    wrong = _memory(text, said) or _other(text, said)
+    if wrong is None and (tokens := _TOKENS.search(text)):
+        return Detail({"tokens": float(tokens[1])})
+    return wrong
+
+
+def _memory(text: str, said: str) -> Fault | None:
+    during = _during(text)
+    if found := CAPTURE_FAILED.search(text):
+        short = MEMORY.search(found[1]) or "out of memory" in found[1].lower()
+        kind = Kind.OUT_OF_MEMORY if short else Kind.CAPTURE
+        return Fault(kind, said, _sizes(text), phase=Phase.GRAPHS)
+    if _POOL.search(text):
+        return Fault(Kind.NO_POOL, said, _shares(text), phase=Phase.KV_POOL)
+    if SERVING_MEMORY.search(text):
+        slots = "alloc_req_slots" in text
+        return Fault(Kind.NO_SLOTS if slots else Kind.NO_TOKENS, said, {}, during)
+    if ABORTED.search(text):
+        return Fault(Kind.NOTHING_LEFT_TO_RETRACT, said, {}, "decode", Phase.SERVING)
+    if MEMORY.search(text):
+        return Fault(Kind.OUT_OF_MEMORY, said, _sizes(text), during)
+    return None
+
+
+def _other(text: str, said: str) -> Fault | None:
+    if PORT.search(text) and "trying port" not in text:
+        return Fault(Kind.PORT, said, _port(text), fatal="Errno 98" in text)
+    if WATCHDOG.search(text) and not _SOFT.search(text):
+        return Fault(Kind.WATCHDOG, said, fatal=True)
+    if _COLLECTIVE.search(text):
+        return Fault(Kind.WATCHDOG, said)
+    if REFUSED.match(text):
+        return Fault(Kind.ARGUMENTS, said, phase=Phase.ARGUMENTS, fatal=True)
+    return _ended(text, said)
+
+
+def _ended(text: str, said: str) -> Fault | None:
+    if _KILLED.search(text):
+        return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True)
+    if _SEGMENT.search(text):
+        return Fault(Kind.KILLED, said, {"signal": 11.0}, fatal=True)
+    if found := _CODE.search(text):
+        code = int(found[1])
+        signal = -code if code < 0 else code - _SHELL
+        if signal > 0 and signal not in _HARMLESS:
+            return Fault(Kind.KILLED, said, {"signal": float(signal)}, fatal=True)
+    return None
+
+
+def _during(text: str) -> str | None:
+    if "Prefill out of memory" in text:
+        return "prefill"
+    return "decode" if "Decode out of memory" in text else None
+
+
+def _sizes(text: str) -> dict[str, float]:
+    forms = {"tried_gib": _TRIED, "free_gib": _FREE, "capacity_gib": _CAPACITY}
+    found = {name: form.search(text) for name, form in forms.items()}
+    return {name: _gib(match) for name, match in found.items() if match is not None}
+
+
+def _gib(match: re.Match[str]) -> float:
+    number, unit = (part for part in match.groups() if part is not None)
+    return float(number) * float(1024 ** _UNITS[unit[0]])
+
+
+def _shares(text: str) -> dict[str, float]:
+    forms = {"mem_fraction_static": _SHARE, "least_mem_fraction_static": _LEAST_SHARE}
+    return {name: float(match[1]) for name, form in forms.items() if (match := form.search(text))}
+
+
+def _port(text: str) -> dict[str, float]:
+    for form in _PORTS:
+        if match := form.search(text):
+            return {"port": float(next(part for part in match.groups() if part is not None))}
+    return {}
