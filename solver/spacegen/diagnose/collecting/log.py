@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.diagnose.collecting.intervals import Intervals
+from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Launch, Line
 from spacegen.diagnose.reading.batches import Batches, BatchReader
 from spacegen.diagnose.reading.chunks import WholeLines
+from spacegen.diagnose.reading.events import LINES, Event, events
 from spacegen.diagnose.reading.fields import Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.reading.text import SHOWN, plain
 
 __all__ = ["LogReader"]
+
+_WORKING: Final = {Batch.DECODE: "decode", Batch.PREFILL: "prefill"}
 
 
 class LogReader:
@@ -40,36 +46,73 @@ class LogReader:
     @property
     def launches(self) -> tuple[Launch, ...]:
         """The launches until now, the last as far as it is."""
-        last = self._current.launch()
-        return (*self._ended, last) if last is not None else tuple(self._ended)
+        return (*self._ended, *self._current.launches())
 
     def _read(self, text: bytes) -> None:
         batches = self._batches.read(text)
-        self._current.serve(batches, slice(0, len(batches.lines)), self._lines)
-        self._current.lines += len(batches.ends)
+        taken = 0
+        for number in batches.others:
+            raw = batches.line(number)
+            if LINES.search(raw) is None:
+                continue
+            said = plain(raw)
+            line = Line(file=self._name, number=self._lines + number + 1, text=said[:SHOWN])
+            for event in events(said):
+                self._current.serve(batches, taken, number, self._lines)
+                self._hear(event, line)
+                taken = number
+        self._current.serve(batches, taken, len(batches.ends), self._lines)
         self._lines += len(batches.ends)
+
+    def _hear(self, event: Event, line: Line) -> None:
+        if self._current.startup.over(event):
+            self._ended.extend(self._current.launches())
+            self._current = _Current(self._name)
+        self._current.startup.take(event, line, self._current.batch)
 
 
 class _Current:
-    """The launch that a log is in the middle of."""
+    """The launch that a log is in the middle of; `batch` is what its last was, `prefill` or `decode`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._intervals = Intervals()
         self._peers: dict[int, int] = {}
         self._most = -1
-        self.busiest: Line | None = None
-        self.retraction: Line | None = None
-        self.lines = 0
+        self._busiest: Line | None = None
+        self._retraction: Line | None = None
+        self._lines = 0
+        self.startup = Startup()
+        self.batch: str | None = None
 
-    def serve(self, batches: Batches, part: slice, before: int) -> None:
-        """Takes in some of the batches of a piece, with so many lines before it."""
-        fields, lines = batches.fields[:, part], batches.lines[part]
+    def launches(self) -> tuple[Launch, ...]:
+        """What is known; nothing where no line was a server's."""
+        series = self._intervals.series(len(self._peers))
+        if not len(series) and not self.startup.begun:
+            return ()
+        launch = Launch(
+            **self.startup.fields(),
+            series=series,
+            busiest=self._busiest,
+            retraction=self._retraction,
+            files=(self._name,),
+            lines=self._lines,
+        )
+        return (launch,)
+
+    def serve(self, batches: Batches, first: int, end: int, before: int) -> None:
+        """Takes in the lines from `first` to `end` of a piece, with so many lines `before` it."""
+        self._lines += end - first
+        start, stop = np.searchsorted(batches.lines, (first, end)).tolist()
+        if start == stop:
+            return
+        fields, lines = batches.fields[:, start:stop], batches.lines[start:stop]
         heard = self._heard(fields)
         if not heard.all():
             fields, lines = fields[:, heard], lines[heard]
         self._intervals.add(fields)
         self._remember(fields, lines, batches, before)
+        self.startup.serving()
 
     def _heard(self, fields: Integers) -> NDArray[np.bool_]:
         """Which lines count: of schedulers that share a data-parallel rank, and so their requests, one is
@@ -83,28 +126,19 @@ class _Current:
         return heard
 
     def _remember(self, fields: Integers, lines: Integers, batches: Batches, before: int) -> None:
-        decodes = np.flatnonzero(fields[Field.KIND] == Batch.DECODE)
+        kinds, running = fields[Field.KIND], fields[Field.RUNNING]
+        decodes = np.flatnonzero(kinds == Batch.DECODE)
         if len(decodes):
-            at = int(decodes[fields[Field.RUNNING][decodes].argmax()])
-            if (running := int(fields[Field.RUNNING][at])) > self._most:
-                self._most, self.busiest = running, self._line(batches, int(lines[at]), before)
-        if self.retraction is None:
-            for at in np.flatnonzero(fields[Field.KIND] == Batch.RETRACTION)[:1].tolist():
-                self.retraction = self._line(batches, int(lines[at]), before)
+            busiest = int(decodes[running[decodes].argmax()])
+            if running[busiest] > self._most:
+                self._most = int(running[busiest])
+                self._busiest = self._line(batches, int(lines[busiest]), before)
+        retractions = np.flatnonzero(kinds == Batch.RETRACTION)
+        if self._retraction is None and len(retractions):
+            self._retraction = self._line(batches, int(lines[retractions[0]]), before)
+        if len(working := kinds[kinds != Batch.RETRACTION]):
+            self.batch = _WORKING[Batch(int(working[-1]))]
 
     def _line(self, batches: Batches, number: int, before: int) -> Line:
         text = plain(batches.line(number))[:SHOWN]
         return Line(file=self._name, number=before + number + 1, text=text)
-
-    def launch(self) -> Launch | None:
-        """What is known; None where no line was a server's."""
-        series = self._intervals.series(len(self._peers))
-        if not len(series):
-            return None
-        return Launch(
-            series=series,
-            busiest=self.busiest,
-            retraction=self.retraction,
-            files=(self._name,),
-            lines=self.lines,
-        )
