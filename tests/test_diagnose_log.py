@@ -85,6 +85,35 @@ def test_the_busiest_line_and_the_first_retraction_are_evidence() -> None:
     assert launch.series.columns[Column.RETRACTED] == (0.0, 0.0, 2.0, 2.0, 0.0)
 
 
+def test_launches_follow_each_other_in_one_log() -> None:
+    texts = [
+        "".join(log(version, "healthy", decodes=20, seed=seed))
+        for seed, version in enumerate([OLD, NEW, OLD])
+    ]
+    launches = taken("".join(texts).encode())
+    assert [launch.version for launch in launches] == ["0.5.6", "0.5.23", "0.5.6"]
+    assert [launch.lines for launch in launches] == [text.count("\n") for text in texts]
+    for text, launch in zip(texts, launches, strict=True):
+        (alone,) = taken(text.encode())
+        assert launch.series == alone.series
+        assert launch.figures.keys() == alone.figures.keys()
+        assert launch.arguments == alone.arguments
+    assert launches[1].arguments_line is not None
+    assert launches[1].arguments_line.number == launches[0].lines + 1
+
+
+def test_trouble_is_told_with_the_batch_before_it() -> None:
+    oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n"
+    prefill = "Prefill batch, #new-seq: 1, #new-token: 9, #cached-token: 0, #running-req: 0, #queue-req: 0\n"
+    begin = "[2025-08-11 17:17:03] The server is fired up and ready to roll!\n"
+    for lines, during in (
+        ([DECODE.format(3, 4), prefill], "prefill"),
+        ([prefill, DECODE.format(3, 4)], "decode"),
+    ):
+        (launch,) = taken("".join([begin, *lines, oom, DECODE.format(1, 0)]).encode())
+        assert [trouble.during for trouble in launch.troubles] == [during]
+
+
 def test_ranks_that_share_requests_count_once_and_replicas_add_up() -> None:
     lines = [
         f"[2025-08-11 17:17:0{second} DP{dp} TP{tp}] " + DECODE.format(10 * dp + 1, tp)
