@@ -257,6 +257,34 @@ def test_what_was_missing_sizes_the_share() -> None:
     assert "1.56 GiB were missing" in finding.summary
 
 
+def test_what_torch_says_beside_is_told() -> None:
+    words = (
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity "
+        "of 79.11 GiB of which 1.20 GiB is free. Process 4712 has 20.00 GiB memory in use. Including "
+        "non-PyTorch memory, this process has 57.9 GiB memory in use. Of the allocated memory 55.00 GiB is "
+        "allocated by PyTorch, and 2048.00 MiB is reserved by PyTorch but unallocated."
+    )
+    trouble = failed(
+        Kind.OUT_OF_MEMORY,
+        Phase.SERVING,
+        "prefill",
+        words=words,
+        tried_gib=1.5,
+        free_gib=1.2,
+        capacity_gib=79.11,
+    )
+    advice = only(launch(ARGUMENTS, FACTS, trouble)).advice
+    assert advice[-2].startswith("2.00 GiB were reserved and in pieces too small to use")
+    assert advice[-1] == "process 4712 holds 20.00 GiB of the same GPU: end it"
+    assert only(launch(ARGUMENTS, {}, trouble)).numbers["capacity_gib"] == 79.11
+
+
+def test_the_least_share_is_taken_from_the_server_where_it_says_so() -> None:
+    trouble = failed(Kind.NO_POOL, Phase.KV_POOL, least_mem_fraction_static=0.1923)
+    arguments = {**ARGUMENTS, "mem_fraction_static": 0.15}
+    assert only(launch(arguments, FACTS, trouble)).moves[0].at_least == 0.2
+
+
 def test_requests_that_ran_when_memory_ran_out_bound_those_that_may() -> None:
     series = Series(columns={Column.MOST_RUNNING: (120.0, 310.0), Column.DECODES: (5.0, 5.0)})
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "decode")
@@ -332,7 +360,7 @@ def test_one_failure_is_told_once() -> None:
 # mini-SGLang, with its own names.
 
 
-@pytest.mark.parametrize(("ratio", "to"), [(0.9, 0.5), (0.5, 0.3)])
+@pytest.mark.parametrize(("ratio", "to"), [(0.9, 0.8), (0.8, 0.5), (0.5, 0.3)])
 def test_mini_sglang_lowers_its_ratio(ratio: float, to: float) -> None:
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING)
     finding = only(launch({**MINI, "memory_ratio": ratio}, {}, trouble, server="minisgl"))
@@ -411,9 +439,17 @@ def test_an_argument_of_another_version_is_named() -> None:
 
 def test_a_hierarchical_cache_is_what_main_memory_is_saved_on() -> None:
     arguments = {**ARGUMENTS, "enable_hierarchical_cache": True, "hicache_ratio": 3.0, "hicache_size": 0}
+    words = "ValueError: Not enough host memory available. Requesting {} GB but only have 40.00 GB free."
     trouble = failed(Kind.CRASH, Phase.KV_POOL, words="ValueError: Not enough host memory available.")
     finding = only(launch(arguments, FACTS, trouble))
     assert ways(finding.moves) == {"hicache_ratio": 2.0, "enable_hierarchical_cache": False}
+    trouble = failed(Kind.CRASH, Phase.KV_POOL, words=words.format("50.00"))
+    (ratio, _) = only(launch(arguments, FACTS, trouble)).moves
+    assert (ratio.at_most, ratio.to) == (2.4, 2.4)
+    arguments = {**arguments, "hicache_size": 100}
+    trouble = failed(Kind.CRASH, Phase.KV_POOL, words=words.format("100.00"))
+    (size, _) = only(launch(arguments, FACTS, trouble)).moves
+    assert (size.parameter, size.at_least, size.at_most) == ("hicache_size", 1, 40)
 
 
 def test_a_slow_start_names_what_is_slow() -> None:

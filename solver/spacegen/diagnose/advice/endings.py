@@ -24,6 +24,7 @@ _SHARED_MEMORY: Final = "give the container more shared memory, as with `--shm-s
 _HOST_MEMORY: Final = re.compile(
     r"not enough host memory|cannot allocate memory|std::bad_alloc|\bMemoryError", re.IGNORECASE
 )
+_REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) GB free")
 _REASONS: Final = {
     r"nccl|DistBackendError": "run it again with `NCCL_DEBUG=INFO`, which says what failed between the GPUs",
     r"illegal memory access|device-side assert|unspecified launch failure": (
@@ -32,7 +33,7 @@ _REASONS: Final = {
     r"no kernel image|not supported on this (?:GPU|device)|compute capability": (
         "a kernel is not made for this GPU: choose a backend that is"
     ),
-    r"imbalanced": "one GPU has less free memory than the others: `nvidia-smi` shows who holds it",
+    r"(?:im|un)balanced": "one GPU has less free memory than the others: `nvidia-smi` shows who holds it",
     r"No space left on device|\bshm": _SHARED_MEMORY,
     r"ModuleNotFoundError|ImportError|cannot open shared object": (
         "something is not installed as the server needs it: no argument mends that"
@@ -106,7 +107,7 @@ def _killed(launch: Launch, trouble: Trouble) -> Finding:
 def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
     """Main memory is short: of weights on their way, or for a hierarchical cache."""
     no_cache = rather(launch, "enable_hierarchical_cache", (False,), (True,))
-    moves = known(*_smaller_host_pool(launch), no_cache) if no_cache else ()
+    moves = known(*_smaller_host_pool(launch, words(trouble)), no_cache) if no_cache else ()
     loading = trouble.phase is Phase.WEIGHTS and not moves
     return _finding(
         trouble,
@@ -122,13 +123,28 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
     )
 
 
-def _smaller_host_pool(launch: Launch) -> Iterator[Move]:
+def _smaller_host_pool(launch: Launch, said: str) -> Iterator[Move]:
+    """A host pool that fits into what was free, where the words tell how much that was."""
     size, ratio = argument(launch, "hicache_size"), argument(launch, "hicache_ratio")
+    found = _REQUESTED.search(said)
+    fits = float(found[2]) / float(found[1]) if found and float(found[1]) > float(found[2]) else None
+    because = "" if found is None else f"{found[2]} GB were free, {found[1]} GB wanted"
     if isinstance(size, int) and size > 0:
-        yield Move(parameter="hicache_size", at_least=1, at_most=size - 1, was=size, to=max(size // 2, 1))
+        most, half = (size - 1, size // 2) if fits is None else (int(size * fits), int(size * fits))
+        if most >= 1:
+            yield Move(
+                parameter="hicache_size",
+                at_least=1,
+                at_most=most,
+                was=size,
+                to=max(half, 1),
+                because=because,
+            )
     elif isinstance(ratio, int | float) and ratio > 1:
-        half = round(1 + (ratio - 1) / 2, 2)
-        yield Move(parameter="hicache_ratio", at_most=round(ratio - 0.01, 2), was=ratio, to=half)
+        least, to = (ratio - 0.01, 1 + (ratio - 1) / 2) if fits is None else (ratio * fits, ratio * fits)
+        yield Move(
+            parameter="hicache_ratio", at_most=round(least, 2), was=ratio, to=round(to, 2), because=because
+        )
 
 
 def _crashed(launch: Launch, trouble: Trouble) -> Finding:

@@ -6,6 +6,7 @@ of a failed capture proposes first, a lower static share, is of no use where mem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -19,6 +20,8 @@ __all__ = ["gpu_memory"]
 
 _STARTING: Final = (Phase.ARGUMENTS, Phase.WEIGHTS, Phase.KV_POOL, Phase.GRAPHS)
 _MEMORY_WORDS: Final = ("out of memory", "outofmemory", "alloc_failed", "memoryallocation")
+_UNUSABLE: Final = re.compile(r"([\d.]+) ([GM]iB) is reserved by PyTorch but unallocated")
+_NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+) ([GM]iB) memory in use")
 _DUMMY: Final = "try memory without the weights' download: `{}` fills them with random numbers"
 
 
@@ -169,7 +172,7 @@ def _failed(
         summary=summary + short,
         evidence=(*trouble.lines, *also),
         numbers=numbers if missing is None else {**numbers, "missing_gib": round(missing, 2)},
-        advice=proposed,
+        advice=(*proposed, *_of_torch(trouble)),
         command=command,
         moves=moves,
         unless=_others(moves, unless),
@@ -187,6 +190,20 @@ def _missing(trouble: Trouble) -> float | None:
     if tried is None or free is None or tried <= free:
         return None
     return tried - free
+
+
+def _of_torch(trouble: Trouble) -> Iterator[str]:
+    """What torch says beside: memory that it holds and cannot use, and others on the same GPU."""
+    said, missing = words(trouble), _missing(trouble)
+    if (kept := _UNUSABLE.search(said)) and missing is not None:
+        unusable = float(kept[1]) / (1024 if kept[2] == "MiB" else 1)
+        if unusable >= missing:
+            yield (
+                f"{unusable:.2f} GiB were reserved and in pieces too small to use: set "
+                "`PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` in the environment first"
+            )
+    if "this process has" in said and (other := _NEIGHBOUR.search(said)):
+        yield f"process {other[1]} holds {other[2]} {other[3]} of the same GPU: end it"
 
 
 def _shorter_prefills(launch: Launch) -> Move | None:

@@ -82,7 +82,7 @@ def gpu_gib(launch: Launch) -> float | None:
         return before
     if after is not None and weights is not None:
         return after + weights
-    totals = (trouble.numbers.get("gpu_gib") for trouble in launch.troubles)
+    totals = (trouble.numbers.get("capacity_gib") for trouble in launch.troubles)
     return next((total for total in totals if total), None)
 
 

@@ -55,7 +55,8 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     """Weights take all of the static share; what it lacks is in the figures of the start."""
     short = _shortfall(launch)
     pages = argument(launch, "num_page_override") if is_mini(launch) else None
-    share, lighter = higher_share(launch, short), weights(launch)
+    numbers = dict(trouble.numbers)
+    share, lighter = higher_share(launch, short, numbers.get("least_mem_fraction_static")), weights(launch)
     first = (*known(_pages(pages), share), *lighter[:2])
     lacking = "" if short is None else f": {short:.2f} GiB were missing"
     at = number(launch, Key.SHARE)

@@ -34,8 +34,8 @@ __all__ = [
 # SGLang's hyperparameter tuning guide: sizes to try where nothing is known.
 _CHUNKS: Final = (4096, 2048)
 _SHARES: Final = (0.8, 0.7)
-# mini-SGLang's argument guide: 0.5, then 0.3.
-_RATIOS: Final = (0.5, 0.3)
+# mini-SGLang's argument guide: 0.8 in production, 0.5 and then 0.3 where memory is short.
+_RATIOS: Final = (0.8, 0.5, 0.3)
 # What sglang itself names when graphs do not fit.
 _GRAPHS: Final = 16
 STEP: Final = 0.01
@@ -74,19 +74,20 @@ def lower_share(launch: Launch, short_gib: float | None) -> Move | None:
     return Move(parameter=name, at_most=at_most, was=was, to=to) if to > 0 else None
 
 
-def higher_share(launch: Launch, short_gib: float | None = None) -> Move | None:
-    """More static memory, by at least the GiB that were missing where the log says how many.
+def higher_share(launch: Launch, short_gib: float | None = None, least: float | None = None) -> Move | None:
+    """More static memory: at least this share, or more by the GiB that were missing, where the log says so.
 
     None where nothing would be left for the rest.
     """
     name, was, gpu = key(launch, Key.SHARE), number(launch, Key.SHARE), gpu_gib(launch)
     if was is None:
         return None
-    least, because = STEP, ""
-    if short_gib is not None and gpu:
-        least = max(steps_up(short_gib / gpu), STEP)
+    at_least, because = round(was + STEP, 2), ""
+    if least is not None:
+        at_least, because = max(steps_up(least), at_least), f"the weights alone take {least:.4g}"
+    elif short_gib is not None and gpu:
+        at_least = max(round(was + steps_up(short_gib / gpu), 2), at_least)
         because = f"{short_gib:.2f} GiB were missing, {STEP} is {STEP * gpu:.2f} GiB"
-    at_least = round(was + least, 2)
     if at_least > _HIGHEST:
         return None
     to = min(round(at_least + STEP, 2), _HIGHEST)

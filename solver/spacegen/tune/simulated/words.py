@@ -6,7 +6,7 @@ from typing import Final
 
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.effective import Effective
-from spacegen.tune.simulated.formula import Memory
+from spacegen.tune.simulated.formula import GPU_GIB, Memory
 
 __all__ = ["memory_words"]
 
@@ -29,6 +29,12 @@ def memory_words(needs: Memory, launch: Effective) -> tuple[str, ...]:
             return (_NO_ROOM,)
         case Cause.GRAPH_MEMORY:
             return _NO_GRAPHS
+        case _ if (short := needs.graphs + needs.work - GPU_GIB * (1 - needs.share)) > 0:
+            # What lacks is memory beside the cache, not room in it.
+            return (
+                f"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate {needs.work:.2f} GiB. GPU 0 "
+                f"has a total capacity of {GPU_GIB:.2f} GiB of which {needs.work - short:.2f} GiB is free.",
+            )
         case _:
             return (
                 "RuntimeError: Prefill out of memory. Try to lower your batch size.",
