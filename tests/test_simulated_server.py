@@ -40,11 +40,12 @@ def _free_port() -> int:
 
 @contextmanager
 def _server(
-    log: Path, *words: str, fail: str = "", ready: str = READY, port: int | None = None
+    log: Path, *words: str, fail: str = "", ready: str = READY, port: int | None = None, eos: str = "1"
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A server that is ready (if `ready` says how it says so), and its port."""
     port = port or _free_port()
-    environment = {**os.environ, "SPACEGEN_SIM_SPEED": "2000", "SPACEGEN_SIM_FAIL": fail}
+    known = {"SPACEGEN_SIM_SPEED": "2000", "SPACEGEN_SIM_FAIL": fail, "SPACEGEN_SIM_EOS": eos}
+    environment = {**os.environ, **known}
     with log.open("wb") as out:
         command = [*PROGRAM, *words, "--model-path", "tiny", "--port", str(port)]
         process = subprocess.Popen(command, stderr=out, env=environment)
@@ -115,13 +116,50 @@ def test_its_batches_are_logged_as_the_version_logs_them(version: str, comma: st
     assert decode[2] == comma
 
 
+def test_several_prompts_are_answered_together_by_the_clock_of_the_server(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with _server(log, "--mem-fraction-static", "0.85", eos="0.5") as (_process, port):
+        sampling = {"max_new_tokens": 100}
+        answers = _ask(port, "/generate", text=["a" * 400] * 30, sampling_params=sampling)
+        told = [answer["meta_info"] for answer in answers]
+        assert len(told) == 30
+        assert all(25 <= one["completion_tokens"] <= 75 for one in told)
+        assert {one["finish_reason"]["type"] for one in told} == {"stop"}
+        assert len({one["SIMULATED"]["asked"] for one in told}) == 1
+        assert all(one["SIMULATED"]["asked"] < one["SIMULATED"]["first"] for one in told)
+        assert all(0 < one["e2e_latency"] < 5 for one in told)
+        fixed = {"max_new_tokens": 7, "ignore_eos": True}
+        (one,) = _ask(port, "/generate", input_ids=[[1, 2]], sampling_params=[fixed])
+        assert one["meta_info"]["finish_reason"] == {"type": "length", "length": 7}
+        for wrong in ({"text": ["a"], "stream": True}, {"text": ["a", ""]}):
+            with pytest.raises(HTTPError, match="400"):
+                _ask(port, "/generate", **wrong)
+    text = log.read_text()
+    assert "server_args={'model_path': 'tiny'" in text
+    assert "'mem_fraction_static': 0.85" in text
+    left = re.search(r"mem usage=([\d.]+) GB, avail mem=([\d.]+) GB.\n.*available_gpu_mem=([\d.]+) GB", text)
+    assert left is not None
+    assert left[2] == left[3]
+    assert float(left[1]) + float(left[2]) == pytest.approx(80 * 0.15, abs=0.011)
+
+
+def test_a_share_of_tokens_that_is_none_ends_it(tmp_path: Path) -> None:
+    with _server(tmp_path / "log", eos="2") as (process, _port):
+        assert process.wait(timeout=10) == 1
+    assert "SPACEGEN_SIM_EOS is `2`, which is no share" in (tmp_path / "log").read_text()
+
+
 def test_mini_sglang_says_less(tmp_path: Path) -> None:
     words = ("--as", "minisgl==0.1.0", "--disable-pynccl")
     with _server(tmp_path / "log", *words, ready="Scheduler is ready") as (_process, port):
         with pytest.raises(HTTPError, match="404"):
             _ask(port, "/health")
         assert _ask(port, "/generate", text="a b")["text"]
-    assert "batch," not in (tmp_path / "log").read_text()
+    text = (tmp_path / "log").read_text()
+    assert "batch," not in text
+    assert re.search(
+        r"\[\d{4}-\d\d-\d\d\|\d\d:\d\d:\d\d\|initializer\] INFO     Parsed arguments:\nServerArgs\(", text
+    )
 
 
 CAUSES = {

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
+from spacegen.tune.simulated.admission import Endings, Expected, Request, to_retract
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import Pace, memory
 from spacegen.tune.simulated.log import Batch, Log
 from spacegen.tune.simulated.words import memory_words
 
-__all__ = ["Engine", "OutOfMemoryError", "Request"]
+__all__ = ["Engine", "OutOfMemoryError"]
 
 _LOGGED: Final = 40
 """How many steps of decoding a line of the log is about."""
@@ -30,44 +29,18 @@ class OutOfMemoryError(Exception):
         self.words = words
 
 
-@dataclass(eq=False, slots=True)
-class Request:
-    """A prompt of so many tokens, and how many are wanted. `made` counts the tokens as they come."""
-
-    prompt: int
-    wanted: int
-    left: int = 0
-    made: int = 0
-    gone: bool = False
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.left = self.prompt
-
-    async def progress(self, interval: int) -> AsyncGenerator[int, None]:
-        """How many tokens there are: at the first, then when `interval` more have come, and at the end."""
-        seen = 0
-        while seen < self.wanted:
-            await self.news.wait()
-            self.news.clear()
-            if not seen or self.made - seen >= interval or self.made >= self.wanted:
-                seen = self.made
-                yield seen
-
-    @property
-    def held(self) -> int:
-        """Its tokens in the cache."""
-        return self.prompt - self.left + self.made
-
-
 class Engine:
     """The replicas of a launch; requests go to the one with the fewest."""
 
-    def __init__(self, launch: Effective, log: Log, speed: float, *, broken: tuple[str, ...] = ()) -> None:
-        self.replicas = [_Replica(launch, log, speed, i, broken) for i in range(launch.replicas)]
+    def __init__(
+        self, launch: Effective, log: Log, *, endings: Endings | None = None, broken: tuple[str, ...] = ()
+    ) -> None:
+        self.replicas = [_Replica(launch, log, i, broken) for i in range(launch.replicas)]
         self.served = 0
         self.prompt_tokens = 0
         self.made_tokens = 0
+        self._endings = endings or Endings()
+        self._clock = log.clock
 
     async def run(self) -> None:
         """Serves until it is cancelled. Raises OutOfMemoryError."""
@@ -78,10 +51,16 @@ class Engine:
             for task in work:
                 task.cancel()
 
-    def submit(self, prompt: int, wanted: int) -> Request:
-        request = Request(max(prompt, 1), max(wanted, 1))
-        min(self.replicas, key=lambda r: len(r.waiting) + len(r.running)).take(request)
-        return request
+    def submit(self, prompts: Sequence[int], wanted: Sequence[int], *, fixed: bool = True) -> list[Request]:
+        """Requests with prompts of so many tokens, all asked at once; answers that are not `fixed` may end
+        before they have as many as are wanted."""
+        asked, found = self._clock.now(), []
+        for prompt, most in zip(prompts, wanted, strict=True):
+            most = max(most, 1)
+            request = Request(max(prompt, 1), most, most if fixed else self._endings(most), fixed, asked)
+            min(self.replicas, key=lambda r: len(r.waiting) + len(r.running)).take(request)
+            found.append(request)
+        return found
 
     def done(self, request: Request) -> None:
         """Says that nobody waits for a request any more."""
@@ -99,45 +78,67 @@ class Engine:
 class _Replica:
     """One scheduler: it looks at the queue between batches, and prefers prefill."""
 
-    def __init__(
-        self, launch: Effective, log: Log, speed: float, number: int, broken: tuple[str, ...]
-    ) -> None:
+    def __init__(self, launch: Effective, log: Log, number: int, broken: tuple[str, ...]) -> None:
         self.waiting: deque[Request] = deque()
         self.running: list[Request] = []
         self.rate = 0.0
-        self._launch, self._log, self._speed, self._number = launch, log, speed, number
+        self.retracted = 0
+        self._launch, self._log, self._number = launch, log, number
         self._broken = broken
         self._pace = Pace(launch)
         self._tokens = memory(launch, 0).tokens
+        self._expected = Expected(launch.caution)
         self._news = asyncio.Event()
-        self._due = time.monotonic()
+        self._at = 0.0
+        self._idle, self._full = True, False
         self._steps, self._made, self._spent = 0, 0, 0.0
 
     def take(self, request: Request) -> None:
+        if self._idle:
+            self._at = max(self._at, request.asked)
+            self._idle = False
+        # Where the work takes longer than it should, the clock of the process is ahead of the batches.
+        request.asked = min(request.asked, self._at)
         self.waiting.append(request)
         self._news.set()
 
     async def run(self) -> None:
         while True:
-            self.running = [r for r in self.running if not r.gone and r.made < r.wanted]
-            self.waiting = deque(r for r in self.waiting if not r.gone)
-            if self.waiting and (batch := self._batch()):
+            self._clear()
+            if self.waiting and not self._full and (batch := self._batch()):
                 await self._prefill(batch)
             elif self.running:
                 await self._decode()
             else:
+                self._idle, self._full = True, False
                 self._news.clear()
                 await self._news.wait()
-                self._due = time.monotonic()
+
+    def _clear(self) -> None:
+        """Forgets the requests that are done, or that nobody waits for."""
+        if any(request.ended for request in self.running):
+            self.running = [request for request in self.running if not request.ended]
+            self._full = False
+        if any(request.gone for request in self.waiting):
+            self.waiting = deque(request for request in self.waiting if not request.gone)
+
+    @property
+    def _used(self) -> int:
+        """The tokens in the cache; prompts that are being prefilled in chunks hold some, too."""
+        chunked = self.waiting[0].held if self.waiting else 0
+        return sum(request.held for request in self.running) + chunked
 
     def _batch(self) -> list[tuple[Request, int]]:
         """The requests of the next prefill, and how many tokens of each: a chunk that memory has room for."""
         found: list[tuple[Request, int]] = []
-        room, tokens = self._launch.chunk, self._tokens - sum(r.prompt + r.wanted for r in self.running)
-        places = self._launch.most_running - len(self.running)
+        tokens = self._tokens - self._used - self._expected.room(self.running)
+        room, places = self._launch.chunk, self._launch.most_running - len(self.running)
         for request in self.waiting:
-            tokens -= request.prompt + request.wanted
-            if len(found) >= places or not room or (tokens < 0 and (found or self.running)):
+            tokens -= self._expected.needed(request)
+            begun = request.held > 0
+            lacking = tokens < 0 and not begun and bool(found or self.running)
+            if len(found) >= places or not room or lacking:
+                self._full = lacking or len(found) >= places
                 break
             found.append((request, min(request.left, room)))
             room -= found[-1][1]
@@ -153,41 +154,55 @@ class _Replica:
         running, queued = len(self.running), len(self.waiting) - len(batch)
         pending = sum(request.left for request in self.waiting) - fresh
         told = Batch(running, queued, 0, self._share, fresh / seconds, len(batch), fresh, pending)
-        self._log.prefill(told, self._number)
+        self._log.prefill(told, self._number, self._at)
         await self._take_time(seconds)
         for request, tokens in batch:
             request.left -= tokens
             if not request.left:
                 self.waiting.remove(request)
                 self.running.append(request)
-                self._give(request)
+                request.give(self._at)
 
     async def _decode(self) -> None:
-        held = sum(request.held for request in self.running)
-        seconds = self._pace.step(len(self.running), held / len(self.running))
+        self._make_room()
+        held, running = sum(request.held for request in self.running), len(self.running)
+        seconds = self._pace.step(running, held / running)
         await self._take_time(seconds)
         for request in self.running:
-            self._give(request)
+            request.give(self._at)
         self._steps += 1
-        self._made += len(self.running)
+        self._made += running
         self._spent += seconds
         if self._steps == _LOGGED:
             self.rate = self._made / self._spent
-            graph = len(self.running) <= self._launch.graphs
-            told = Batch(len(self.running), len(self.waiting), held, self._share, self.rate, graph=graph)
-            self._log.decode(told, self._number)
+            graph = running <= self._launch.graphs
+            told = Batch(running, len(self.waiting), held, self._share, self.rate, graph=graph)
+            self._log.decode(told, self._number, self._at)
             self._steps, self._made, self._spent = 0, 0, 0.0
+
+    def _make_room(self) -> None:
+        """Retracts requests where the next step has no room; else less is expected of those that run."""
+        back = to_retract(self.running, self._tokens - self._used)
+        if not back:
+            self._expected.decay()
+            return
+        gained, before = sum(request.held for request in back), self._expected.ratio
+        gone = set(map(id, back))
+        self.running = [request for request in self.running if id(request) not in gone]
+        for request in back:
+            request.retract()
+        self.waiting.extend(back)
+        self._expected.learn(self.running)
+        self._full = False
+        self.retracted += len(back)
+        self._log.retracted(len(back), gained, (before, self._expected.ratio), self._number, self._at)
 
     @property
     def _share(self) -> float:
-        return sum(request.held for request in self.running) / max(self._tokens, 1)
-
-    def _give(self, request: Request) -> None:
-        request.made += 1
-        request.news.set()
+        return min(1.0, self._used / max(self._tokens, 1))
 
     async def _take_time(self, seconds: float) -> None:
-        self._due += seconds / self._speed
-        owed = self._due - time.monotonic()
+        self._at += seconds
+        owed = self._log.clock.owed(self._at)
         # Even where nothing is owed, others get their turn.
         await asyncio.sleep(owed if owed > _SHORTEST else 0)

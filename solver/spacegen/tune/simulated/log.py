@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, TextIO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TextIO
 
 from packaging.version import Version
 
 from spacegen.servers.schema import TargetSchema
+from spacegen.tune.simulated.clock import Clock
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import GPU_GIB, Memory
 
@@ -45,6 +45,7 @@ class Log:
 
     schema: TargetSchema
     launch: Effective
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def mini(self) -> bool:
@@ -55,11 +56,15 @@ class Log:
     def _new(self) -> bool:
         return Version(self.schema.version) >= _NEW
 
-    def say(self, text: str, replica: int | None = None) -> None:
+    def say(self, text: str, replica: int | None = None, at: float | None = None) -> None:
         """A line of the server's main process, or of the first rank of a replica."""
         stream: TextIO = sys.stderr
-        stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        rank = ""
+        stamp, rank = self.clock.stamp(at), ""
+        if self.mini:
+            day, time = stamp.split()
+            rank = "initializer" if replica is None else "core|rank=0"
+            print(f"[{day}|{time}|{rank}] INFO     {text}", file=stream, flush=True)
+            return
         if replica is not None:
             rank += f" DP{replica}" if self.launch.replicas > 1 else ""
             rank += " TP0" if self.launch.tp > 1 else ""
@@ -69,17 +74,26 @@ class Log:
         """A line as web servers and tracebacks write it."""
         print(text, file=sys.stderr, flush=True)
 
+    def arguments(self, settings: Mapping[str, Any]) -> None:
+        """All arguments as the server runs them."""
+        written = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        if self.mini:
+            self.say("Parsed arguments:")
+            self.bare(f"ServerArgs({written})")
+        else:
+            self.say(f"server_args={dict(settings)}" if self._new else f"server_args=ServerArgs({written})")
+
     def loading(self) -> None:
         if self.mini:
             self.say(f"Free memory before loading model: {GPU_GIB:.2f} GiB", 0)
         else:
-            self.say(f"Load weight begin. avail mem={GPU_GIB - 1.2:.2f} GB", 0)
+            self.say(f"Load weight begin. avail mem={GPU_GIB:.2f} GB", 0)
 
     def loaded(self, needs: Memory, seconds: float) -> None:
         if self.mini:
             return
         took = f"elapsed={seconds:.2f} s, " if self._new else ""
-        left = GPU_GIB - 1.2 - needs.weights
+        left = GPU_GIB - needs.weights
         self.say(
             f"Load weight end. {took}type=LlamaForCausalLM, dtype=torch.bfloat16, avail mem={left:.2f} GB, "
             f"mem usage={needs.weights:.2f} GB.",
@@ -97,24 +111,30 @@ class Log:
             f"K size: {half:.2f} GB, V size: {half:.2f} GB",
             0,
         )
+        self.say(f"Memory pool end. avail mem={GPU_GIB * (1 - needs.share):.2f} GB", 0)
 
     def capturing(self, sizes: Sequence[int], left: float) -> None:
         if self.mini:
             self.say(f"Start capturing CUDA graphs with sizes: {list(sizes)}", 0)
-            return
-        name = "decode CUDA graph" if self._new else "cuda graph"
-        self.say(f"Capture {name} begin. This can take up to several minutes. avail mem={left:.2f} GB", 0)
-        self.say(f"Capture cuda graph bs {list(sizes)}", 0)
+        elif self._new:
+            how = "backend=full, num_tokens_per_req=1"
+            self.say(f"Capture target decode CUDA graph begin. {how}, avail mem={left:.2f} GB", 0)
+        else:
+            self.say(
+                f"Capture cuda graph begin. This can take up to several minutes. avail mem={left:.2f} GB", 0
+            )
+            self.say(f"Capture cuda graph bs {list(sizes)}", 0)
 
-    def captured(self, needs: Memory, seconds: float, left: float) -> None:
+    def captured(self, sizes: Sequence[int], needs: Memory, seconds: float, left: float) -> None:
+        usage = f"mem usage={needs.graphs:.2f} GB"
         if self.mini:
-            return
-        name = "decode CUDA graph" if self._new else "cuda graph"
-        self.say(
-            f"Capture {name} end. Time elapsed: {seconds:.2f} s. mem usage={needs.graphs:.2f} GB. "
-            f"avail mem={left:.2f} GB.",
-            0,
-        )
+            self.say(f"Free GPU memory after capturing CUDA graphs: {left:.2f} GiB", 0)
+        elif self._new:
+            took = f"bs={list(sizes)}, elapsed={seconds:.2f} s, {usage}"
+            self.say(f"Capture target decode CUDA graph end. {took}, avail mem={left:.2f} GB.", 0)
+        else:
+            took = f"Time elapsed: {seconds:.2f} s. {usage}"
+            self.say(f"Capture cuda graph end. {took}. avail mem={left:.2f} GB.", 0)
 
     def set_up(self, needs: Memory, left: float) -> None:
         if not self.mini:
@@ -129,7 +149,7 @@ class Log:
     def ready(self) -> None:
         self.say("Scheduler is ready" if self.mini else "The server is fired up and ready to roll!")
 
-    def prefill(self, batch: Batch, replica: int) -> None:
+    def prefill(self, batch: Batch, replica: int, at: float) -> None:
         if self.mini:
             return
         text = (
@@ -139,9 +159,9 @@ class Log:
         if self._new:
             text += f"#pending-token: {batch.pending}, cuda graph: False, "
             text += f"input throughput (token/s): {batch.rate:.2f}"
-        self.say(text, replica)
+        self.say(text, replica, at)
 
-    def decode(self, batch: Batch, replica: int) -> None:
+    def decode(self, batch: Batch, replica: int, at: float) -> None:
         if self.mini:
             return
         self.say(
@@ -150,6 +170,22 @@ class Log:
             f"gen throughput (token/s): {batch.rate:.2f}, #queue-req: {batch.queued}"
             + ("" if self._new else ", "),
             replica,
+            at,
+        )
+
+    def retracted(
+        self, requests: int, gained: int, ratio: tuple[float, float], replica: int, at: float
+    ) -> None:
+        """That so many requests gave back so many tokens, and the share of new tokens expected before and
+        after."""
+        if self.mini:
+            return
+        freed = f"#new_tokens_gained: {gained}, " if self._new else ""
+        self.say(
+            f"KV cache pool is full. Retract requests. #retracted_reqs: {requests}, {freed}"
+            f"#new_token_ratio: {ratio[0]:.4f} -> {ratio[1]:.4f}",
+            replica,
+            at,
         )
 
     def died(self, words: Sequence[str]) -> None:

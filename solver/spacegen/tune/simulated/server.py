@@ -3,7 +3,8 @@
     python -m spacegen.tune.simulated.server [--as SERVER==VERSION] ARGUMENT…
 
 Without `--as` it is the newest sglang that is known. SPACEGEN_SIM_SPEED says how many times faster than the
-formula everything happens, SPACEGEN_SIM_FAIL how it is to fail: see docs/simulated.md.
+formula everything happens, SPACEGEN_SIM_EOS where answers end by themselves, SPACEGEN_SIM_FAIL how it is to
+fail: see docs/simulated.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from spacegen.launch.mistakes import worded
 from spacegen.servers.schema import TargetSchema, load, shipped
 from spacegen.tune.extras import require
 from spacegen.tune.outcome import Cause
+from spacegen.tune.simulated.admission import Endings, share_in
+from spacegen.tune.simulated.clock import Clock
 from spacegen.tune.simulated.effective import Effective, effective, filled
 from spacegen.tune.simulated.engine import Engine, OutOfMemoryError
 from spacegen.tune.simulated.formula import GPU_GIB, Memory, memory, start_seconds
@@ -70,7 +73,7 @@ class _Server:
     given: Mapping[str, Any]
     launch: Effective
     log: Log
-    speed: float
+    endings: Endings
     fail: str
 
     @property
@@ -128,7 +131,7 @@ class _Server:
         broken = {"crash-serving": _CRASH, "serving": memory_words(self.needs, self.launch)}.get(
             self.fail, ()
         )
-        engine = Engine(self.launch, self.log, self.speed, broken=broken)
+        engine = Engine(self.launch, self.log, endings=self.endings, broken=broken)
         settings, mini = self.settings, self.log.mini
         model = str(settings.get("served_model_name") or settings.get("model_path"))
         face = Face(
@@ -182,17 +185,18 @@ class _Server:
         log.loaded(needs, total - graphs)
         log.allocated(needs)
         left = GPU_GIB * (1 - needs.share)
+        sizes = _sizes(a.graphs)
         if a.graphs:
-            log.capturing(_sizes(a.graphs), left)
+            log.capturing(sizes, left)
             await self._sleep(graphs)
         if needs.failing is Cause.GRAPH_MEMORY:
             raise _EndedError(memory_words(needs, a))
         if a.graphs:
-            log.captured(needs, graphs, left - needs.graphs)
+            log.captured(sizes, needs, graphs, left - needs.graphs)
         log.set_up(needs, left - needs.graphs)
 
     async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.speed)
+        await asyncio.sleep(seconds / self.log.clock.speed)
 
 
 def _sizes(most: int) -> list[int]:
@@ -218,11 +222,10 @@ def main(words: Sequence[str]) -> int:
         )
         return 2
     launch = effective(schema, given)
-    log = Log(schema, launch)
-    listed = ", ".join(f"{name}={value!r}" for name, value in filled(schema, given).items())
-    log.say(f"server_args=ServerArgs({listed})")
-    speed = speed_in(os.environ) or 1.0
-    return asyncio.run(_Server(schema, given, launch, log, speed, fail).serve())
+    log = Log(schema, launch, Clock(speed_in(os.environ) or 1.0))
+    server = _Server(schema, given, launch, log, Endings(share_in(os.environ)), fail)
+    log.arguments(server.settings)
+    return asyncio.run(server.serve())
 
 
 def _target(words: list[str]) -> tuple[tuple[str, str], list[str]]:

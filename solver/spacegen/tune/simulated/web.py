@@ -12,7 +12,8 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-from spacegen.tune.simulated.engine import Engine, Request
+from spacegen.tune.simulated.admission import Request
+from spacegen.tune.simulated.engine import Engine
 
 __all__ = ["Face", "application"]
 
@@ -65,21 +66,23 @@ class _Handlers:
         return web.Response(text=_exposition(self.engine, self.face.model), content_type="text/plain")
 
     async def generate(self, request: web.Request) -> web.StreamResponse:
-        """SGLang's own form: `text` or `input_ids`, and all of the text so far in each chunk."""
+        """SGLang's own form: `text` or `input_ids`, and all of the text so far in each chunk; of several
+        prompts, the answers at once."""
         asked = await _asked(request)
-        prompt = asked.get("input_ids") or asked.get("text")
-        wanted = (asked.get("sampling_params") or {}).get("max_new_tokens", _DEFAULT_WANTED)
-        if not isinstance(prompt, str | list) or not prompt or not isinstance(wanted, int):
-            raise web.HTTPBadRequest(text="SIMULATED: one `text` or one list of `input_ids` is generated for")
-        work = self.engine.submit(_length(prompt), wanted)
-        name = uuid.uuid4().hex
-
-        def chunk(made: int, last: bool) -> dict[str, Any]:
-            reason = {"type": "length", "length": made} if last else None
-            counts = {"prompt_tokens": work.prompt, "completion_tokens": made, "cached_tokens": 0}
-            return {"text": _WORD * made, "meta_info": {"id": name, "finish_reason": reason, **counts}}
-
-        return await self._answer(request, work, chunk, bool(asked.get("stream")))
+        prompts, several = _prompts(asked)
+        wanted, fixed = _lengths(asked, len(prompts))
+        if several and asked.get("stream"):
+            raise web.HTTPBadRequest(text="SIMULATED: one prompt at a time is streamed")
+        work = self.engine.submit(list(map(_length, prompts)), wanted, fixed=fixed)
+        if not several:
+            return await self._answer(request, work[0], _native(work[0]), bool(asked.get("stream")))
+        try:
+            for one in work:
+                await one.finished()
+            return web.json_response([_native(one)(one.made, True) for one in work])
+        finally:
+            for one in work:
+                self.engine.done(one)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """OpenAI's completions."""
@@ -98,7 +101,8 @@ class _Handlers:
         wanted = asked.get("max_completion_tokens") or asked.get("max_tokens") or _DEFAULT_WANTED
         if not isinstance(prompt, str | list) or not isinstance(wanted, int):
             raise web.HTTPBadRequest(text="SIMULATED: a prompt and a number of tokens are needed")
-        work, stream = self.engine.submit(_length(prompt), wanted), bool(asked.get("stream"))
+        fixed, stream = bool(asked.get("ignore_eos")), bool(asked.get("stream"))
+        (work,) = self.engine.submit([_length(prompt)], [wanted], fixed=fixed)
         kind = ("chat." if chat else "text_") + "completion" + (".chunk" if chat and stream else "")
         head = {"id": uuid.uuid4().hex, "object": kind, "created": int(time.time()), "model": self.face.model}
         sent = 0
@@ -108,7 +112,7 @@ class _Handlers:
             text, sent = _WORD * (made - sent), made
             said = {"role": "assistant", "content": text}
             body = {("delta" if stream else "message"): said} if chat else {"text": text}
-            reason = "length" if last else None
+            reason = _reason(work, made)["type"] if last else None
             usage = {
                 "prompt_tokens": work.prompt,
                 "completion_tokens": made,
@@ -126,9 +130,7 @@ class _Handlers:
         try:
             if stream:
                 return await _events(request, work, chunk, self.face.interval)
-            async with aclosing(work.progress(work.wanted)) as progress:
-                async for _made in progress:
-                    pass
+            await work.finished()
             return web.json_response(chunk(work.made, True))
         finally:
             self.engine.done(work)
@@ -165,6 +167,51 @@ async def _asked(request: web.Request) -> dict[str, Any]:
     return asked
 
 
+def _prompts(asked: Mapping[str, Any]) -> tuple[list[Any], bool]:
+    """The prompts of SGLang's own form, and whether it may be several."""
+    given = asked.get("input_ids") or asked.get("text")
+    several = isinstance(given, list) and all(isinstance(one, str | list) for one in given)
+    prompts = given if isinstance(given, list) and several else [given]
+    if not given or not all(isinstance(one, str | list) and one for one in prompts):
+        raise web.HTTPBadRequest(text="SIMULATED: `text` or `input_ids`, one or a list, is generated for")
+    return prompts, several
+
+
+def _lengths(asked: Mapping[str, Any], prompts: int) -> tuple[list[int], bool]:
+    """The tokens wanted of each answer, and whether none ends by itself."""
+    given = asked.get("sampling_params") or {}
+    each = given if isinstance(given, list) else [given] * prompts
+    wanted = [one.get("max_new_tokens", _DEFAULT_WANTED) for one in each if isinstance(one, dict)]
+    if len(wanted) != prompts or not all(isinstance(number, int) for number in wanted):
+        raise web.HTTPBadRequest(text="SIMULATED: `sampling_params` are one for all prompts or one for each")
+    return wanted, all(bool(one.get("ignore_eos")) for one in each)
+
+
+def _reason(work: Request, made: int) -> dict[str, Any]:
+    """Why an answer ends."""
+    return {"type": "length", "length": made} if made >= work.wanted else {"type": "stop", "matched": 2}
+
+
+def _native(work: Request) -> _Chunk:
+    """SGLang's own answer; the times are those of the simulated clock."""
+    name = uuid.uuid4().hex
+
+    def chunk(made: int, last: bool) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "id": name,
+            "finish_reason": _reason(work, made) if last else None,
+            "prompt_tokens": work.prompt,
+            "completion_tokens": made,
+            "cached_tokens": 0,
+        }
+        if last:
+            times = {"asked": work.asked, "first": work.first, "done": work.done}
+            told |= {"e2e_latency": work.done - work.asked, "SIMULATED": times}
+        return {"text": _WORD * made, "meta_info": told}
+
+    return chunk
+
+
 def _said(message: Any) -> str:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
@@ -189,7 +236,7 @@ async def _events(request: web.Request, work: Request, chunk: _Chunk, interval: 
 async def _texts(work: Request, chunk: _Chunk, interval: int) -> AsyncGenerator[str, None]:
     async with aclosing(work.progress(interval)) as progress:
         async for made in progress:
-            yield json.dumps(chunk(made, made >= work.wanted))
+            yield json.dumps(chunk(made, made >= work.ends))
     yield "[DONE]"
 
 
