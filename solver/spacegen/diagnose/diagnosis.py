@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.values import Value
@@ -69,7 +69,7 @@ def examine(
 
 def read(file: LogFile) -> tuple[Launch, ...]:
     """The launches of one log. Raises ConfigError."""
-    reader = LogReader(file.name)
+    reader = Reader(file.name)
     for piece in pieces(file):
         reader.take(piece)
     reader.close()

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.following import Growing, following
 from spacegen.diagnose.reading.sources import LogFile, log_files
 
@@ -23,7 +23,7 @@ class Watched:
 
     def __init__(self, sources: Iterable[str | Path]) -> None:
         self._sources = tuple(sources)
-        self._logs: dict[Path | None, tuple[Growing, LogReader]] = {}
+        self._logs: dict[Path | None, tuple[Growing, Reader]] = {}
         self._looked = 0.0
         self._look()
 
@@ -62,4 +62,4 @@ class Watched:
     def _add(self, file: LogFile) -> None:
         key = None if file.path is None else file.path.resolve()
         if key not in self._logs:
-            self._logs[key] = following(file), LogReader(file.name)
+            self._logs[key] = following(file), Reader(file.name)

@@ -23,8 +23,8 @@ _OF_MOVES: Final = "0.5.6"
 
 
 def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
-    """What to change for the launch after the last one: the best way out of each of its failures, then of each
-    warning. What one finding says of an argument, a lesser one does not change again."""
+    """What to change for the launch after the last one: the best way out of each of its failures, then of
+    each warning. What one finding says of an argument, a lesser one does not change again."""
     found: dict[str, tuple[Launch, Move]] = {}
     last = len(diagnosis.launches) - 1
     for finding in sorted(diagnosis.findings, key=lambda one: -list(Severity).index(one.severity)):

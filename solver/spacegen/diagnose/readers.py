@@ -1,0 +1,44 @@
+"""What reads a source, once its first bytes tell what it is: a log, or metrics."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
+
+__all__ = ["Reader"]
+
+
+class _Reading(Protocol):
+    def take(self, chunk: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+    @property
+    def launches(self) -> tuple[Launch, ...]: ...
+
+
+class Reader:
+    """Reads a source of any length in constant memory; pieces may end anywhere."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._reading: _Reading | None = None
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        """The launches until now, the last as far as it is."""
+        return () if self._reading is None else self._reading.launches
+
+    def take(self, chunk: bytes) -> None:
+        """Takes in what comes next. Raises UsageError where metrics are read without the library for it."""
+        if self._reading is None:
+            self._reading = (MetricsReader if looks_like_metrics(chunk) else LogReader)(self._name)
+        self._reading.take(chunk)
+
+    def close(self) -> None:
+        """Takes in a last line that never ended."""
+        if self._reading is not None:
+            self._reading.close()
