@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,28 +10,32 @@ import numpy as np
 
 from spacegen.diagnose.reading.chunks import shortened
 from spacegen.diagnose.reading.digits import words_of
+from spacegen.diagnose.reading.events import LINES
 from spacegen.diagnose.reading.fields import KIND, Field, batch
 from spacegen.diagnose.reading.shapes import Shape
 from spacegen.diagnose.reading.stamps import Integers
 
-__all__ = ["BatchReader", "Batches"]
+__all__ = ["NUMBERED", "BatchReader", "Batches"]
 
 _DIGITS: Final = b"0123456789"
 _MOST_SHAPES: Final = 256
 _MOST_KNOWN: Final = 4096
 _LONGEST: Final = 1024
 """Bytes of a line without its digits that is worth remembering."""
+NUMBERED: Final = re.compile(rb"Errno|Allocating")
+"""The words of `LINES` with a number behind: all else that it asks for is told without digits."""
 _MANY: Final = 16
 """Lines of a shape from which on it is faster to read them together."""
 
 # What stands in place of the number of a shape.
-_OTHER, _SINGLE, _NEW = -1, -2, -3
+_OTHER, _DULL, _SINGLE, _NEW = -1, -2, -3, -4
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
     """A piece of a log: `fields` has a row for each `Field`, `lines` the number of the line (from 0) of each
-    column, rising. `others` are the lines of no batch, rising as well; `ends` is where each line ends."""
+    column, rising. `others` are the lines of no batch that may be events, rising as well; each line ends
+    where `ends` says."""
 
     text: bytes
     lines: Integers
@@ -71,7 +76,7 @@ class BatchReader:
                 read.together(self._shapes[shape], lines)
             elif shape == _OTHER:
                 read.others.append(lines)
-            else:
+            elif shape != _DULL:
                 read.singly(lines)
         return read.result()
 
@@ -87,11 +92,16 @@ class BatchReader:
     def _shape(self, skeleton: bytes, piece: Batches, line: int) -> int:
         if (known := self._known[skeleton]) != _NEW:
             return known
-        number = _OTHER
+        if len(skeleton) > _LONGEST:
+            return _SINGLE if KIND.search(skeleton) else _OTHER
+        if len(self._known) >= _MOST_KNOWN:
+            self._known = _Known({text: shape for text, shape in self._known.items() if shape >= 0})
+        raw = piece.line(line)
         if KIND.search(skeleton):
-            number = self._learnt(piece.line(line)) if len(skeleton) <= _LONGEST else _SINGLE
-        if len(skeleton) <= _LONGEST and len(self._known) < _MOST_KNOWN:
-            self._known[skeleton] = number
+            number = self._learnt(raw)
+        else:
+            number = _OTHER if NUMBERED.search(skeleton) or LINES.search(raw) else _DULL
+        self._known[skeleton] = number
         return number
 
     def _learnt(self, line: bytes) -> int:
