@@ -109,7 +109,8 @@ def _memory(text: str, said: str) -> Fault | None:
         return Fault(Kind.NO_POOL, said, _shares(text), phase=Phase.KV_POOL)
     if SERVING_MEMORY.search(text):
         slots = "alloc_req_slots" in text
-        return Fault(Kind.NO_SLOTS if slots else Kind.NO_TOKENS, said, {}, during)
+        # Slots are taken when requests begin.
+        return Fault(Kind.NO_SLOTS if slots else Kind.NO_TOKENS, said, {}, "prefill" if slots else during)
     if ABORTED.search(text):
         return Fault(Kind.NOTHING_LEFT_TO_RETRACT, said, {}, "decode", Phase.SERVING)
     if MEMORY.search(text):
