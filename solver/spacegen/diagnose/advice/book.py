@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from spacegen.diagnose.advice.admission import admission
 from spacegen.diagnose.advice.endings import endings
+from spacegen.diagnose.advice.graphs import graphs
+from spacegen.diagnose.advice.load import load
 from spacegen.diagnose.advice.memory import left_memory
 from spacegen.diagnose.advice.minisgl import mini_graphs
+from spacegen.diagnose.advice.options import options
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.rule import Across, Rule
 from spacegen.diagnose.advice.shortpool import short_pool
@@ -27,6 +31,10 @@ RULES: Final[tuple[Rule, ...]] = (
     slow_start,
     left_memory,
     mini_graphs,
+    load,
+    admission,
+    graphs,
+    options,
 )
 """Each looks at one launch. Findings that are equally bad and of the same phase stay in this order."""
 

@@ -19,6 +19,7 @@ __all__ = [
     "LARGE_RANKS",
     "LEAST_CONSERVATIVE",
     "LEAST_SECONDS",
+    "LITTLE_LEFT",
     "LONG_QUEUE",
     "LPM_QUEUE",
     "MOST_CONSERVATIVE",
@@ -50,6 +51,9 @@ GRAPH_SIZES: Final = (512, 768)
 """The guide: graphs can be useful for batches of up to 512 or 768 requests, at large tensor parallelism."""
 LARGE_RANKS: Final = 4
 """From how many tensor-parallel ranks the server itself takes larger graphs."""
+
+LITTLE_LEFT: Final = 5.0
+"""The guide: GB of a GPU below which it may run out of memory later."""
 
 OFTEN: Final = 0.25
 """Ours: the share of the lines of decoding from which something is seen frequently."""

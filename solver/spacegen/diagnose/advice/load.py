@@ -1,0 +1,129 @@
+"""Whether clients send as many requests as the server can take: the queue at full load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil
+from typing import Final
+
+from spacegen.diagnose.advice.guide import FULL, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
+from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.serving import evidence, full_load, per_cent, slots, span
+from spacegen.diagnose.advice.steady import Steady
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Launch, Phase
+
+__all__ = ["load"]
+
+# Ours: a load that is full for less than half of the time is that of a service, not of a benchmark.
+_LASTING: Final = 0.5
+# Ours: who waits a quarter of the time that it takes to be served is kept waiting.
+_KEPT_WAITING: Final = 0.25
+
+
+def load(launch: Launch, goal: str) -> Iterable[Finding]:
+    """An empty queue, a long one, or a good one; with latency for a goal an empty one is good."""
+    found = full_load(launch)
+    if found is None:
+        return
+    if found.queue > LONG_QUEUE:
+        yield _long(launch, found)
+    elif goal == LATENCY:
+        if found.queue > _KEPT_WAITING * found.running and found.empty_queue < 1 - OFTEN:
+            yield _waiting(launch, found)
+    elif _too_slow(launch, found):
+        yield _empty(launch, found)
+    elif found.usage > FULL and found.queue >= SHORT_QUEUE:
+        yield _good(launch, found)
+
+
+def _too_slow(launch: Launch, found: Steady) -> bool:
+    limit = slots(launch)
+    taken = limit is not None and found.running >= WELL_FILLED * limit
+    return found.empty_queue >= OFTEN and found.usage < FULL and not taken
+
+
+def _numbers(found: Steady) -> dict[str, float]:
+    return {
+        "queue": round(found.queue, 1),
+        "running": round(found.running, 1),
+        "token_usage": round(found.usage, 3),
+        "empty_queue_share": round(found.empty_queue, 3),
+        "full_load_share": round(found.share, 3),
+        "seconds": round(found.seconds, 1),
+    }
+
+
+def _held(launch: Launch, found: Steady) -> int:
+    """How many requests one rank holds when its cache is well filled."""
+    room = WELL_FILLED * found.full if found.usage > 0 else found.running
+    limit = slots(launch)
+    return ceil(room if limit is None else min(room, limit))
+
+
+def _empty(launch: Launch, found: Steady) -> Finding:
+    lasting = found.share >= _LASTING
+    flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
+    seen = (
+        f"no request waited in {per_cent(found.empty_queue)} of the lines at full load ({span(found)}), with "
+        f"{found.running:.0f} running and a token usage of {found.usage:.2f}: "
+    )
+    advice = (
+        f"submit requests faster: {flight} in flight at a time fill the cache and {SHORT_QUEUE} wait",
+        "for a service whose requests come when they come this is no fault: `--goal latency` says so",
+    )
+    return Finding(
+        id="queue-empty",
+        phase=Phase.SERVING,
+        severity=Severity.WARNING if lasting else Severity.INFO,
+        summary=seen
+        + ("the client submits too slowly" if lasting else "the load varies, and never fills the server"),
+        evidence=evidence(launch.busiest),
+        numbers={**_numbers(found), "in_flight": flight},
+        advice=advice,
+    )
+
+
+def _long(launch: Launch, found: Steady) -> Finding:
+    most = (round(found.running) + LONG_QUEUE) * found.ranks
+    return Finding(
+        id="queue-long",
+        phase=Phase.SERVING,
+        severity=Severity.WARNING,
+        summary=f"{found.queue:.0f} requests waited on average at full load ({span(found)}): more than "
+        f"{LONG_QUEUE} cost the scheduler time",
+        evidence=evidence(launch.busiest),
+        numbers=_numbers(found),
+        advice=(
+            f"keep at most {most} requests in flight at a time, {found.running:.0f} of which run in a rank",
+        ),
+    )
+
+
+def _waiting(launch: Launch, found: Steady) -> Finding:
+    ratio = found.queue / found.running
+    return Finding(
+        id="requests-wait",
+        phase=Phase.SERVING,
+        severity=Severity.WARNING,
+        summary=f"{found.queue:.0f} requests waited on average while {found.running:.0f} ran "
+        f"({span(found)}): each waits about {ratio:.1f} times as long as it is served, where {_KEPT_WAITING} would be little",
+        evidence=evidence(launch.busiest),
+        numbers={**_numbers(found), "waiting_by_serving": round(ratio, 2)},
+        advice=(
+            f"send fewer requests at a time, about {found.running * found.ranks:.0f}",
+            f"or serve them with {1 + ratio:.1f} times as many replicas",
+        ),
+    )
+
+
+def _good(launch: Launch, found: Steady) -> Finding:
+    return Finding(
+        id="load-good",
+        phase=Phase.SERVING,
+        severity=Severity.INFO,
+        summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited and {found.running:.0f} "
+        f"ran with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and more than {FULL}, are good",
+        evidence=evidence(launch.busiest),
+        numbers=_numbers(found),
+    )

@@ -1,0 +1,219 @@
+"""What else the guide would try: parallelism, caches, precision, compilation. Nothing of it is a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from spacegen.diagnose.advice.guide import (
+    COMPILED_BATCH,
+    FULL,
+    LPM_QUEUE,
+    OFTEN,
+    SHARED_PREFIXES,
+    SMALL_WEIGHTS_GIB,
+)
+from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
+from spacegen.diagnose.advice.steady import Steady
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.series import Column
+
+__all__ = ["options"]
+
+# Ours: with half of a GPU for weights there is enough memory for a cache.
+_ROOMY: Final = 0.5
+# Ours: prompts of so many tokens say what caches find in them.
+_TOKENS_ENOUGH: Final = 500_000
+_HARDLY: Final = 0.005
+_MLA: Final = ("deepseek-v2", "deepseek-v3", "deepseek-r1", "deepseek-coder-v2", "kimi-k2")
+_ALL_RANKS: Final = 8
+_GATEWAY: Final = "the model gateway (`python -m sglang_router.launch_router`)"
+
+
+def options(launch: Launch, goal: str) -> Iterable[Finding]:
+    """What the log speaks for trying."""
+    found = full_load(launch)
+    if is_mini(launch) or found is None:
+        return
+    yield from _parallelism(launch, goal)
+    yield from _prefixes(launch, found)
+    yield from _compiled(launch, found)
+    yield from _quantized(launch, found)
+
+
+def _could(
+    name: str, summary: str, line: Line | None, advice: str, *moves: Move, **numbers: float
+) -> Finding:
+    return Finding(
+        id=name,
+        phase=Phase.SERVING,
+        severity=Severity.INFO,
+        summary=summary,
+        evidence=evidence(line),
+        numbers=numbers,
+        advice=(advice,),
+        moves=moves,
+    )
+
+
+def _count(launch: Launch, name: str) -> int:
+    said = argument(launch, name)
+    return said if isinstance(said, int) and not isinstance(said, bool) else 1
+
+
+def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
+    replicas = _count(launch, "dp_size")
+    if attention_groups(launch) > 1:
+        return
+    if _is_mla(launch) and _count(launch, Key.RANKS) >= _ALL_RANKS:
+        yield _shared_attention(launch)
+    elif goal != LATENCY:
+        yield from _fewer_ranks(launch)
+    if replicas > 1:
+        yield _could(
+            "gateway",
+            f"`dp_size` is {replicas}: the replicas share one server",
+            launch.arguments_line,
+            f"start {replicas} servers and let {_GATEWAY} send each request where its prefix is cached",
+            dp_size=replicas,
+        )
+
+
+def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
+    """Fewer ranks for each replica, where their weights would leave half of each GPU free."""
+    ranks, gpu = _count(launch, Key.RANKS), gpu_gib(launch)
+    figure = launch.figures.get(Fact.WEIGHTS)
+    if ranks < 2 or ranks % 2 or gpu is None or figure is None:
+        return
+    fewer, weights = ranks // 2, figure.value
+    while fewer % 2 == 0 and 2 * weights * ranks / fewer <= _ROOMY * gpu:
+        fewer //= 2
+    held = weights * ranks / fewer
+    if held > _ROOMY * gpu:
+        return
+    name = key(launch, Key.RANKS)
+    yield _could(
+        "data-parallel-first",
+        f"with `{name}` {ranks} weights take {weights:.1f} GB of {gpu:.1f}; with {fewer} they would take "
+        f"{held:.1f} of it",
+        figure.line,
+        f"for throughput run {ranks // fewer} replicas with `{name}` {fewer} behind {_GATEWAY} rather "
+        f"than one with {ranks}",
+        Move(parameter=name, at_most=ranks // 2, was=ranks, to=fewer),
+        weights_gib=weights,
+        gpu_gib=gpu,
+        weights_then_gib=round(held, 2),
+    )
+
+
+def _is_mla(launch: Launch) -> bool:
+    model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
+    return any(name in model for name in _MLA)
+
+
+def _shared_attention(launch: Launch) -> Finding:
+    ranks = _count(launch, Key.RANKS)
+    if "attn_dp_size" in launch.arguments:
+        move = Move(parameter="attn_dp_size", at_least=2, was=1, to=ranks)
+        how = f"`attn_dp_size` {ranks}"
+    else:
+        move = Move(parameter="enable_dp_attention", among=(True,), was=False, to=True)
+        how = f"`enable_dp_attention` and `dp_size` {ranks}"
+    return _could(
+        "attention-data-parallel",
+        f"the latent KV cache of this model is held whole by each of the {ranks} ranks",
+        launch.arguments_line,
+        f"try {how}: each rank then holds the cache of its own requests",
+        move,
+        tp_size=ranks,
+    )
+
+
+def _prefixes(launch: Launch, found: Steady) -> Iterable[Finding]:
+    if argument(launch, "disable_radix_cache") is True:
+        return
+    columns = launch.series.columns
+    new, cached = (sum(columns.get(name, ())) for name in (Column.NEW_TOKENS, Column.CACHED_TOKENS))
+    share = cached / (new + cached) if cached else 0.0
+    waits = found.empty_queue < 1 - OFTEN and found.queue > 1
+    if share >= SHARED_PREFIXES and waits and argument(launch, "schedule_policy") in (None, "fcfs"):
+        yield _by_prefix(launch, found, share)
+    if share < _HARDLY and new >= _TOKENS_ENOUGH:
+        yield _could(
+            "nothing-cached",
+            f"of {new + cached:.0f} tokens of prompts {cached:.0f} were found in the cache",
+            launch.busiest,
+            "try `disable_radix_cache`: without shared prefixes the tree is only work",
+            Move(parameter="disable_radix_cache", among=(True,), was=_was(launch), to=True),
+            prompt_tokens=new + cached,
+            cached_share=round(share, 4),
+        )
+
+
+def _was(launch: Launch) -> bool | None:
+    return False if argument(launch, "disable_radix_cache") is False else None
+
+
+def _by_prefix(launch: Launch, found: Steady, share: float) -> Finding:
+    policy = argument(launch, "schedule_policy")
+    limit = (
+        f"; it looks for prefixes only while at most {LPM_QUEUE} wait, and {found.queue:.0f} do"
+        if found.queue > LPM_QUEUE
+        else ""
+    )
+    return _could(
+        "shared-prefixes",
+        f"{per_cent(share)} of the tokens of prompts were found in the cache: there are many shared prefixes",
+        launch.busiest,
+        f"try `schedule_policy` lpm, which starts those with the longest cached prefix first{limit}",
+        Move(parameter="schedule_policy", among=("lpm",), was=policy, to="lpm"),
+        cached_share=round(share, 3),
+        queue=round(found.queue, 1),
+    )
+
+
+def _weights(launch: Launch) -> Figure | None:
+    """Those of one GPU."""
+    return launch.figures.get(Fact.WEIGHTS)
+
+
+def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
+    figure = _weights(launch)
+    if figure is None or argument(launch, "enable_torch_compile") is not False:
+        return
+    whole = figure.value * _count(launch, Key.RANKS)
+    if whole > SMALL_WEIGHTS_GIB or found.most_running > COMPILED_BATCH:
+        return
+    yield _could(
+        "compile",
+        f"the model is small ({whole:.1f} GB), and so are its batches ({found.most_running:.0f} at most)",
+        figure.line,
+        f"try `enable_torch_compile`, which helps small models with batches of up to {COMPILED_BATCH}",
+        Move(parameter="enable_torch_compile", among=(True,), was=False, to=True),
+        weights_gib=round(whole, 2),
+        most_running=found.most_running,
+    )
+
+
+def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
+    figure, pool = _weights(launch), launch.figure(Fact.POOL)
+    limited = found.usage > FULL and found.empty_queue < OFTEN
+    if figure is None or pool is None or not limited or figure.value <= pool:
+        return
+    if "quantization" not in launch.arguments or launch.arguments["quantization"] is not None:
+        return
+    gained = figure.value / 2
+    yield _could(
+        "quantize",
+        f"weights take {figure.value:.1f} GB and leave {pool:.1f} for a KV cache that is full at full load",
+        figure.line,
+        f"try `quantization` fp8: weights of half the size leave about {gained:.1f} GB more for the KV "
+        "cache; mind what it does to answers",
+        Move(parameter="quantization", among=("fp8",), was=None, to="fp8"),
+        weights_gib=figure.value,
+        pool_gib=pool,
+        gained_gib=round(gained, 2),
+    )

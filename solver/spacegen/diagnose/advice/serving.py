@@ -1,0 +1,53 @@
+"""What rules about serving share: whether a log is about the guide's kind of serving, and limits of a rank."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spacegen.diagnose.advice.said import Key, argument, number
+from spacegen.diagnose.advice.steady import Steady, steady
+from spacegen.diagnose.launch import Fact, Launch, Line
+
+__all__ = ["attention_groups", "evidence", "full_load", "per_cent", "slots", "span"]
+
+_MINUTE: Final = 60.0
+
+
+def full_load(launch: Launch) -> Steady | None:
+    """The steady state of a server that takes requests itself, and does all that they need."""
+    # With prefill and decoding in servers of their own, requests wait elsewhere, and not for this one.
+    if argument(launch, "disaggregation_mode") not in (None, "null"):
+        return None
+    return steady(launch)
+
+
+def attention_groups(launch: Launch) -> int:
+    """The groups of ranks among which attention data parallelism shares out requests; 1 without it."""
+    groups = argument(launch, "attn_dp_size")
+    if not isinstance(groups, int) and argument(launch, "enable_dp_attention"):
+        groups = argument(launch, "dp_size")
+    return groups if isinstance(groups, int) and groups > 1 else 1
+
+
+def slots(launch: Launch) -> float | None:
+    """The most requests that may run in one data-parallel rank; None where the log does not say."""
+    told = launch.figure(Fact.MOST_RUNNING)
+    if told is not None:
+        return told
+    given = number(launch, Key.RUNNING)
+    return None if given is None else given // attention_groups(launch)
+
+
+def evidence(*lines: Line | None) -> tuple[Line, ...]:
+    """The lines that there are, each once."""
+    return tuple(dict.fromkeys(line for line in lines if line is not None))
+
+
+def per_cent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def span(found: Steady) -> str:
+    """For how long the load was full, in words."""
+    amount = f"{found.seconds:.0f} s" if found.seconds < 2 * _MINUTE else f"{found.seconds / _MINUTE:.0f} min"
+    return amount if found.timed else f"about {amount}"
