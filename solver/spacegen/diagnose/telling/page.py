@@ -1,0 +1,66 @@
+"""The page of a diagnosis: launches over time and what they show, in one file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from string import Template
+from typing import Final
+
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.telling.tables import arguments, findings_table, launches_table, name_of
+from spacegen.diagnose.telling.text import SIMULATED
+from spacegen.diagnose.telling.timeline import timeline
+from spacegen.errors import how_many
+from spacegen.tune.extras import require
+from spacegen.tune.report.markup import element, html
+
+__all__ = ["page"]
+
+_HERE: Final = "spacegen.diagnose.telling"
+_WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def page(launches: Sequence[Launch], findings: Sequence[Finding], *, title: str | None = None) -> str:
+    """Launches with what they show as HTML that needs nothing else, the same text for the same input. Raises
+    UsageError where Plotly is not installed."""
+    require("plotly", "diagnose", "a page")
+    from spacegen.tune.report.frame import asset, framed
+
+    name = title or "Diagnosis"
+    simulated = any(launch.simulated for launch in launches)
+    body = Template(asset(_HERE, "page.html")).substitute(
+        heading=html(element("h1", name)),
+        subtitle=html(element("p", _subtitle(launches, findings), class_="subtitle")),
+        banner=html(element("p", SIMULATED, class_="simulated", role="note")) if simulated else "",
+        findings=html(findings_table(launches, findings)),
+        launches=html(launches_table(launches, findings)),
+        arguments="".join(html(arguments(launch, number)) for number, launch in enumerate(launches)),
+    )
+    return framed(
+        title=element("title", f"{'SIMULATED: ' if simulated else ''}{name}"),
+        body=body,
+        style=asset(_HERE, "page.css"),
+        data={
+            "launches": [
+                {
+                    "name": name_of(launches, number),
+                    **timeline(launch, [(i, one) for i, one in enumerate(findings) if one.launch == number]),
+                }
+                for number, launch in enumerate(launches)
+            ],
+            "findings": [
+                {"id": one.id, "severity": str(one.severity), "summary": one.summary, "launch": one.launch}
+                for one in findings
+            ],
+        },
+        script=asset(_HERE, "page.js"),
+    )
+
+
+def _subtitle(launches: Sequence[Launch], findings: Sequence[Finding]) -> str:
+    counted = Counter(finding.severity for finding in findings)
+    parts = [how_many(counted[one], _WORDS[one]) for one in reversed(Severity) if counted[one]]
+    seen = "1 launch" if len(launches) == 1 else f"{len(launches):,} launches"
+    return f"{seen}: {', '.join(parts) or 'nothing to say'}"

@@ -1,0 +1,148 @@
+"""What the page of a diagnosis says in tables, readable without its script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from spacegen.diagnose.finding import Finding
+from spacegen.diagnose.launch import Fact, Launch, Line
+from spacegen.diagnose.series import Column
+from spacegen.diagnose.telling.flags import flag, shown, spelled
+from spacegen.tune.report.markup import Node, element, table
+from spacegen.tune.secret import HIDDEN, is_secret
+
+__all__ = ["arguments", "findings_table", "launches_table", "name_of"]
+
+_FACTS: Final = {
+    Fact.WEIGHTS: "weights GiB",
+    Fact.POOL: "KV GiB",
+    Fact.POOL_TOKENS: "KV tokens",
+    Fact.GRAPHS: "graphs GiB",
+    Fact.LEFT: "left GiB",
+}
+_MEANS: Final = {
+    "tokens/s": Column.RATE,
+    "running": Column.RUNNING,
+    "queue": Column.QUEUE,
+    "token usage": Column.USAGE,
+}
+
+
+def name_of(launches: Sequence[Launch], number: int) -> str:
+    """What a launch is called: its file, and which of those in it."""
+    files = launches[number].files
+    same = [i for i, launch in enumerate(launches) if launch.files == files]
+    which = f" ({same.index(number) + 1} of {len(same)})" if len(same) > 1 else ""
+    return f"{', '.join(files) or 'log'}{which}"
+
+
+def findings_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> Element:
+    """All findings with the lines that show them, and what to do."""
+    if not findings:
+        return element("p", "Nothing to say.", class_="none")
+    headers = ["what", "phase", *(["launch"] if len(launches) > 1 else []), "seen", "what to do"]
+    rows = (_finding(launches, finding) for finding in findings)
+    found = table("Findings", headers, rows, class_="findings")
+    for number, (row, finding) in enumerate(zip(found.findall(".//tbody/tr"), findings, strict=True)):
+        row.set("id", f"finding-{number}")
+        row.set("data-launch", str(finding.launch))
+    return found
+
+
+def _finding(launches: Sequence[Launch], finding: Finding) -> Iterator[Node]:
+    launch = launches[finding.launch]
+    badge = element("span", str(finding.severity), class_=f"badge {finding.severity}")
+    yield element("span", badge, element("code", finding.id, class_="note"))
+    yield str(finding.phase)
+    if len(launches) > 1:
+        yield _pick(name_of(launches, finding.launch), finding.launch)
+    evidence = element("pre", "\n".join(map(_quoted, finding.evidence)), tabindex="0")
+    yield element(
+        "div",
+        element("p", *_marked(spelled(launch, finding.summary))),
+        evidence if finding.evidence else None,
+    )
+    yield element("div", *_ways(launch, finding))
+
+
+def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
+    moves = [move for move in finding.moves if move.to is not None]
+    if moves:
+        items = []
+        for move in moves:
+            was = f" (was {shown(move.was)})" if move.was is not None else ""
+            words = f"{was}{f': {move.because}' if move.because else ''}"
+            items.append(element("li", element("code", flag(launch, move.parameter, move.to)), words))
+        yield element("ol", *items, class_="ways")
+    else:
+        yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in finding.advice)
+    if finding.command:
+        yield element("pre", finding.command, tabindex="0")
+
+
+def _marked(sentence: str) -> Iterator[Node]:
+    """What stands in backticks as code."""
+    for number, part in enumerate(sentence.split("`")):
+        yield element("code", part) if number % 2 else part
+
+
+def _quoted(line: Line) -> str:
+    return f"{line.file}:{line.number}: {line.text.strip()}"
+
+
+def _pick(words: str, number: int) -> Element:
+    return element("a", words, href="#timeline", data_pick=str(number), class_="pick")
+
+
+def launches_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> Element:
+    """Each launch in a line: how far it came, where memory went, what it did on average."""
+    counts = [sum(one.launch == number for one in findings) for number in range(len(launches))]
+    headers = ["launch", "server", "came to", *_FACTS.values(), *_MEANS, "retractions", "findings"]
+    rows = (_launch(launches, number, counts[number]) for number in range(len(launches)))
+    return table("Launches", headers, rows, class_="launches")
+
+
+def _launch(launches: Sequence[Launch], number: int, findings: int) -> Iterator[Node]:
+    launch = launches[number]
+    yield _pick(name_of(launches, number), number)
+    yield " ".join(filter(None, (launch.server, launch.version))) or "–"
+    ended = next((trouble for trouble in launch.troubles if trouble.fatal), None)
+    yield f"{launch.phase}: {ended.kind}" if ended is not None else str(launch.phase)
+    for fact in _FACTS:
+        value = launch.figure(fact)
+        yield "–" if value is None else f"{value:,.6g}"
+    yield from _averages(launch)
+    yield findings
+
+
+def _averages(launch: Launch) -> Iterator[str]:
+    columns = launch.series.columns
+    lines = sum(columns.get(Column.DECODES, ()))
+    for column in _MEANS.values():
+        ranks = 1 if column is Column.USAGE else launch.series.ranks
+        value = ranks * sum(columns.get(column, ())) / lines if lines else None
+        yield "–" if value is None else _number(value)
+    yield f"{sum(columns.get(Column.RETRACTIONS, ())):,.0f}"
+
+
+def _number(value: float) -> str:
+    """Four digits that matter, and no exponent."""
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+
+
+def arguments(launch: Launch, number: int) -> Element:
+    """What the server ran with, folded."""
+    given: Iterable[tuple[str, str]] = (
+        (name, HIDDEN if is_secret(name) else str(value)) for name, value in launch.arguments.items()
+    )
+    rows = [list(row) for row in given]
+    if not rows:
+        text = element("p", "The log does not say what the server ran with.", class_="none")
+        return element("div", text, data_of=str(number))
+    facts = table("Arguments", ["argument", "value"], rows, class_="facts")
+    summary = element("summary", f"{len(rows)} arguments that the server ran with")
+    return element("details", summary, facts, data_of=str(number))
