@@ -78,6 +78,11 @@ class Edit(Value):
             return "rule"
         return "restrict" if len(self.ways[0].values) > 1 else "pin"
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that the clause is about."""
+        return tuple(way.parameter for way in self.ways)
+
     def implies(self, other: Edit) -> bool:
         """Whether every config that this one leaves is left by the other one too."""
         return all(any(way.within(wider) for wider in other.ways) for way in self.ways)
@@ -102,10 +107,9 @@ class Edit(Value):
         parts = tuple(condition(way, domains[way.parameter]) for way in self.ways)
         return parts[0] if len(parts) == 1 else Or(parts)
 
-    def rule(self, id: str, domains: Mapping[str, Domain]) -> Rule:
-        """The clause as a rule of a space with these domains."""
-        found = self.condition(domains)
-        return Rule(id, found, unparse(found), self.because, source=self.source)
+    def rule(self, id: str, condition: Expr) -> Rule:
+        """The clause as a rule of a space; `condition` is how it is written."""
+        return Rule(id, condition, unparse(condition), self.because, source=self.source)
 
 
 def union(ways: Iterable[Kept], domains: Mapping[str, Domain]) -> tuple[Kept, ...]:

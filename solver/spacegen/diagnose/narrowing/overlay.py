@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.forms import conditions
 from spacegen.diagnose.narrowing.resolving import read_edit, without_edits
 from spacegen.errors import Fault, SpaceError, UsageError
 from spacegen.language import catalog
@@ -20,6 +21,7 @@ from spacegen.language.nodes import Tree, read_tree
 from spacegen.language.overlays import find_space
 from spacegen.language.scalars import write_scalar
 from spacegen.language.syntax import Names, parse
+from spacegen.language.unparse import unparse
 from spacegen.launch.files import refuse_foreign, replacing
 from spacegen.servers import renames
 
@@ -172,9 +174,9 @@ def _entry(section: str, edit: Edit) -> Iterator[str]:
     yield from _about(edit)
 
 
-def _rules(edits: Iterable[Edit], taken: set[str], domains: Mapping[str, Domain]) -> Iterator[str]:
+def _rules(edits: Sequence[Edit], taken: set[str], domains: Mapping[str, Domain]) -> Iterator[str]:
     ids = set(taken)
-    for edit in edits:
+    for edit, written in zip(edits, conditions(edits, domains), strict=True):
         base = f"{_ID}{edit.finding}"
         id, number = base, 1
         while id in ids:
@@ -182,7 +184,7 @@ def _rules(edits: Iterable[Edit], taken: set[str], domains: Mapping[str, Domain]
             id = f"{base}-{number}"
         ids.add(id)
         yield f"  - id: {write_scalar(id)}"
-        yield f"    require: {_quoted(edit.text(domains))}"
+        yield f"    require: {_quoted(unparse(written))}"
         yield from _about(edit)
 
 

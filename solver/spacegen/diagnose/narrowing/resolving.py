@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.forms import conditions, members
 from spacegen.diagnose.narrowing.grounding import Dropped
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
-from spacegen.language.expr import Expr, Or
+from spacegen.language.expr import Expr
 from spacegen.language.model import Domain
 from spacegen.language.walk import scope
 from spacegen.questions.why.together import possible
@@ -56,7 +57,7 @@ def read_edit(
     origin = Edit.origin(source)
     if origin is None:
         return None
-    parts = condition.items if isinstance(condition, Or) else (condition,)
+    parts = members(condition)
     names = [scope(part) for part in parts]
     if any(len(mentioned) != 1 or mentioned[0] not in domains for mentioned in names):
         return None
@@ -72,9 +73,11 @@ def _kept(part: Expr, name: str, domain: Domain) -> Kept:
 
 def under(space: Space, edits: Iterable[Edit]) -> Space:
     """The space with more rules: those of the edits."""
-    domains = domains_of(space)
-    for number, edit in enumerate(edits, 1):
-        space = space.with_rule(edit.rule(f"{_NAMED}{number}:{edit.finding}", domains))
+    taken = tuple(edits)
+    for number, (edit, written) in enumerate(
+        zip(taken, conditions(taken, domains_of(space)), strict=True), 1
+    ):
+        space = space.with_rule(edit.rule(f"{_NAMED}{number}:{edit.finding}", written))
     return space
 
 
@@ -86,15 +89,12 @@ def resolve(space: Space, new: Sequence[Edit], earlier: Sequence[Edit] = ()) -> 
     """
     known = [_seen_again(edit, new) for edit in _distinct([*edits_in(space), *earlier])]
     base = without_edits(space)
+    failed = [edit for edit in known if edit.basis is Basis.FAILURE]
+    advice, disputed = _undisputed([edit for edit in new if edit.basis is not Basis.FAILURE])
+    older = [e for e in known if e.basis is not Basis.FAILURE and not _among(e, disputed)]
     choice = _Choice(base)
-    failed = [e for e in known if e.basis is Basis.FAILURE]
-    choice.take(_distinct([*failed, *(e for e in new if e.basis is Basis.FAILURE)]))
-    advice, disputed = _undisputed([e for e in new if e.basis is not Basis.FAILURE])
-    choice.dropped += disputed
-    choice.take(advice)
-    choice.take([e for e in known if e.basis is not Basis.FAILURE and not _among(e, disputed)])
-    kept = _strongest(choice.kept)
-    return Resolved(base, under(base, kept), kept, tuple(choice.dropped))
+    choice.take([*failed, *(edit for edit in new if edit.basis is Basis.FAILURE), *advice, *older])
+    return Resolved(base, choice.space, choice.kept, (*disputed, *choice.dropped))
 
 
 def _seen_again(edit: Edit, new: Sequence[Edit]) -> Edit:
@@ -114,31 +114,44 @@ class _Choice:
     """The edits that are taken one after the other while a solution of the space is left."""
 
     base: Space
-    kept: list[Edit] = field(default_factory=list)
+    space: Space = field(init=False)
+    kept: tuple[Edit, ...] = ()
     dropped: list[Dropped] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.space = self.base
+
     def take(self, edits: Iterable[Edit]) -> None:
-        """Takes those edits that leave a solution beside what is kept already."""
-        waiting = [edit for edit in edits if self._agrees(edit)]
-        while waiting and not self._alive(waiting):
+        """Takes those edits that leave a solution beside those before them."""
+        waiting = self._agreeing(edits)
+        while waiting and not self._leaves(waiting):
             few, many = 0, len(waiting)
             while many - few > 1:
                 middle = (few + many) // 2
-                few, many = (middle, many) if self._alive(waiting[:middle]) else (few, middle)
-            self.kept += waiting[:few]
+                few, many = (middle, many) if self._leaves(waiting[:middle]) else (few, middle)
             self._drop(waiting[few], "no solution of the space would be left")
-            waiting = waiting[few + 1 :]
-        self.kept += waiting
+            del waiting[few]
 
-    def _agrees(self, edit: Edit) -> bool:
-        other = next((one for one in self.kept if one.contradicts(edit)), None)
-        if other is not None:
-            verb = "gives way to" if edit.launch is None else "contradicts"
-            self._drop(edit, f"it {verb} `{other.finding}`: {other.because}")
-        return other is None
+    def _leaves(self, edits: Sequence[Edit]) -> bool:
+        """Whether a solution is left under the edits; then they are what is kept."""
+        kept = _strongest(edits)
+        space = under(self.base, kept)
+        alive = possible(space.engine)
+        if alive:
+            self.space, self.kept = space, kept
+        return alive
 
-    def _alive(self, edits: Sequence[Edit]) -> bool:
-        return possible(under(self.base, [*self.kept, *edits]).engine)
+    def _agreeing(self, edits: Iterable[Edit]) -> list[Edit]:
+        """The edits without those that contradict one before them."""
+        found: list[Edit] = []
+        for edit in _distinct(edits):
+            other = next((one for one in found if one.contradicts(edit)), None)
+            if other is None:
+                found.append(edit)
+            else:
+                verb = "gives way to" if edit.launch is None else "contradicts"
+                self._drop(edit, f"it {verb} `{other.finding}`: {other.because}")
+        return found
 
     def _drop(self, edit: Edit, reason: str) -> None:
         self.dropped.append(Dropped(finding=edit.finding, launch=edit.launch, reason=reason, edit=edit))
