@@ -89,7 +89,7 @@ def test_the_worst_comes_first_and_the_figures_last(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
     to = io.StringIO()
-    print_diagnosis(FAILED, to)
+    print_diagnosis(FAILED, to=to)
     assert to.getvalue() == (Path(__file__).parent / "cases" / "diagnose" / "failed.txt").read_text("utf-8")
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from spacegen.cli.options import AsJson, one_of, spread
-from spacegen.cli.output import print_json
+from spacegen.cli.diagnosing import Narrowed, room
+from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
+from spacegen.cli.output import print_json, say
 
 if TYPE_CHECKING:
+    from spacegen.cli.diagnosing import Room
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
+    from spacegen.diagnose.watched import Watched
 
 __all__ = ["diagnose"]
 
 _GOALS: Final = ("throughput", "latency")
 _INTERRUPTED: Final = 130
+_VERSIONS: Final = {"sglang": "0.5.6", "minisgl": "0.1.0"}
+"""Whose arguments a log without a version has."""
 
 
 def _option(*flags: str, metavar: str | None = None, help: str, panel: str = "The log") -> Any:
@@ -51,15 +57,20 @@ def diagnose(
         list[str],
         typer.Argument(
             metavar="LOG…",
-            help="Logs of servers, also compressed ones and folders of them; `-` is stdin.",
+            help="Logs of servers or texts of /metrics, also compressed ones and folders; `-` is stdin.",
             show_default=False,
         ),
     ],
+    engine: EngineChoice = "auto",
     as_json: AsJson = False,
     *,
     reading: Reading,
+    narrowed: Narrowed,
+    selection: Selection,
 ) -> int:
     """Read the logs of servers and say what to change, from what to what.
+
+    With a space: what each finding changes in it, how much is left, and the solution to launch next.
 
     Exits with 0 where nothing is wrong, with 1 where something went wrong or throughput is lost, and with 2
     where a log cannot be read.
@@ -67,8 +78,12 @@ def diagnose(
     from spacegen.diagnose.finding import Severity
 
     one_of(reading.goal, _GOALS, "--goal")
-    found, interrupted = _followed(log, reading, as_json) if reading.follow else (_read(log, reading), False)
-    _print(found, as_json=as_json)
+    place = room(narrowed, selection, engine)
+    if reading.follow:
+        found, interrupted = _followed(log, reading, as_json=as_json)
+    else:
+        found, interrupted = _read(log, reading), False
+    _tell(found, place, reading, as_json=as_json)
     if interrupted:
         return _INTERRUPTED
     return 0 if found.worst in (None, Severity.INFO) else 1
@@ -84,45 +99,55 @@ def _read(log: Sequence[str], reading: Reading) -> Diagnosis:
     return _examined(launches, reading)
 
 
-def _followed(log: Sequence[str], reading: Reading, as_json: bool) -> tuple[Diagnosis, bool]:
+def _followed(log: Sequence[str], reading: Reading, *, as_json: bool) -> tuple[Diagnosis, bool]:
     from spacegen.cli.follow import follow, view
     from spacegen.diagnose.watched import Watched
 
     watched = Watched(log)
-    return follow(watched, lambda: _examined(watched.launches, reading), view(as_json=as_json), reading.idle)
+    examine = partial(_of_watched, watched, reading)
+    return follow(watched, examine, view(as_json=as_json), reading.idle)
+
+
+def _of_watched(watched: Watched, reading: Reading) -> Diagnosis:
+    return _examined(watched.launches, reading)
 
 
 def _examined(launches: tuple[Launch, ...], reading: Reading) -> Diagnosis:
     from spacegen.diagnose.diagnosis import examine
 
-    config = None if reading.config is None or not launches else _asked(reading.config, launches[-1])
-    return examine(launches, config=config, goal=reading.goal)
+    return examine(launches, config=_asked(reading, launches), goal=reading.goal)
 
 
-def _asked(name: str, launch: Launch) -> Mapping[str, Any]:
-    """The arguments of a config file, as the server of the launch reads it. Raises ConfigError."""
+def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | None:
+    """The arguments of the config file, as the server of the last launch reads it. Raises ConfigError."""
     from spacegen.cli.candidates import bare_space
     from spacegen.cli.sources import source
     from spacegen.errors import ConfigError, Fault
     from spacegen.launch.reading import read_launches
 
-    space = bare_space(f"{launch.server or 'sglang'}=={launch.version or '0.5.6'}")
-    found = read_launches(source(name), space.model)
+    if reading.config is None or not launches:
+        return None
+    server, version = launches[-1].server or "sglang", launches[-1].version
+    space = bare_space(f"{server}=={version or _VERSIONS[server]}")
+    found = read_launches(source(reading.config), space.model)
     if len(found.entries) != 1:
-        raise ConfigError(
-            Fault(f"{name} holds {len(found.entries)} configs", hint="give the one of the launch")
-        )
+        message = f"{reading.config} holds {len(found.entries)} configs"
+        raise ConfigError(Fault(message, hint="give the one of the launch"))
     config = found.entries[0].config
     if isinstance(config, Fault):
         raise ConfigError(config)
     return config
 
 
-def _print(found: Diagnosis, *, as_json: bool) -> None:
+def _tell(found: Diagnosis, place: Room | None, reading: Reading, *, as_json: bool) -> None:
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
 
+    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     if as_json:
-        print_json(as_document(found), indent=2)
+        print_json(as_document(found, narrowing), indent=2)
     else:
-        print_diagnosis(found)
+        print_diagnosis(found, narrowing)
+    if place is not None and narrowing is not None and place.output is not None:
+        place.write(narrowing)
+        say(f"wrote {place.output}")

@@ -12,6 +12,7 @@ from spacegen.cli.output import print_table
 if TYPE_CHECKING:
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
 
 __all__ = ["print_diagnosis", "whole"]
 
@@ -20,19 +21,19 @@ _BESIDE: Final = 40
 _WIDEST: Final = 60
 
 
-def whole(found: Diagnosis) -> str:
+def whole(found: Diagnosis, narrowing: Narrowing | None = None) -> str:
     """The text as one, for stdout."""
     to = io.StringIO()
-    print_diagnosis(found, to)
+    print_diagnosis(found, narrowing, to)
     return to.getvalue()
 
 
-def print_diagnosis(found: Diagnosis, to: TextIO | None = None) -> None:
+def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: TextIO | None = None) -> None:
     """Prints what people want to know, on stdout or another stream."""
     from spacegen.diagnose.telling.text import in_words
 
     stream = to or sys.stdout
-    for line in in_words(found):
+    for line in in_words(found, narrowing):
         print(line, file=stream)
     for launch in found.launches[-1:]:
         _print_figures(launch, stream)
@@ -41,11 +42,13 @@ def print_diagnosis(found: Diagnosis, to: TextIO | None = None) -> None:
 def _print_figures(launch: Launch, stream: TextIO) -> None:
     """What the server said while it started, and what it did over time."""
     from spacegen.diagnose.telling.sparks import blocks_for
-    from spacegen.diagnose.telling.text import curve_rows, figure_rows, period
+    from spacegen.diagnose.telling.text import curve_rows, limit_row, memory_row, period
 
-    if rows := figure_rows(launch):
-        print(file=stream)
-        print_table(("at the start", "", "line"), rows, stream, numbers=(1,))
+    for row in (memory_row(launch), limit_row(launch)):
+        if row:
+            print(file=stream)
+            headers, values = zip(*row, strict=True)
+            print_table(headers, [values], stream, numbers=range(len(row)))
     width = min(max(get_terminal_size().columns - _BESIDE, 10), _WIDEST)
     if curves := curve_rows(launch, width, blocks_for(sys.stdout.encoding)):
         print(file=stream)

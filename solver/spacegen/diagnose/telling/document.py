@@ -7,17 +7,20 @@ from typing import Any
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.tune.secret import HIDDEN, is_secret
 
 __all__ = ["as_document"]
 
 
-def as_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The launches with what their logs come to, and the findings, the worst first."""
+def as_document(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> dict[str, Any]:
+    """The launches with what their logs come to, the findings, the worst first, and what is left of the
+    space."""
     return {
         "simulated": diagnosis.simulated,
         "launches": [_launch(launch) for launch in diagnosis.launches],
         "findings": [_finding(finding) for finding in diagnosis.findings],
+        "narrowed": None if narrowing is None else narrowing.as_dict(),
     }
 
 

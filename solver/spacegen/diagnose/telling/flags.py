@@ -15,7 +15,7 @@ from spacegen.launch.flags import words
 from spacegen.servers.renames import renamed
 from spacegen.servers.schema import TargetSchema, load
 
-__all__ = ["changes", "flag", "shown", "spelled"]
+__all__ = ["changes", "flag", "shown", "spelled", "words_of"]
 
 _QUOTED: Final = re.compile(r"`([a-z_0-9]+)`")
 _OF_MOVES: Final = "0.5.6"
@@ -38,12 +38,14 @@ def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
 
 def flag(launch: Launch, parameter: str, value: Scalar) -> str:
     """The words that give an argument of a move a value, as this version of the server spells them."""
-    schema = _schema(launch)
-    name = _name(launch, parameter)
+    return words_of(_schema(launch), _name(launch, parameter), value)
+
+
+def words_of(schema: TargetSchema | None, name: str, value: Scalar) -> str:
+    """The words that give an argument a value; without a `schema` as most servers spell them."""
     if schema is not None and (argument := schema.arguments.get(name)) is not None:
-        spelled = words(argument, value, name)
-        if spelled:
-            return " ".join(spelled)
+        if found := words(argument, value, name):
+            return " ".join(found)
         if argument.flags:
             return f"no {argument.flags[0]}"
     plain = f"--{name.replace('_', '-')}"

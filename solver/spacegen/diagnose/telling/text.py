@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Fact, Launch, Line
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line
+from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
+from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_launch_lines
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
 
-__all__ = ["SIMULATED", "curve_rows", "figure_rows", "finding_lines", "in_words", "period"]
+__all__ = ["SIMULATED", "curve_rows", "finding_lines", "in_words", "limit_row", "memory_row", "period"]
 
 SIMULATED: Final = "SIMULATED: the server is a simulated one; nothing here is about hardware."
 
 _QUOTED: Final = 200
+_MEMORY: Final = {
+    Fact.BEFORE_LOADING: "GB before loading",
+    Fact.WEIGHTS: "weights",
+    Fact.POOL: "KV pool",
+    Fact.GRAPHS: "graphs",
+    Fact.LEFT: "left when ready",
+}
+_LIMITS: Final = {
+    Fact.POOL_TOKENS: "tokens in the pool",
+    Fact.CHUNK: "chunk",
+    Fact.MOST_RUNNING: "most running",
+    Fact.LARGEST_GRAPH: "largest graph",
+    Fact.CONTEXT: "context",
+    Fact.LOADING_SECONDS: "s loading",
+    Fact.CAPTURE_SECONDS: "s capturing",
+}
 _SECONDS: Final = (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
-_COUNTS: Final = (Fact.POOL_TOKENS, Fact.LARGEST_GRAPH, Fact.CHUNK, Fact.MOST_RUNNING, Fact.CONTEXT)
 _WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def in_words(diagnosis: Diagnosis) -> Iterator[str]:
-    """The launches, the findings, the worst first, and what to change for the next launch."""
+def in_words(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[str]:
+    """The launches, the findings, the worst first, what to change for the next launch, and what is left of
+    the space."""
     if diagnosis.simulated:
         yield SIMULATED
         yield ""
@@ -35,9 +53,17 @@ def in_words(diagnosis: Diagnosis) -> Iterator[str]:
     yield _verdict(diagnosis)
     for finding in diagnosis.findings:
         yield ""
-        yield from finding_lines(finding, diagnosis)
+        yield from finding_lines(finding, diagnosis, narrowing)
+    following = _next_lines(diagnosis) if narrowing is None else next_launch_lines(narrowing)
+    left = () if narrowing is None else narrowing_lines(narrowing)
+    for part in (list(following), list(left)):
+        if part:
+            yield ""
+            yield from part
+
+
+def _next_lines(diagnosis: Diagnosis) -> Iterator[str]:
     if found := changes(diagnosis):
-        yield ""
         yield "next launch:"
     for launch, move in found:
         was = f"  (was {shown(move.was)})" if move.was is not None else ""
@@ -65,36 +91,48 @@ def _launch(launch: Launch) -> str:
     return f"{', '.join(launch.files) or '<log>'}: {', '.join(parts)}"
 
 
-def finding_lines(finding: Finding, diagnosis: Diagnosis) -> Iterator[str]:
-    """A finding: what is seen, the lines that show it, what to do."""
+def finding_lines(
+    finding: Finding, diagnosis: Diagnosis, narrowing: Narrowing | None = None
+) -> Iterator[str]:
+    """A finding: what is seen, the lines that show it, what to do, and what that leaves of the space."""
     launch = diagnosis.launches[finding.launch]
-    yield f"{_WORDS[finding.severity]}: {finding.summary}  [{finding.id}, {finding.phase}]"
-    yield from (f"  {_quoted(line)}" for line in finding.evidence)
+    brief = finding.severity is Severity.INFO
+    place = f", {_place(finding.evidence[0])}" if brief and finding.evidence else ""
+    yield f"{_WORDS[finding.severity]}: {finding.summary}  [{finding.id}, {finding.phase}{place}]"
+    yield from () if brief else (f"  {_quoted(line)}" for line in finding.evidence)
     for sentence in finding.advice:
         yield f"  -> {spelled(launch, sentence)}"
     if finding.command:
         yield f"  $ {finding.command}"
+    if narrowing is not None and (edit := edit_line(finding, narrowing)) is not None:
+        yield f"  {edit}"
+
+
+def _place(line: Line) -> str:
+    return f"{line.file}:{line.number}"
 
 
 def _quoted(line: Line) -> str:
     """A line of a log with its place."""
     text = line.text.strip()
-    return f"{line.file}:{line.number}: {text if len(text) <= _QUOTED else text[: _QUOTED - 1] + '…'}"
+    return f"{_place(line)}: {text if len(text) <= _QUOTED else text[: _QUOTED - 1] + '…'}"
 
 
-def figure_rows(launch: Launch) -> list[tuple[str, str, str]]:
-    """What the server said of itself while it started: what, how much, and where."""
+def memory_row(launch: Launch) -> list[tuple[str, str]]:
+    """What the server said of the memory of one GPU while it started, in GB: what, and how much."""
+    return [(_MEMORY[fact], f"{figure.value:.2f}") for fact, figure in _said(launch, _MEMORY)]
+
+
+def limit_row(launch: Launch) -> list[tuple[str, str]]:
+    """Which limits it has, and how long its start took."""
     return [
-        (str(fact), _amount(fact, figure.value), f"{figure.line.file}:{figure.line.number}")
-        for fact in Fact
-        if (figure := launch.figures.get(fact)) is not None
+        (_LIMITS[fact], f"{figure.value:,.4g}" if fact in _SECONDS else f"{figure.value:,.0f}")
+        for fact, figure in _said(launch, _LIMITS)
     ]
 
 
-def _amount(fact: Fact, value: float) -> str:
-    if fact in _SECONDS:
-        return f"{value:,.1f}"
-    return f"{value:,.0f}" if fact in _COUNTS else f"{value:.2f} GB"
+def _said(launch: Launch, facts: Iterable[Fact]) -> Iterator[tuple[Fact, Figure]]:
+    return ((fact, figure) for fact in facts if (figure := launch.figures.get(fact)) is not None)
 
 
 def curve_rows(launch: Launch, width: int, blocks: str) -> list[tuple[str, str, str, str]]:

@@ -1,0 +1,91 @@
+"""The options of `spacegen diagnose` about a space, and what findings leave of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegen.cli.options import Selection, one_of
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
+    from spacegen.diagnose.diagnosis import Diagnosis
+    from spacegen.diagnose.narrowing.edit import Edit
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
+
+__all__ = ["Narrowed", "Room", "room"]
+
+
+def _option(*flags: str, metavar: str, help: str) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel="The space", show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """The space that findings narrow, and where what is left of it goes."""
+
+    space: Annotated[
+        str | None, _option("--space", metavar="SPACE", help="A YAML file, or a bundled space.")
+    ] = None
+    output: Annotated[
+        str | None,
+        _option("--narrow", metavar="FILE", help="Write what findings leave of the space, as an overlay."),
+    ] = None
+    apply: Annotated[
+        str | None, _option("--apply", metavar="info", help="Narrow by what could be tried, too.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A space to be narrowed, with what an overlay of it says already."""
+
+    name: str
+    space: Space
+    output: Path | None
+    earlier: tuple[Edit, ...]
+    info: bool
+    """Whether what could be tried narrows it, too."""
+
+    def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
+        """What is left. Raises EngineError."""
+        from spacegen.diagnose.finding import Severity
+        from spacegen.diagnose.narrowing.narrowing import APPLIED, narrow
+
+        severities = APPLIED | {Severity.INFO} if self.info else APPLIED
+        return narrow(
+            self.space, found.launches, found.findings, asked=asked, apply=severities, earlier=self.earlier
+        )
+
+    def write(self, narrowing: Narrowing) -> None:
+        """Writes the overlay, where one is wanted. Raises UsageError, OSError."""
+        from spacegen.diagnose.narrowing.overlay import write
+
+        if self.output is not None:
+            write(self.output, self.name, self.space, narrowing.edits, narrowing.counts)
+
+
+def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
+    """The space that was given, loaded, before any log is read. Raises UsageError, SpaceError."""
+    from spacegen.diagnose.narrowing.overlay import earlier
+    from spacegen.errors import Fault, UsageError
+
+    if given.apply is not None:
+        one_of(given.apply, ("info",), "--apply")
+    if given.space is None:
+        if (
+            given.output is not None
+            or given.apply is not None
+            or replace(selection, quiet=False) != Selection()
+        ):
+            hint = "add `--space SPACE`, such as `--space h100`"
+            raise UsageError(Fault("nothing says which space is meant", hint=hint))
+        return None
+    space = selection.load(given.space, engine=engine)
+    output = None if given.output is None else Path(given.output)
+    kept = () if output is None else earlier(output, given.space, space)
+    return Room(given.space, space, output, kept, given.apply is not None)
