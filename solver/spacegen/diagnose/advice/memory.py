@@ -24,10 +24,11 @@ _LITTLE: Final = 5.0
 _ENOUGH: Final = 8.0
 _MUCH: Final = 10.0
 _AIM: Final = 6.5
-# Below this GPU memory in GiB the figures shrink in proportion.
-_LARGE_GPU: Final = 64.0
-# A pool that was never this full gains nothing from being larger.
+# Ours: below the free memory of a GPU of 80 GB, in GiB, the figures shrink in proportion.
+_LARGE_GPU: Final = 75.0
+# Ours: a pool that so many lines never show this full gains nothing from being larger.
 _FULL: Final = 0.9
+_MANY_LINES: Final = 30
 
 _SHORT: Final = (
     Kind.NO_POOL,
@@ -133,8 +134,7 @@ def _scarce(launch: Launch, figure: Figure, room: _Room) -> Finding:
     return Finding(
         id="memory-scarce",
         phase=Phase.KV_POOL,
-        # mini-SGLang's own figures leave less by default, and nothing says that it is too little there.
-        severity=Severity.INFO if is_mini(launch) else Severity.WARNING,
+        severity=Severity.WARNING,
         summary=f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good: "
         "it may run out of memory later",
         evidence=(figure.line,),
@@ -204,5 +204,6 @@ def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
 
 
 def _never_full(launch: Launch) -> bool:
-    used = launch.series.columns.get(Column.MOST_USED, ())
-    return bool(used) and max(used) < _FULL
+    columns = launch.series.columns
+    lines, used = sum(columns.get(Column.DECODES, ())), columns.get(Column.MOST_USED, ())
+    return lines >= _MANY_LINES and max(used, default=0.0) < _FULL

@@ -56,8 +56,8 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
 def _port(launch: Launch, trouble: Trouble) -> Finding:
     given, name = number(launch, Key.PORT), key(launch, Key.PORT)
     port = trouble.numbers.get("port", given)
-    beside = is_mini(launch) and given is not None and port == given + 1
-    meeting = f": the ranks of mini-SGLang meet at `{name}` + 1" if beside else ""
+    beside = is_mini(launch) and (given is None or port == given + 1)
+    meeting = f": mini-SGLang takes `{name}`, and `{name}` + 1 for its ranks" if beside else ""
     free = "" if port is None else f", as `--port {int(given or port) + 10}`"
     both = ", with the one after it free too" if is_mini(launch) else ""
     return Finding(
