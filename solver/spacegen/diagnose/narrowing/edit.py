@@ -132,6 +132,8 @@ def condition(way: Kept, domain: Domain) -> Expr:
         return bound
     codes = set(map(identity, kept))
     others = tuple(Const(value) for value in domain if identity(value) not in codes)
+    if others == (Const(None),):
+        return Not(IsNull(ref))
     if others and len(others) < len(kept):
         return Not(In(ref, others))
     return In(ref, tuple(map(Const, kept)))

@@ -13,6 +13,7 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
 from spacegen.diagnose.narrowing.launched import (
     OF_ADVICE,
+    is_number,
     launched,
     of_another_server,
     schema_of,
@@ -145,7 +146,7 @@ def _fits(move: Move, value: Scalar) -> bool:
         return False
     if move.at_least is None and move.at_most is None:
         return True
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return False
     size = math.inf if move.parameter in _ENDLESS and value <= 0 else value
     return (move.at_least is None or size >= move.at_least - _NEAR) and (
@@ -158,8 +159,8 @@ def _nearest(values: Sequence[Scalar], move: Move) -> Scalar:
     if any(same_value(value, move.to) for value in values):
         return next(value for value in values if same_value(value, move.to))
     aims = (move.to, move.at_most, move.at_least)
-    aim = next((a for a in aims if isinstance(a, int | float) and not isinstance(a, bool)), None)
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    aim = next(filter(is_number, aims), None)
+    numbers = list(filter(is_number, values))
     return values[0] if aim is None or not numbers else min(numbers, key=lambda v: abs(v - aim))
 
 

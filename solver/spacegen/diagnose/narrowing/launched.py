@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 from spacegen.api import Space
 from spacegen.diagnose.launch import Launch
 from spacegen.errors import SpaceError
 from spacegen.language.model import Domain, NoDefault, Parameter
-from spacegen.launch.flags import owner
+from spacegen.launch.flags import negated
 from spacegen.questions.check import is_scalar
 from spacegen.servers import renames
 from spacegen.servers.schema import TargetSchema, load
 
-__all__ = ["OF_ADVICE", "launched", "of_another_server", "schema_of", "spellings"]
+__all__ = ["OF_ADVICE", "is_number", "launched", "of_another_server", "schema_of", "spellings"]
 
 OF_ADVICE: Final = "0.5.6"
 """The version of sglang whose names advice uses."""
@@ -56,17 +56,17 @@ def _names(space: Space, schema: TargetSchema | None, name: str, version: str | 
     for other in (OF_ADVICE, version):
         if other is not None and (old := renames.renamed(target.server, name, target.version, other)):
             yield old
-    field = None if schema is None else owner(schema, name)
-    if schema is not None and field is not None and field.flags == schema.arguments[name].flags:
-        yield field.name
+    if schema is not None and name in schema.arguments and negated(schema, schema.arguments[name]) is None:
+        yield schema.arguments[name].name
 
 
 def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The values of the parameters that a launch ran with, as far as the log says them.
 
     `asked` are the arguments that were given, where they are known: then what is missing there was left to
-    the server. Without them it was where the server names a value that the space does not offer. None stands
-    for it where the domain has null. A value that the domain lacks stays what it is.
+    the server. Without them it was where the server names no value, or one that the space does not offer and
+    that a server may choose. None stands for it where the domain has null. Other values that the domain lacks
+    stay what they are.
     """
     if of_another_server(space, launch):
         return {}
@@ -88,11 +88,24 @@ def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -
 
 
 def _as_run(value: Any, parameter: Parameter) -> Any:
-    """A value from the log; one that the domain lacks is the server's own choice where it may have one."""
+    """A value from the log; one between those of the domain is the server's own choice where it has one."""
     found = _of_domain(value, parameter.domain)
     if found in parameter.domain:
         return found
-    return _unsaid(parameter) if value is None or None in parameter.domain else found
+    chosen = None in parameter.domain and _may_be_chosen(found, [v for v in parameter.domain if is_number(v)])
+    return _unsaid(parameter) if value is None or chosen else found
+
+
+def _may_be_chosen(value: Any, offered: Sequence[float]) -> bool:
+    """Whether a server may have set a value itself: not -1 for no limit, and no share off the usual ones."""
+    if isinstance(value, float) and offered:
+        return min(offered) < value < max(offered)
+    return not is_number(value) or value > 0
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value has a size."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _unsaid(parameter: Parameter) -> Any:
@@ -101,6 +114,9 @@ def _unsaid(parameter: Parameter) -> Any:
 
 def _of_domain(value: Any, domain: Domain) -> Any:
     """The value as the domain spells it, where the domain has it or a decimal that is as good as it."""
+    if isinstance(value, str) and value not in domain:
+        # As PyTorch writes its types.
+        value = value.removeprefix("torch.")
     code = domain.code(value)
     if code is not None:
         return domain[code]

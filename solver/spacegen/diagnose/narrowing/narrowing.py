@@ -42,8 +42,8 @@ class Narrowing:
     """What findings leave of a space.
 
     `edits` are all that hold, those of an overlay of ours included (`launch` is None there); `dropped` are
-    the findings that change nothing, with reasons. `whole` counts the solutions without any edit, `before`
-    those of the space as it was given, `after` those that are left; None where no engine can count.
+    the findings with moves that change nothing, with reasons. `whole` counts the solutions without any edit,
+    `before` those of the space as it was given, `after` those that are left; None where no engine can count.
     """
 
     space: Space
@@ -105,7 +105,7 @@ def narrow(
     """
     grounds = [Ground.of(space, launch, asked) for launch in launches]
     told = sorted(
-        (f for f in findings if f.severity in apply and f.launch < len(grounds)),
+        (f for f in findings if f.moves and f.severity in apply and f.launch < len(grounds)),
         key=lambda finding: _WORST_FIRST.index(finding.severity),
     )
     made = [grounds[finding.launch].edit(finding) for finding in told]

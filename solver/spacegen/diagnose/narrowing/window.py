@@ -7,6 +7,7 @@ from typing import Any
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Edit, Kept
+from spacegen.diagnose.narrowing.launched import is_number
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, same_value
@@ -64,7 +65,7 @@ def _numeric(space: Space, edits: Iterable[Edit]) -> Iterator[str]:
 
 
 def _numbers(values: Iterable[Scalar]) -> list[float]:
-    return sorted(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+    return sorted(filter(is_number, values))
 
 
 def _window(space: Space, name: str, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Window | None:
