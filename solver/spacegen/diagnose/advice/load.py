@@ -107,7 +107,8 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=f"{found.queue:.0f} requests waited on average while {found.running:.0f} ran "
-        f"({span(found)}): each waits about {ratio:.1f} times as long as it is served, where {_KEPT_WAITING} would be little",
+        f"({span(found)}): each waits about {ratio:.1f} times as long as it is served, where {_KEPT_WAITING} "
+        "would be little",
         evidence=evidence(launch.busiest),
         numbers={**_numbers(found), "waiting_by_serving": round(ratio, 2)},
         advice=(
@@ -123,7 +124,8 @@ def _good(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.INFO,
         summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited and {found.running:.0f} "
-        f"ran with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and more than {FULL}, are good",
+        f"ran with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and more than {FULL}, "
+        "are good",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
     )

@@ -1,4 +1,4 @@
-"""What rules about serving share: whether a log is about the guide's kind of serving, and limits of a rank."""
+"""What rules about serving share: whether a log is of the guide's kind of serving, and limits of a rank."""
 
 from __future__ import annotations
 
