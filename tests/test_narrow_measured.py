@@ -11,6 +11,7 @@ from records import PROVENANCE, record
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis
 from spacegen.diagnose.narrowing.measured import Measurements, weigh
+from spacegen.diagnose.narrowing.resolving import under
 from spacegen.errors import UsageError
 from spacegen.tune.metrics import DEFAULT_GOALS, Limit
 from spacegen.tune.outcome import Cause, Outcome
@@ -85,10 +86,7 @@ def test_how_many_values_go_by_chance_is_no_more_than_all_of_them_at_its_bound()
 
 def test_the_best_stay_whatever_goes() -> None:
     found = _weighed(_study(), chance=1.0)
-    narrow = SPACE
-    for edit in found.edits(SPACE, "r.jsonl", drop_untried=True):
-        domains = {p.name: p.domain for p in SPACE.parameters}
-        narrow = narrow.with_rule(edit.rule(edit.finding, domains))
+    narrow = under(SPACE, found.edits(SPACE, "r.jsonl", drop_untried=True))
     assert 0 < narrow.count() < SPACE.count()
     assert all(verdict.valid for verdict in narrow.check_all(found.best))
 

@@ -28,6 +28,7 @@ VERBS: Final = {
     "tune": "Look for the best configs of a space: an Optuna study whose every trial can run.",
     "report": "Print the front of what was measured, and write a page with all of it.",
     "diagnose": "Read the logs of servers and say what to change, from what to what.",
+    "narrow": "Drop the values of a space that were measured and never were among the best.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
     "target": "List, show or add the servers and versions whose arguments are known.",

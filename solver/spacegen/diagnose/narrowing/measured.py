@@ -40,6 +40,10 @@ class Tally:
     chance: float
     default: bool
 
+    def __str__(self) -> str:
+        default = ", the default" if self.default else ""
+        return f"{write_scalar(self.value)} ({self.measured}{default})"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -72,6 +76,20 @@ class Measurements:
     by_chance: float
     """How many values would be dropped on average if no value mattered."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "configs": self.configs,
+            "failed": self.failed,
+            "outside": self.outside,
+            "simulated": self.simulated,
+            "best": [dict(config) for config in self.best],
+            "values_dropped": [tally.as_dict() for tally in self.dropped],
+            "values_unsure": [tally.as_dict() for tally in self.unsure],
+            "values_untried": [{"parameter": name, "value": value} for name, value in self.untried],
+            "by_chance": self.by_chance,
+        }
+
     def edits(self, space: Space, source: str, *, drop_untried: bool = False) -> tuple[Edit, ...]:
         """A clause for each parameter that loses values; `source` names the files of the measurements."""
         return tuple(
@@ -88,7 +106,7 @@ class Measurements:
         kept = tuple(v for v in parameter.domain if not any(same_value(v, other) for other in gone))
         if not gone:
             return None
-        seen = ", ".join(f"{write_scalar(tally.value)} ({tally.measured})" for tally in tallies)
+        seen = ", ".join(map(str, tallies))
         reasons = [f"in none of the {len(self.best)} best of {self.configs} configs: {seen}"] if seen else []
         if untried:
             reasons.append(f"never measured: {', '.join(map(write_scalar, untried))}")

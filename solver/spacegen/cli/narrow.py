@@ -1,0 +1,200 @@
+"""`spacegen narrow`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
+from spacegen.cli.output import print_json, print_table, say
+from spacegen.cli.studying import Aims
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
+    from spacegen.diagnose.narrowing.measured import Measurements, Tally
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
+    from spacegen.tune.metrics import Goal, Limit
+    from spacegen.tune.record import Record
+
+__all__ = ["narrow"]
+
+
+def _option(*flags: str, metavar: str | None = None, help: str, **more: Any) -> Any:
+    panel = "The measurements"
+    return typer.Option(*flags, metavar=metavar, help=help, rich_help_panel=panel, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured, and when a value goes."""
+
+    source: Annotated[
+        list[str] | None,
+        _option(
+            "--from",
+            metavar="RESULTS",
+            help="A file of results, or a study's storage; may be given again.",
+            show_default=False,
+        ),
+    ] = None
+    study: Annotated[
+        str | None,
+        _option("--study", metavar="NAME", help="Its name, where there are several.", show_default=False),
+    ] = None
+    keep_best: Annotated[
+        str, _option("--keep-best", metavar="SHARE", help="The share of the configs that are the best.")
+    ] = "20%"
+    chance: Annotated[
+        str,
+        _option(
+            "--chance", metavar="SHARE", help="How likely chance may be as the reason, for a value to go."
+        ),
+    ] = "5%"
+    drop_untried: Annotated[
+        bool, _option("--drop-untried", help="Drop values that were never measured, too.", show_default=False)
+    ] = False
+
+    def names(self) -> list[str]:
+        """The files. Raises UsageError where none is given."""
+        from spacegen.errors import Fault, UsageError
+
+        if not self.source:
+            hint = "`spacegen tune` and `spacegen run` write them: `--from results.jsonl`"
+            raise UsageError(Fault("what was measured? `--from` names a file of results", hint=hint))
+        return list(dict.fromkeys(self.source))
+
+
+@spread
+def narrow(
+    space: SpaceName,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The narrowed space, an overlay such as narrow.yaml.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: EngineChoice = "auto",
+    as_json: AsJson = False,
+    *,
+    evidence: Evidence,
+    aims: Aims,
+    selection: Selection,
+) -> int:
+    """Drop the values of a space that were measured and never were among the best.
+
+    Configs are ranked by the objectives, front by front; failures are never among the best. A value goes
+    where none of the best has it and chance does not explain that: the probability that as many draws among
+    what was measured miss it. The overlay says so for each parameter, and keeps the findings that it holds.
+    """
+    from spacegen.diagnose.narrowing.measured import weigh
+    from spacegen.diagnose.narrowing.overlay import earlier, refuse, write
+    from spacegen.diagnose.narrowing.thinning import thin
+
+    keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
+    if output is not None:
+        refuse(Path(output))
+    records, goals, limits = _read(evidence, aims)
+    chosen = _load(selection, space, engine, records)
+    found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
+    before = () if output is None else earlier(Path(output), space, chosen)
+    sources = ", ".join(evidence.names())
+    narrowed = thin(chosen, found, sources, drop_untried=evidence.drop_untried, earlier=before)
+    if output is not None:
+        write(Path(output), space, chosen, narrowed.edits, narrowed.counts)
+    if as_json:
+        print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
+    else:
+        _print(found, narrowed, goals)
+    if output is not None:
+        say(f"wrote {output}")
+    return 0
+
+
+def share(text: str, flag: str) -> float:
+    """The share that `20%` or `0.2` says. Raises UsageError."""
+    from spacegen.errors import Fault, UsageError
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)", text.strip())
+    value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+    if not 0 < value <= 1:
+        hint = f"write `{flag} 20%` or `{flag} 0.2`"
+        raise UsageError(Fault(f"`{flag} {text}` is no share within 0 … 1", hint=hint))
+    return value
+
+
+def _read(evidence: Evidence, aims: Aims) -> tuple[list[Record], tuple[Goal, ...], tuple[Limit, ...]]:
+    """The records of all files, and what they are ranked by. Raises UsageError and ConfigError."""
+    from spacegen.errors import Fault, UsageError
+    from spacegen.tune.report.reading import check_goals, read
+
+    found = [read(name, evidence.study) for name in evidence.names()]
+    records = [record for one in found for record in one.records]
+    goals = aims.goals() if aims.minimize or aims.maximize or aims.per_gpu else found[0].goals
+    if not (aims.minimize or aims.maximize) and any(one.goals != goals for one in found):
+        hint = "say which count: `--minimize ttft --maximize tps`"
+        raise UsageError(Fault("the studies have different objectives", hint=hint))
+    check_goals(records, goals)
+    limits = tuple(dict.fromkeys(limit for one in found for limit in one.limits))
+    return records, goals, aims.limits() or limits
+
+
+def _load(selection: Selection, name: str, engine: str, records: list[Record]) -> Space:
+    """The space under the names that the records have: those of the target that was measured."""
+    measured = next((r.provenance.target for r in records if r.provenance.target), None)
+    return replace(selection, target=selection.target or measured).load(name, engine=engine)
+
+
+def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...]) -> None:
+    from spacegen.errors import how_many
+    from spacegen.tune.summary.console import SIMULATED
+
+    if found.simulated:
+        print(f"{SIMULATED}\n")
+    failed = f", of which {found.failed:,} failed" if found.failed else ""
+    print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} count as the best")
+    print(f"the best by {' and '.join(map(str, goals))}")
+    if found.outside:
+        print(f"{how_many(found.outside, 'other config')} of the results: none of this space")
+    if found.dropped:
+        rows = [_row(tally, found) for tally in found.dropped]
+        print()
+        print_table(
+            ("parameter", "dropped", "among the best", "measured", "by chance"), rows, numbers=(2, 3, 4)
+        )
+    print()
+    _print_rest(found)
+    for one in narrowed.dropped:
+        print(f"`{one.finding}` is left out: {one.reason}")
+    if narrowed.counts is not None:
+        print(f"{narrowed.after:,} of {narrowed.before:,} configs are left")
+
+
+def _print_rest(found: Measurements) -> None:
+    """What stays although none of the best has it, and how sure the rest is."""
+    from spacegen.errors import how_many
+
+    if found.dropped:
+        print(f"if no value mattered, {found.by_chance:.2g} of the measured values would go by chance")
+    else:
+        print("no value goes")
+    if found.unsure:
+        print(f"{how_many(len(found.unsure), 'value')} of which chance may be the reason: kept (`--chance`)")
+    if found.untried:
+        print(f"{how_many(len(found.untried), 'value')} never measured (`--drop-untried`)")
+
+
+def _row(tally: Tally, found: Measurements) -> tuple[str, ...]:
+    from spacegen.language.scalars import write_scalar
+    from spacegen.questions.summary import percent
+
+    value = write_scalar(tally.value) + (" (the default)" if tally.default else "")
+    best, measured = f"0 of {len(found.best)}", f"{tally.measured} of {found.configs}"
+    return tally.parameter, value, best, measured, percent(tally.chance)

@@ -1,0 +1,45 @@
+"""A space without the values that measurements speak against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spacegen.api import Space
+from spacegen.diagnose.narrowing.edit import Edit
+from spacegen.diagnose.narrowing.measured import Measurements
+from spacegen.diagnose.narrowing.narrowing import Narrowing
+from spacegen.diagnose.narrowing.resolving import resolve
+from spacegen.errors import EngineError
+
+__all__ = ["thin"]
+
+
+def thin(
+    space: Space,
+    found: Measurements,
+    source: str,
+    *,
+    drop_untried: bool = False,
+    earlier: Sequence[Edit] = (),
+) -> Narrowing:
+    """The space without the dropped values (and those that were never measured, where that is asked for),
+    and with the edits that it has or that `earlier` brings. `source` names the files of the measurements.
+
+    Raises EngineError where no engine can tell whether a solution is left.
+    """
+    resolved = resolve(space, found.edits(space, source, drop_untried=drop_untried), earlier)
+    return Narrowing(
+        space=resolved.space,
+        edits=resolved.kept,
+        dropped=resolved.dropped,
+        whole=_count(resolved.base),
+        before=_count(space),
+        after=_count(resolved.space),
+    )
+
+
+def _count(space: Space) -> int | None:
+    try:
+        return space.count()
+    except EngineError:
+        return None
