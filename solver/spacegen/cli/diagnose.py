@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from spacegen.cli.diagnosing import Narrowed, room
+from spacegen.cli.diagnosing import Narrowed, Page, room
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
-from spacegen.cli.output import print_json, say
+from spacegen.cli.output import print_json
 
 if TYPE_CHECKING:
-    from spacegen.cli.diagnosing import Room
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
     from spacegen.diagnose.watched import Watched
 
 __all__ = ["diagnose"]
@@ -65,6 +65,7 @@ def diagnose(
     as_json: AsJson = False,
     *,
     reading: Reading,
+    page: Page,
     narrowed: Narrowed,
     selection: Selection,
 ) -> int:
@@ -78,12 +79,18 @@ def diagnose(
     from spacegen.diagnose.finding import Severity
 
     one_of(reading.goal, _GOALS, "--goal")
+    page.refuse()
     place = room(narrowed, selection, engine)
     if reading.follow:
         found, interrupted = _followed(log, reading, as_json=as_json)
     else:
         found, interrupted = _read(log, reading), False
-    _tell(found, place, reading, as_json=as_json)
+    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
+    if not page.alone:
+        _print(found, narrowing, as_json=as_json)
+    page.write(found)
+    if place is not None and narrowing is not None:
+        place.write(narrowing)
     if interrupted:
         return _INTERRUPTED
     return 0 if found.worst in (None, Severity.INFO) else 1
@@ -139,15 +146,11 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
     return config
 
 
-def _tell(found: Diagnosis, place: Room | None, reading: Reading, *, as_json: bool) -> None:
+def _print(found: Diagnosis, narrowing: Narrowing | None, *, as_json: bool) -> None:
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
 
-    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     if as_json:
         print_json(as_document(found, narrowing), indent=2)
     else:
         print_diagnosis(found, narrowing)
-    if place is not None and narrowing is not None and place.output is not None:
-        place.write(narrowing)
-        say(f"wrote {place.output}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
 from spacegen.cli.options import Selection, one_of
+from spacegen.cli.output import destination, say
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.edit import Edit
     from spacegen.diagnose.narrowing.narrowing import Narrowing
 
-__all__ = ["Narrowed", "Room", "room"]
+__all__ = ["Narrowed", "Page", "Room", "room"]
+
+_MARK: Final = b'<meta name="generator" content="spacegen">'
+"""Near the start of every page, and of no other file."""
 
 
 def _option(*flags: str, metavar: str, help: str) -> Any:
@@ -38,6 +42,53 @@ class Narrowed:
     apply: Annotated[
         str | None, _option("--apply", metavar="info", help="Narrow by what could be tried, too.")
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where the page of a diagnosis goes."""
+
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write a page with all of it over time; - is stdout.",
+            rich_help_panel="The output",
+            show_default=False,
+        ),
+    ] = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether the page is all that stdout gets."""
+        return self.html == "-"
+
+    def refuse(self) -> None:
+        """Raises UsageError where a file that is no page of ours would be lost, or Plotly is missing."""
+        from spacegen.launch.files import refuse_foreign
+        from spacegen.tune.extras import require
+
+        if self.html is not None:
+            require("plotly", "diagnose", "a page")
+        if self.html not in (None, "-"):
+            refuse_foreign(Path(str(self.html)), "page of a diagnosis", _is_page, "choose another name")
+
+    def write(self, found: Diagnosis) -> None:
+        """Writes the page, where one is wanted."""
+        from spacegen.diagnose.telling.page import page
+
+        if self.html is None:
+            return
+        text = page(found.launches, found.findings)
+        with destination(self.html) as stream:
+            stream.write(text)
+        if not self.alone:
+            say(f"wrote {self.html}")
+
+
+def _is_page(stream: BinaryIO) -> bool:
+    return _MARK in stream.read(1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +118,7 @@ class Room:
 
         if self.output is not None:
             write(self.output, self.name, self.space, narrowing.edits, narrowing.counts)
+            say(f"wrote {self.output}")
 
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
