@@ -202,7 +202,8 @@ class _Server:
         self._usual = last or self._usual
         if said.total("num_retracted_requests_total") is not None:
             name = "num_retracted_requests_total"
-            counted = 0.0 if self.before.total(name) is None else self._more(said, name)
+            # It is there from the first retraction on; before this text began there may have been some.
+            counted = self._more(said, name) if self.before.numbers else 0.0
         if counted <= 0:
             return
         if self._retraction is None:
