@@ -58,6 +58,18 @@ class Evidence:
         bool, _option("--drop-untried", help="Drop values that were never measured, too.", show_default=False)
     ] = False
 
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The narrowed space, an overlay such as narrow.yaml.",
+            rich_help_panel="The output",
+            show_default=False,
+        ),
+    ] = None
+
     def names(self) -> list[str]:
         """The files. Raises UsageError where none is given."""
         from spacegen.errors import Fault, UsageError
@@ -71,16 +83,6 @@ class Evidence:
 @spread
 def narrow(
     space: SpaceName,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="The narrowed space, an overlay such as narrow.yaml.",
-            show_default=False,
-        ),
-    ] = None,
     engine: EngineChoice = "auto",
     as_json: AsJson = False,
     *,
@@ -95,18 +97,13 @@ def narrow(
     what was measured miss it. The overlay says so for each parameter, and keeps the findings that it holds.
     """
     from spacegen.diagnose.narrowing.measured import weigh
-    from spacegen.diagnose.narrowing.overlay import earlier, refuse, write
-    from spacegen.diagnose.narrowing.thinning import thin
+    from spacegen.diagnose.narrowing.overlay import write
 
     keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
-    if output is not None:
-        refuse(Path(output))
     records, goals, limits = _read(evidence, aims)
     chosen = _load(selection, space, engine, records)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
-    before = () if output is None else earlier(Path(output), space, chosen)
-    sources = ", ".join(evidence.names())
-    narrowed = thin(chosen, found, sources, drop_untried=evidence.drop_untried, earlier=before)
+    narrowed, output = _thin(chosen, space, found, evidence), evidence.output
     if output is not None:
         write(Path(output), space, chosen, narrowed.edits, narrowed.counts)
     if as_json:
@@ -116,6 +113,16 @@ def narrow(
     if output is not None:
         say(f"wrote {output}")
     return 0
+
+
+def _thin(space: Space, name: str, found: Measurements, evidence: Evidence) -> Narrowing:
+    """The space without what goes, and with what the overlay says that is to be written."""
+    from spacegen.diagnose.narrowing.overlay import earlier
+    from spacegen.diagnose.narrowing.thinning import thin
+
+    before = () if evidence.output is None else earlier(Path(evidence.output), name, space)
+    sources = ", ".join(evidence.names())
+    return thin(space, found, sources, drop_untried=evidence.drop_untried, earlier=before)
 
 
 def share(text: str, flag: str) -> float:
