@@ -1,0 +1,154 @@
+"""Times the reading of long server logs beside `grep -c`, and says how much memory it takes.
+
+`python -m benchmarks.logs` writes logs as servers do (SIMULATED: from their formats) and prints a row for
+each with its ratio and its target; `python -m benchmarks.logs FILE` reads one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks.__main__ import Row
+from benchmarks.measure import pin_to_one_core, process_seconds
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.reading.chunks import chunks
+from tests.server_logs import NEW, OLD, log
+
+__all__ = ["Reading", "main", "read", "written"]
+
+MIB = 2**20
+MOST_TIMES = 15
+MOST_MEMORY = 1.05
+ACCESS = 'INFO:     127.0.0.1:{} - "POST /v1/completions HTTP/1.1" 200 OK\n'
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What it takes to read a log, imports left out of the seconds but not of the memory."""
+
+    seconds: float
+    peak: float
+    """MiB of the whole process."""
+    lines: int
+
+
+def read(path: Path) -> Reading:
+    """Reads a log here and now."""
+    started = time.perf_counter()
+    reader = LogReader(path.name)
+    with path.open("rb") as stream:
+        for piece in chunks(stream):
+            reader.take(piece)
+    reader.close()
+    lines = sum(launch.lines for launch in reader.launches)
+    seconds = time.perf_counter() - started
+    return Reading(seconds, _peak(), lines)
+
+
+def _peak() -> float:
+    """The most memory that this process had. What getrusage says of a new process may be its parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def written(path: Path, size: int, version: str = OLD, *, dp: int = 1, noise: int = 0) -> Path:
+    """A log of so many bytes of a server at full load; after each line `noise` ones of a web server."""
+    lines = chain.from_iterable(
+        chain([line], (ACCESS.format(1024 + (number * 7 + i) % 60000) for i in range(noise)))
+        for number, line in enumerate(log(version, "healthy", decodes=size, dp=dp))
+    )
+    with path.open("w", encoding="utf-8") as file:
+        while size > 0 and (piece := "".join(islice(lines, 1000))):
+            size -= file.write(piece)
+    return path
+
+
+def _measured(path: Path, runs: int) -> Reading:
+    """The median of some runs, each in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.logs", str(path)]
+    outputs = [subprocess.run(command, check=True, capture_output=True).stdout for _ in range(runs)]
+    readings = [Reading(**json.loads(output)) for output in outputs]
+    peak = max(reading.peak for reading in readings)
+    return Reading(median(reading.seconds for reading in readings), peak, readings[0].lines)
+
+
+def rows(folder: Path, size: int, runs: int) -> Iterator[Row]:
+    """Each kind of log beside grep, then the first beside ones a tenth and ten times as long."""
+    kinds = {
+        "0.5.6": written(folder / "old.log", size),
+        "0.5.23, 2 replicas": written(folder / "new.log", size, NEW, dp=2),
+        "0.5.6 with a web server": written(folder / "noise.log", size, noise=1),
+    }
+    for name, path in kinds.items():
+        (grep,) = process_seconds([["grep", "-c", "Decode", str(path)]], runs)
+        reading = _measured(path, runs)
+        yield Row(f"grep -c Decode, {name}", f"{grep * 1000:,.0f} ms", "1.00 x")
+        times = reading.seconds / grep
+        label = f"read, {name}: {reading.lines:,} lines"
+        yield Row(
+            label,
+            f"{reading.seconds * 1000:,.0f} ms",
+            f"{times:.1f} x",
+            f"<= {MOST_TIMES} x",
+            times <= MOST_TIMES,
+        )
+    yield from _memory(folder, kinds["0.5.6"], size)
+
+
+def _memory(folder: Path, whole: Path, size: int) -> Iterator[Row]:
+    short = _measured(written(folder / "short.log", size // 10), 1).peak
+    yield Row(f"peak memory of {size / 10 / MIB:,.0f} MiB", f"{short:,.0f} MiB", "1.00 x")
+    long = folder / "long.log"
+    with long.open("wb") as file:
+        for _ in range(10):
+            with whole.open("rb") as copied:
+                shutil.copyfileobj(copied, file)
+    endless = folder / "endless.log"
+    with endless.open("wb") as file:
+        for _ in range(2 * size // MIB):
+            file.write(b"x" * MIB)
+    for path in (whole, long, endless):
+        peak = _measured(path, 1).peak
+        label = f"peak memory of {path.stat().st_size / MIB:,.0f} MiB" + (
+            ", one line" if path == endless else ""
+        )
+        ratio = peak / short
+        yield Row(label, f"{peak:,.0f} MiB", f"{ratio:.2f} x", f"<= {MOST_MEMORY} x", ratio <= MOST_MEMORY)
+
+
+def main() -> int:
+    """Print the rows; with `--strict` the exit code is 1 where a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.logs", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, help="a log to read")
+    parser.add_argument("--size", type=int, default=100, help="MB of the logs")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the median is shown")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
+    args = parser.parse_args()
+    if args.file is not None:
+        print(json.dumps(read(args.file).__dict__))
+        return 0
+    machine = f"Python {platform.python_version()}, {platform.machine()}, {pin_to_one_core()}"
+    print(f"{machine}; medians of {args.runs}")
+    missed = 0
+    with TemporaryDirectory() as folder:
+        for row in rows(Path(folder), args.size * 10**6, args.runs):
+            print(row, flush=True)
+            missed += row.met is False
+    print(f"\n{missed} targets missed" if missed else "\nall targets met")
+    return 1 if missed and args.strict else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
