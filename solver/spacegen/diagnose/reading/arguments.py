@@ -46,7 +46,21 @@ def arguments(text: str) -> Given | None:
     body = rest[1:] if as_mapping else rest[len("ServerArgs(") :]
     values = dict(_items(body, _QUOTED if as_mapping else _NAME))
     mini = not as_mapping and not _MINI.isdisjoint(values)
+    values.update(_graphs(values.get("cuda_graph_config"), values))
     return Given(values, "minisgl" if mini else "sglang", as_mapping)
+
+
+def _graphs(config: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """What 0.5.23 chose about graphs stands in a mapping of its own, by the names of the arguments."""
+    phases = config.items() if isinstance(config, dict) else ()
+    chosen = {
+        f"cuda_graph_{name}_{phase}": settings[name]
+        for phase, settings in phases
+        if isinstance(settings, dict)
+        for name in ("backend", "max_bs", "bs")
+        if name in settings
+    }
+    return {name: value for name, value in chosen.items() if values.get(name) is None}
 
 
 def _items(body: str, name: re.Pattern[str]) -> Iterator[tuple[str, Any]]:

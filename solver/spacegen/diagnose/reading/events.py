@@ -10,7 +10,7 @@ from typing import Final
 
 from spacegen.diagnose.launch import Fact, Phase
 from spacegen.diagnose.reading.arguments import Given, arguments
-from spacegen.diagnose.reading.faults import FAULTS, TRACED, Detail, Fault, fault
+from spacegen.diagnose.reading.faults import FAULTS, FRONTED, TRACED, Detail, Fault, fault
 from spacegen.servers.logwords import READY, SIMULATED
 
 __all__ = [
@@ -33,10 +33,9 @@ _STARTING: Final = re.compile(
 )
 _BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready|^SIMULATED")
 LINES: Final = re.compile(
-    b"|".join(form.pattern for form in (_STARTING, _BEGINNING, FAULTS, TRACED))
-    + rb"|\| +File \"|\| {5,}assert\b|\| (?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$|\| Process \S+:\s*$"
+    b"|".join(form.pattern for form in (_STARTING, _BEGINNING, FAULTS, TRACED, FRONTED))
 )
-"""What a line has that says something here; all others may be skipped. A bar is what docker puts in front."""
+"""What a line has that says something here; all others may be skipped."""
 
 _FRONT: Final = re.compile(
     r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?)"

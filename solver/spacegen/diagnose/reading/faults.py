@@ -18,7 +18,7 @@ from spacegen.servers.logwords import (
     worded,
 )
 
-__all__ = ["FAULTS", "TRACED", "Detail", "Fault", "fault"]
+__all__ = ["FAULTS", "FRONTED", "TRACED", "Detail", "Fault", "fault"]
 
 FAULTS: Final = re.compile(
     rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom.?kill|to allocate)"
@@ -27,11 +27,12 @@ FAULTS: Final = re.compile(
     rb"|leave no GPU memory|too small|no room for the full"
 )
 """Which lines may say so."""
-TRACED: Final = re.compile(
-    rb"Traceback \(most recent|During handling of the above|direct cause of the following|^Process \S+:\s*$"
-    rb"|^\s+File \"|^\s+assert\b|^(?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$"
-)
+_TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
+_AT_START: Final = rb"(?:Process \S+:\s*$|\s+File \"|\s+assert\b|(?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$)"
+TRACED: Final = re.compile(_TRACE + rb"|^" + _AT_START)
 """Which lines a traceback is made of, its sources aside."""
+FRONTED: Final = re.compile(rb"(?:^[\w.-]+ *\| ?|Z |std(?:out|err) [FP] )" + _AT_START)
+"""The same behind what docker or a log collector put in front."""
 
 _POOL: Final = re.compile(
     r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
@@ -61,7 +62,7 @@ _PORTS: Final = tuple(
         (
             r"\('[^']*', (\d+)\)",
             r"[Pp]ort:? at (\d+)|\bat (\d+) is not available",
-            r"\bport[:= ]+(\d+)",
+            r"port[:= ]+(\d+)",
             r"://[^\s'\"]*:(\d+)",
             r"\b\d+\.\d+\.\d+\.\d+:(\d+)",
         ),

@@ -1,0 +1,521 @@
+"""What lines of no batch say: words of each version, with the place of its source where they stand, and what
+launches come of them. `old` is sglang/srt of 0.5.6.post2, `new` that of 0.5.23, `mini` python/minisgl."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from spacegen.diagnose.collecting.startup import Startup
+from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase
+from spacegen.diagnose.reading.arguments import arguments
+from spacegen.diagnose.reading.events import LINES, Detail, Event, Fault, Progress, events
+from spacegen.diagnose.reading.text import plain
+from tests.server_failures import PLACES, torch_memory
+from tests.server_logs import MINI, MINI_STORIES, NEW, OLD, STORIES, encoded, log
+
+DATA = Path(__file__).parent / "data"
+T = "[2025-08-11 17:17:03 TP0]"
+
+
+def launches(lines: Iterable[str | bytes]) -> list[Launch]:
+    """The launches that the lines tell of, as far as those of no batch do."""
+    text = b"".join(line if isinstance(line, bytes) else line.encode() for line in lines)
+    found, batch = [Startup()], None
+    for number, raw in enumerate(text.split(b"\n"), 1):
+        words = raw.lower()
+        kind = next((kind for kind in ("decode", "prefill") if f"{kind} batch".encode() in words), None)
+        batch = kind or batch
+        if kind or not LINES.search(raw):
+            continue
+        shown = plain(raw)
+        for event in events(shown):
+            if found[-1].over(event):
+                found.append(Startup())
+            found[-1].take(event, Line(file="server.log", number=number, text=shown[:500]), batch)
+    return [Launch(**startup.fields()) for startup in found]
+
+
+def only(line: str) -> Event:
+    assert LINES.search(line.encode()), "the line is skipped"
+    (event,) = events(line)
+    return event
+
+
+def progress(line: str) -> Progress:
+    found = only(f"{T} {line}")
+    assert isinstance(found, Progress)
+    return found
+
+
+@pytest.mark.parametrize("version", ["0.5.6", "0.5.23"])
+def test_the_arguments_of_a_real_launch_are_read_whole(version: str) -> None:
+    """The line as a server of this version prints it, with `--tp-size 2 --mem-fraction-static 0.88`."""
+    text = (DATA / f"server-args-{version}.txt").read_text(encoding="utf-8")
+    given = arguments(f"[2025-08-11 17:17:03] {text}")
+    assert given is not None
+    body = ast.parse(text.removeprefix("server_args=").strip(), mode="eval").body
+    if isinstance(body, ast.Call):
+        said = {word.arg: ast.literal_eval(word.value) for word in body.keywords}
+    else:
+        said = ast.literal_eval(body)
+    assert len(said) > 250
+    changed = {name for name, value in said.items() if given.values[name] != value}
+    assert changed <= {f"cuda_graph_{name}" for name in GRAPHS}
+    assert given.values["tp_size"] == 2
+    assert given.values["cuda_graph_max_bs" if version == "0.5.6" else "cuda_graph_max_bs_decode"] == 256
+
+
+GRAPHS = ("backend_decode", "max_bs_decode", "bs_decode", "backend_prefill", "max_bs_prefill", "bs_prefill")
+
+
+@pytest.mark.parametrize("version", ["0.5.6", "0.5.23"])
+def test_a_torn_line_gives_the_arguments_before_the_tear(version: str) -> None:
+    text = (DATA / f"server-args-{version}.txt").read_text(encoding="utf-8")
+    whole = arguments(text)
+    assert whole is not None
+    for end in range(40, len(text), 331):
+        torn = arguments(text[:end])
+        assert torn is not None
+        assert torn.values == {name: whole.values[name] for name in torn.values}
+
+
+def test_values_that_are_no_literals_stay_as_text() -> None:
+    """mini server/args.py prints a dataclass on a line of its own, below `Parsed arguments:`."""
+    given = arguments(
+        "ServerArgs(model_path='a, b(', tp_info=DistributedInfo(rank=0, size=2), dtype=torch.bfloat16, "
+        "cuda_graph_bs=[1, 2], policy=<Policy.LPM: 'lpm'>, far=inf, memory_ratio=0.9, server_port=1919)"
+    )
+    assert given is not None
+    assert given.server == "minisgl"
+    assert given.values == {
+        "model_path": "a, b(",
+        "tp_info": "DistributedInfo(rank=0, size=2)",
+        "dtype": "torch.bfloat16",
+        "cuda_graph_bs": [1, 2],
+        "policy": "lpm",
+        "far": float("inf"),
+        "memory_ratio": 0.9,
+        "server_port": 1919,
+    }
+
+
+def test_other_lines_give_no_arguments() -> None:
+    assert arguments("we set server_args=x and ServerArgs( too") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "phase", "facts"),
+    [
+        # old model_executor/model_runner.py:730, new :1274
+        ("Load weight begin. avail mem=78.58 GB", Phase.WEIGHTS, {Fact.BEFORE_LOADING: 78.58}),
+        # the same file of old, line 852
+        (
+            (
+                "Load weight end. type=LlamaForCausalLM, dtype=torch.bfloat16, avail mem=63.45 GB, mem "
+                "usage=15.13 GB."
+            ),
+            Phase.KV_POOL,
+            {Fact.AFTER_LOADING: 63.45, Fact.WEIGHTS: 15.13},
+        ),
+        # and of new, line 1373
+        (
+            (
+                "Load weight end. elapsed=1.50 s, type=LlamaForCausalLM, quant=fp8, avail mem=63.45 GB, "
+                "mem usage=15.13 GB."
+            ),
+            Phase.KV_POOL,
+            {Fact.AFTER_LOADING: 63.45, Fact.WEIGHTS: 15.13, Fact.LOADING_SECONDS: 1.5},
+        ),
+        # old mem_cache/memory_pool.py:477
+        (
+            "KV Cache is allocated. #tokens: 404000, K size: 24.66 GB, V size: 24.67 GB",
+            Phase.KV_POOL,
+            {Fact.POOL_TOKENS: 404000.0, Fact.POOL: 49.33},
+        ),
+        # and line 483
+        (
+            "KV Cache is allocated. #tokens: 404000, KV size: 24.66 GB",
+            Phase.KV_POOL,
+            {Fact.POOL_TOKENS: 404000.0, Fact.POOL: 24.66},
+        ),
+        # new mem_cache/memory_pool.py:2096
+        (
+            "draft KV Cache is allocated. dtype: torch.float8_e4m3fn, #tokens: 9, KV size: 1.50 GB",
+            Phase.KV_POOL,
+            {Fact.POOL_TOKENS: 9.0, Fact.POOL: 1.5},
+        ),
+        # new model_runner_components/kv_pool_runtime.py:195
+        (
+            (
+                #
+                "Post-capture KV sizing: KV cache allocated. dtype: torch.bfloat16, #tokens: 9, "
+                "KV size: 1.50 GB, "
+                "avail mem=6.10 GB"
+            ),
+            Phase.KV_POOL,
+            {Fact.POOL_TOKENS: 9.0, Fact.POOL: 1.5},
+        ),
+        # old model_executor/model_runner.py:2439 and 2453
+        (
+            "Capture cuda graph begin. This can take up to several minutes. avail mem=12.70 GB",
+            Phase.GRAPHS,
+            {},
+        ),
+        (
+            "Capture cuda graph end. Time elapsed: 2.50 s. mem usage=0.20 GB. avail mem=12.50 GB.",
+            Phase.WARM_UP,
+            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5},
+        ),
+        # new model_runner_components/cuda_graph_setup.py:696
+        (
+            "Capture target prefill CUDA graph end. elapsed=2.50 s, mem usage=0.20 GB, avail mem=12.50 GB.",
+            Phase.WARM_UP,
+            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5},
+        ),
+        # old managers/scheduler.py:421, new :1269
+        (
+            (
+                "max_total_num_tokens=665690, chunked_prefill_size=8192, max_prefill_tokens=16384, "
+                "max_running_requests=4096, context_len=65536, available_gpu_mem=13.50 GB"
+            ),
+            Phase.WARM_UP,
+            {
+                Fact.POOL_TOKENS: 665690.0,
+                Fact.CHUNK: 8192.0,
+                Fact.MOST_RUNNING: 4096.0,
+                Fact.CONTEXT: 65536.0,
+                Fact.LEFT: 13.5,
+            },
+        ),
+        # mini engine/engine.py:47, 184, 98 and engine/graph.py
+        ("Free memory before loading model: 78.61 GiB", Phase.WEIGHTS, {Fact.BEFORE_LOADING: 78.61}),
+        (
+            "Allocating 648224 tokens for KV cache, K + V = 69.24 GiB",
+            Phase.KV_POOL,
+            {Fact.POOL: 69.24, Fact.POOL_TOKENS: 648224.0},
+        ),
+        ("Allocating 83462 pages for KV cache: 8.91 GiB", Phase.KV_POOL, {Fact.POOL: 8.91}),
+        ("Free memory after initialization: 7.69 GiB", Phase.KV_POOL, {Fact.LEFT: 7.69}),
+        ("Free GPU memory after capturing CUDA graphs: 7.29 GiB", Phase.WARM_UP, {Fact.LEFT: 7.29}),
+        ("CUDA graph is disabled.", Phase.WARM_UP, {}),
+    ],
+)
+def test_lines_of_starting_give_their_figures(line: str, phase: Phase, facts: dict[Fact, float]) -> None:
+    found = progress(line)
+    assert found.phase is phase
+    assert found.facts == pytest.approx(facts)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Capture cuda graph bs [1, 2, 4]",  # old model_executor/cuda_graph_runner.py:272
+        # new model_runner_components/cuda_graph_setup.py:788
+        (
+            "Capture target decode CUDA graph end. bs=[1, 2, 4], elapsed=4.63 s, mem usage=1.37 GB, "
+            "avail mem=6.54 GB."
+        ),
+        "Start capturing CUDA graphs with sizes: [1, 2, 4]",  # mini engine/graph.py
+    ],
+)
+def test_lines_of_capture_give_the_sizes_of_graphs(line: str) -> None:
+    assert progress(line).sizes == (1, 2, 4)
+
+
+TORCH = torch_memory()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "numbers"),
+    [
+        (f"torch.OutOfMemoryError: {TORCH}", Kind.OUT_OF_MEMORY, {"tried_gib": 3.5, "free_gib": 2.13}),
+        (
+            # torch 2.0
+            (
+                "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB (GPU "
+                "0; 79.15 GiB total "
+                "capacity; 77.00 GiB already allocated; 256.00 MiB free; 78.00 GiB reserved in "
+                "total by PyTorch)"
+            ),
+            Kind.OUT_OF_MEMORY,
+            {"tried_gib": 0.5, "free_gib": 0.25},
+        ),
+        ("n7:1:1 [3] init.cc:1 NCCL WARN Cuda failure 2 'out of memory'", Kind.OUT_OF_MEMORY, {}),
+        (
+            f"Exception: Capture cuda graph failed: {TORCH}",
+            Kind.OUT_OF_MEMORY,
+            {"tried_gib": 3.5, "free_gib": 2.13},
+        ),
+        ("Exception: Capture cuda graph failed: page size 16 is not supported", Kind.CAPTURE, {}),
+        (
+            # new mem_cache/kv_cache_configurator.py:3051
+            (
+                "ValueError: Loaded weights leave no GPU memory for the KV cache under "
+                "--mem-fraction-static=0.3. Raise "
+                "--mem-fraction-static above 0.412 (minimum viable = 1 - available/pre = 0.4113). "
+                "If using speculative "
+                "decoding, draft weights are now counted."
+            ),
+            Kind.NO_POOL,
+            {"mem_fraction_static": 0.3, "least_mem_fraction_static": 0.4113},
+        ),
+        # old managers/tp_worker.py:313, new :425
+        ("AssertionError: Memory pool size is too small", Kind.NO_POOL, {}),
+        # mini engine/engine.py:181
+        ("AssertionError: Not enough memory for KV cache, try reducing --num-pages", Kind.NO_POOL, {}),
+        (
+            "torch.distributed.DistNetworkError: address already in use, port: 1920",
+            Kind.PORT,
+            {"port": 1920.0},
+        ),
+        ("EADDRINUSE: address already in use", Kind.PORT, {}),
+        ("OSError: [Errno 98] Address already in use", Kind.PORT, {}),
+        (
+            "zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:30001')",
+            Kind.PORT,
+            {"port": 30001.0},
+        ),
+        # old utils/common.py:695, new utils/network.py:103
+        (
+            (
+                "ValueError: nccl_port at 30233 is not available in 60 seconds. nccl_port is used by a "
+                "process already."
+            ),
+            Kind.PORT,
+            {"port": 30233.0},
+        ),
+        # new entrypoints/engine.py:1196
+        (
+            (
+                "RuntimeError: engine_info_bootstrap_port 6789 is already in use. When running multiple "
+                "instances on"
+            ),
+            Kind.PORT,
+            {"port": 6789.0},
+        ),
+        (
+            (
+                "[rank1]:[E811 17:17:03 ProcessGroupNCCL.cpp:632] [Rank 1] Watchdog caught "
+                "collective operation "
+                "timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE) ran for 600054 milliseconds before timing out."
+            ),
+            Kind.WATCHDOG,
+            {},
+        ),
+        ("Out of memory: Killed process 4711 (python3) total-vm:91234567kB", Kind.KILLED, {"signal": 9.0}),
+        ("Killed", Kind.KILLED, {"signal": 9.0}),
+        ("./serve.sh: line 3:  4711 Killed                  python -m sglang.launch_server", Kind.KILLED, {}),
+        ("server-1 exited with code 137", Kind.KILLED, {"signal": 9.0}),
+        # new utils/watchdog.py:216
+        (
+            "Subprocess scheduler_0 (pid=4711) crashed with exit code -11. Triggering SIGQUIT for cleanup...",
+            Kind.KILLED,
+            {"signal": 11.0},
+        ),
+        ("Fatal Python error: Segmentation fault", Kind.KILLED, {"signal": 11.0}),
+    ],
+)
+def test_words_tell_what_is_wrong(line: str, kind: Kind, numbers: dict[str, float]) -> None:
+    assert LINES.search(line.encode())
+    wrong = [getattr(event, "fault", event) for event in events(line)]
+    (fault,) = [one for one in wrong if isinstance(one, Fault)]
+    assert fault.kind is kind
+    assert numbers.items() <= fault.numbers.items()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'INFO:     1.2.3.4:5 - "POST /v1/chat/completions HTTP/1.1" 200 OK',
+        "Port 30000 is already in use, trying port 30001",  # old utils/common.py:2337: it goes on
+        # new utils/watchdog.py:154
+        "scheduler_0 watchdog timeout (self.watchdog_timeout=300, self.soft=True)",
+        "server-1 exited with code 0",
+        "Rank 0 scheduler exited with code -15",
+        "1. set --mem-fraction-static to a smaller value (e.g., 0.8 or 0.7)",
+        "Not enough SMs to use max_autotune_gemm mode",
+    ],
+)
+def test_other_words_blame_nobody(line: str) -> None:
+    assert not [event for event in events(line) if not isinstance(event, Detail) and _wrong(event)]
+
+
+def _wrong(event: Event) -> bool:
+    return isinstance(getattr(event, "fault", event), Fault)
+
+
+PHASES = {
+    "start": Phase.ARGUMENTS,
+    "distributed": Phase.ARGUMENTS,
+    "weights": Phase.WEIGHTS,
+    "pool": Phase.KV_POOL,
+    "graphs": Phase.GRAPHS,
+    "web": Phase.WARM_UP,
+    "warm-up": Phase.WARM_UP,
+    "serving": Phase.SERVING,
+}
+KINDS = {
+    "arguments": Kind.ARGUMENTS,
+    "refused": Kind.ARGUMENTS,
+    "port": Kind.PORT,
+    "port-torch": Kind.PORT,
+    "killed": Kind.KILLED,
+    "no-pool": Kind.NO_POOL,
+    "graphs-failed": Kind.CAPTURE,
+    "prefill-tokens": Kind.NO_TOKENS,
+    "decode-tokens": Kind.NO_TOKENS,
+    "slots": Kind.NO_SLOTS,
+    "aborted": Kind.NOTHING_LEFT_TO_RETRACT,
+    "watchdog": Kind.WATCHDOG,
+    "crash": Kind.CRASH,
+}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("version", "story"),
+    [(version, story) for version in (OLD, NEW) for story in STORIES]
+    + [(MINI, story) for story in MINI_STORIES],
+)
+def test_each_way_to_fail_is_found_in_its_phase(version: str, story: str, noise: float) -> None:
+    (launch,) = launches(encoded(log(version, story, decodes=8, tp=2), noise=noise))
+    ends = STORIES[story].ends
+    if ends is None:
+        assert launch.troubles == ()
+        assert launch.phase is Phase.SERVING
+        return
+    (trouble,) = launch.troubles
+    assert trouble.kind is KINDS.get(ends, Kind.OUT_OF_MEMORY)
+    assert trouble.phase is PHASES[PLACES[ends]]
+    assert trouble.fatal is (ends != "aborted")
+    if ends.startswith(("prefill", "decode")) and version != MINI:
+        assert trouble.during == ends.partition("-")[0]
+
+
+@pytest.mark.parametrize("front", ["server-1  | ", "2025-08-11T17:17:03.123Z stdout F "])
+@pytest.mark.parametrize("story", ["healthy", "refused", "prefill-oom", "graphs-oom"])
+def test_what_containers_put_in_front_hides_nothing(story: str, front: str) -> None:
+    (plain_one,) = launches(log(OLD, story, decodes=4))
+    (fronted,) = launches(encoded(log(OLD, story, decodes=4), front=front))
+    kept = {"kind", "phase", "during", "fatal", "numbers"}
+    assert [t.model_dump(include=kept) for t in fronted.troubles] == [
+        t.model_dump(include=kept) for t in plain_one.troubles
+    ]
+    assert fronted.arguments == plain_one.arguments
+    assert fronted.phase is plain_one.phase
+
+
+def test_the_figures_of_a_launch_are_those_of_the_rank_with_the_least_room() -> None:
+    (launch,) = launches(log(NEW, "healthy", decodes=2, dp=2, tp=2))
+    assert {fact: round(figure.value, 2) for fact, figure in launch.figures.items()} == {
+        Fact.BEFORE_LOADING: 78.58,
+        Fact.WEIGHTS: 7.5,
+        Fact.AFTER_LOADING: 71.08,
+        Fact.POOL: 63.16,
+        Fact.POOL_TOKENS: 1034878,
+        Fact.GRAPHS: 1.37,
+        Fact.LARGEST_GRAPH: 256,
+        Fact.LEFT: 6.54,
+        Fact.CHUNK: 8192,
+        Fact.MOST_RUNNING: 1024,
+        Fact.CONTEXT: 131072,
+        Fact.LOADING_SECONDS: 5.71,
+        Fact.CAPTURE_SECONDS: 4.63,
+    }
+    assert (launch.server, launch.version) == ("sglang", "0.5.23")
+    assert launch.graph_sizes[:4] == (1, 2, 4, 8)
+
+
+def test_a_draft_model_adds_to_what_the_model_takes() -> None:
+    second = (
+        f"{T} Load weight end. type=Draft, dtype=torch.bfloat16, avail mem=60.45 GB, mem usage=3.00 GB.\n",
+        f"{T} KV Cache is allocated. #tokens: 404000, K size: 1.00 GB, V size: 1.00 GB\n",
+    )
+    first = (
+        f"{T} Load weight end. type=Llama, dtype=torch.bfloat16, avail mem=63.45 GB, mem usage=15.00 GB.\n",
+        f"{T} KV Cache is allocated. #tokens: 404000, K size: 20.00 GB, V size: 20.00 GB\n",
+    )
+    (launch,) = launches([f"{T} Load weight begin. avail mem=78.58 GB\n", *first, *second])
+    figures = [launch.figure(fact) for fact in (Fact.WEIGHTS, Fact.POOL, Fact.AFTER_LOADING)]
+    assert figures == [18.0, 42.0, 63.45]
+
+
+def test_mini_sglang_says_what_is_free_and_not_what_is_taken() -> None:
+    (launch,) = launches(log(MINI, "healthy", decodes=2))
+    assert launch.server == "minisgl"
+    assert launch.figure(Fact.GRAPHS) == pytest.approx(1.37)
+    assert launch.figure(Fact.LEFT) == pytest.approx(6.54)
+    assert launch.figure(Fact.LOADING_SECONDS) == 6
+    assert launch.figure(Fact.CAPTURE_SECONDS) == 3
+    assert launch.arguments["memory_ratio"] == 0.9
+
+
+def test_a_log_of_several_launches_has_each() -> None:
+    parts = [*log(OLD, "refused"), *log(OLD, "graphs-oom"), *log(OLD, "healthy", decodes=2)]
+    parts += [*log(OLD, "arguments"), *log(NEW, "decode-oom", decodes=2)]
+    found = launches(parts)
+    assert [launch.phase for launch in found] == [
+        Phase.ARGUMENTS,
+        Phase.GRAPHS,
+        Phase.SERVING,
+        Phase.ARGUMENTS,
+        Phase.SERVING,
+    ]
+    assert [len(launch.troubles) for launch in found] == [1, 1, 0, 1, 1]
+
+
+def test_launches_that_do_not_say_their_arguments_are_told_apart_by_loading() -> None:
+    silent = [part for part in log(OLD, "healthy", decodes=2) if "server_args=" not in part]
+    assert [launch.phase for launch in launches(silent * 2)] == [Phase.SERVING] * 2
+
+
+def test_what_was_overcome_before_a_server_stood_is_no_trouble() -> None:
+    (launch,) = launches([f"torch.OutOfMemoryError: {TORCH}\n", *log(OLD, "healthy", decodes=2)])
+    assert launch.troubles == ()
+
+
+def test_a_failure_is_told_once_for_all_ranks_and_what_follows_from_it_is_not() -> None:
+    died = "Scheduler hit an exception: Traceback (most recent call last):\n"
+    frame = '  File "/x/sglang/srt/managers/scheduler.py", line 1, in run_scheduler_process\n'
+    lines = [*log(OLD, "healthy", decodes=2)]
+    for rank in range(4):
+        words = (
+            f"torch.OutOfMemoryError: {TORCH}\n"
+            if rank < 3
+            else "RuntimeError: [pair.cc:534] Connection closed\n"
+        )
+        lines += [f"[2025-08-11 18:17:03 TP{rank}] {died}", frame, words, "\n"]
+    (launch,) = launches([*lines, f"{T} Exit code: -9\n"])
+    (trouble,) = launch.troubles
+    assert (trouble.kind, trouble.count, len(trouble.lines), trouble.fatal) == (
+        Kind.OUT_OF_MEMORY,
+        3,
+        1,
+        True,
+    )
+
+
+def test_a_killed_process_explains_the_connections_that_others_lost() -> None:
+    died = f"{T} Scheduler hit an exception: Traceback (most recent call last):\n"
+    frame = '  File "/x/sglang/srt/managers/scheduler.py", line 1, in run_scheduler_process\n'
+    lines = [died, frame, "RuntimeError: [pair.cc:534] Connection closed by peer\n", f"{T} Exit code: -9\n"]
+    (launch,) = launches([f"{T} Load weight begin. avail mem=78.58 GB\n", *lines])
+    assert [trouble.kind for trouble in launch.troubles] == [Kind.KILLED]
+
+
+def test_an_exception_of_a_request_is_no_trouble_of_a_server_that_goes_on() -> None:
+    raised = ["Traceback (most recent call last):\n", '  File "/x/y.py", line 1, in z\n', "ValueError: no\n"]
+    (launch,) = launches([*log(OLD, "healthy", decodes=2), *raised])
+    assert launch.troubles == ()
+
+
+def test_memory_does_not_grow_with_the_troubles_of_a_log() -> None:
+    aborted = f"{T} retract_decode: aborted last request 7f3a due to OOM\n"
+    (launch,) = launches([*log(NEW, "healthy", decodes=2), *[aborted] * 500])
+    (trouble,) = launch.troubles
+    assert trouble.count == 500
+    assert len(trouble.lines) == 3
