@@ -188,3 +188,22 @@ def test_the_document_has_findings_with_edits_and_no_secret() -> None:
     assert edits[0]["moves"][0]["parameter"] == "cuda_graph_max_bs"
     assert edits[1] is None
     assert found["launches"][0]["arguments"] == {"model_path": "llama", "api_key": "***"}
+
+
+def test_lines_that_come_seldom_do_not_stand_apart() -> None:
+    columns = {Column.DECODES: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), Column.RUNNING: (8.0, 0.0, 0.0, 8.0, 0.0, 0.0)}
+    found = {curve.name: curve for curve in curves(Series(columns=columns), 10)}
+    assert found["running"].values == (8.0, 8.0)
+
+
+def test_what_many_launches_show_is_told_once() -> None:
+    findings = tuple(
+        _finding(Severity.WARNING, id="too-conservative", launch=number, evidence=(_line(number, "x"),))
+        for number in range(12)
+    )
+    lines = list(in_words(Diagnosis(launches=(*[OLD] * 11, NEW), findings=findings)))
+    assert lines[0] == "12 launches: 12 last seen: arguments; the last:"
+    assert [line for line in lines if "too-conservative" in line] == [
+        "warning: something is seen  [too-conservative, serving]"
+    ]
+    assert lines[-2:] == ["  server.log:11: x", "  seen in 12 of 12 launches, here in the last of them"]

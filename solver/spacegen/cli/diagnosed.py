@@ -36,6 +36,8 @@ def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: Te
     for line in in_words(found, narrowing):
         print(line, file=stream)
     for launch in found.launches[-1:]:
+        if len(found.launches) > 1:
+            print(f"\nthe last launch, {', '.join(launch.files)}:", file=stream)
         _print_figures(launch, stream)
 
 

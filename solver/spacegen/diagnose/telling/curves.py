@@ -43,7 +43,8 @@ def curves(series: Series, width: int) -> tuple[Curve, ...]:
     decodes = _column(series, Column.DECODES)
     if not decodes.any():
         return ()
-    edges = _edges(len(decodes), width)
+    # Lines that come seldom would stand alone among empty places.
+    edges = _edges(len(decodes), min(width, int(np.count_nonzero(decodes))))
     found = [_mean(series, decodes, edges, column, name) for column, name in _MEANS]
     if (retracted := _column(series, Column.RETRACTIONS)).any():
         sums = np.add.reduceat(retracted, edges)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +22,8 @@ __all__ = ["SIMULATED", "curve_rows", "finding_lines", "in_words", "limit_row", 
 SIMULATED: Final = "SIMULATED: the server is a simulated one; nothing here is about hardware."
 
 _QUOTED: Final = 200
+_MANY: Final = 8
+"""More launches are counted, not listed."""
 _MEMORY: Final = {
     Fact.BEFORE_LOADING: "GB before loading",
     Fact.WEIGHTS: "weights",
@@ -48,18 +50,38 @@ def in_words(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterat
     if diagnosis.simulated:
         yield SIMULATED
         yield ""
-    for launch in diagnosis.launches:
-        yield _launch(launch)
+    yield from _launches(diagnosis.launches)
     yield _verdict(diagnosis)
-    for finding in diagnosis.findings:
+    for alike in _alike(diagnosis.findings):
         yield ""
-        yield from finding_lines(finding, diagnosis, narrowing)
+        yield from finding_lines(alike[-1], diagnosis, narrowing)
+        if len(alike) > 1:
+            yield f"  seen in {len(alike)} of {len(diagnosis.launches)} launches, here in the last of them"
     following = _next_lines(diagnosis) if narrowing is None else next_launch_lines(narrowing)
     left = () if narrowing is None else narrowing_lines(narrowing)
     for part in (list(following), list(left)):
         if part:
             yield ""
             yield from part
+
+
+def _launches(launches: Sequence[Launch]) -> Iterator[str]:
+    """A line for each, or where they are many one for all and that of the last."""
+    if len(launches) <= _MANY:
+        yield from map(_launch, launches)
+        return
+    ends = Counter(map(_end, launches))
+    counted = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+    yield f"{len(launches):,} launches: {counted}; the last:"
+    yield _launch(launches[-1])
+
+
+def _alike(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
+    """Findings of several launches that say the same, in the order of the first."""
+    found: dict[tuple[str, Severity], list[Finding]] = {}
+    for finding in findings:
+        found.setdefault((finding.id, finding.severity), []).append(finding)
+    return found.values()
 
 
 def _next_lines(diagnosis: Diagnosis) -> Iterator[str]:
@@ -83,12 +105,16 @@ def _launch(launch: Launch) -> str:
     if model := launch.arguments.get("model_path"):
         parts.append(str(model))
     parts.append(how_many(launch.lines, "line"))
+    parts.append(_end(launch))
+    return f"{', '.join(launch.files) or '<log>'}: {', '.join(parts)}"
+
+
+def _end(launch: Launch) -> str:
+    """How it ended, or how far it came."""
     ended = next((trouble for trouble in launch.troubles if trouble.fatal), None)
     if ended is not None:
-        parts.append(f"ended: {ended.kind} ({ended.phase})")
-    else:
-        parts.append("ready" if launch.ready is not None else f"last seen: {launch.phase}")
-    return f"{', '.join(launch.files) or '<log>'}: {', '.join(parts)}"
+        return f"ended: {ended.kind} ({ended.phase})"
+    return "ready" if launch.ready is not None else f"last seen: {launch.phase}"
 
 
 def finding_lines(
