@@ -121,7 +121,9 @@ def narrow(
         before=_count(space),
         after=_count(found.space),
         next=_next(found.space, found.kept, last),
-        windows=windows(found.space, [*found.kept, *_unkept(found.dropped)], last),
+        windows=windows(
+            found.space, [*found.kept, *_unkept(found.dropped)], last, [ground.ran for ground in grounds]
+        ),
     )
 
 

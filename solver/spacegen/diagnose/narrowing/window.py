@@ -12,7 +12,7 @@ from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, same_value
 from spacegen.language.scalars import write_scalar
-from spacegen.questions.near.repair import Change, Repair
+from spacegen.questions.near.repair import Repair
 from spacegen.tune.values import Value
 
 __all__ = ["Window", "holds", "windows"]
@@ -43,9 +43,13 @@ class Window(Value):
         return f"{both}; smallest change that opens a window: {changes}"
 
 
-def windows(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> tuple[Window, ...]:
-    """The windows that launches miss which share what `ran` has; `space` is the one under the edits."""
-    found = (_window(space, name, edits, ran) for name in _numeric(space, edits))
+def windows(
+    space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], launched: Sequence[Mapping[str, Any]]
+) -> tuple[Window, ...]:
+    """The windows that launches miss which share what `ran` has; `space` is the one under the edits.
+
+    `launched` has the configs of all launches, as far as they are known."""
+    found = (_window(space, name, edits, ran, launched) for name in _numeric(space, edits))
     return tuple(window for window in found if window is not None)
 
 
@@ -68,7 +72,13 @@ def _numbers(values: Iterable[Scalar]) -> list[float]:
     return sorted(filter(is_number, values))
 
 
-def _window(space: Space, name: str, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Window | None:
+def _window(
+    space: Space,
+    name: str,
+    edits: Sequence[Edit],
+    ran: Mapping[str, Any],
+    launched: Sequence[Mapping[str, Any]],
+) -> Window | None:
     domain = space.model[name].domain
     binding = [(edit, way) for edit in edits if (way := _bound(edit, name, ran)) is not None]
     numbers = _numbers(domain)
@@ -84,11 +94,17 @@ def _window(space: Space, name: str, edits: Sequence[Edit], ran: Mapping[str, An
         return None
     return Window(
         parameter=name,
-        too_low=too_low,
-        runs_out=runs_out,
+        too_low=_told(low, name, launched, too_low),
+        runs_out=_told(high, name, launched, runs_out),
         because=(low.because, high.because),
         opening=_opening(space, name, [edit for edit, _ in binding], ran),
     )
+
+
+def _told(edit: Edit, name: str, launched: Sequence[Mapping[str, Any]], bound: float) -> Scalar:
+    """The value that the launch behind an edit had; the bound that it sets where that is not known."""
+    value = None if edit.launch is None else launched[edit.launch].get(name)
+    return value if is_number(value) else bound
 
 
 def _bound(edit: Edit, name: str, ran: Mapping[str, Any]) -> Kept | None:
@@ -106,16 +122,24 @@ def _opening(
     space: Space, name: str, binding: Iterable[Edit], ran: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Scalar]] | None:
     """The changes beside the parameter itself that the nearest config makes to get past these edits."""
+    edits = list(binding)
     rest = {other: value for other, value in ran.items() if other != name}
+    ways = {way.parameter for edit in edits for way in edit.ways}
     try:
         found = space.repair(rest)
+        if not isinstance(found, Repair):
+            return None
+        # Of changes that are as few, the one that the findings propose first.
+        for first in (edit.first for edit in edits if name not in edit.first):
+            other = space.repair({**rest, **first}, keep=first)
+            if isinstance(other, Repair) and other.changed + len(first) <= found.changed:
+                found = other
+                break
     except EngineError:
         return None
-    if not isinstance(found, Repair):
-        return None
-    ways = {way.parameter for edit in binding for way in edit.ways}
-    changes: list[Change] = [change for change in found.changes if change.parameter in ways]
-    return {change.parameter: (change.before, change.after) for change in changes} or None
+    after = found.solution
+    changes = {n: (rest[n], after[n]) for n in rest if n in ways and rest[n] not in Domain((after[n],))}
+    return changes or None
 
 
 def _shown(value: Any) -> str:
