@@ -169,13 +169,13 @@ def test_blocks_are_those_that_can_be_written(encoding: str | None, blocks: str)
 
 def test_curves_are_means_of_lines_and_what_ranks_do_adds_up() -> None:
     columns = {
-        Column.DECODES: (2.0, 1.0, 0.0),
-        Column.RUNNING: (20.0, 40.0, 0.0),
-        Column.USAGE: (1.0, 0.8, 0.0),
+        Column.DECODES: (2.0, 1.0),
+        Column.RUNNING: (20.0, 40.0),
+        Column.USAGE: (1.0, 0.8),
     }
     found = {curve.name: curve for curve in curves(Series(ranks=2, columns=columns), 10)}
-    assert found["running"].values == (20.0, 80.0, None)
-    assert found["token usage"].values == (0.5, 0.8, None)
+    assert found["running"].values == (20.0, 80.0)
+    assert found["token usage"].values == (0.5, 0.8)
     assert "retractions" not in found
     narrow = {curve.name: curve for curve in curves(Series(ranks=2, columns=columns), 1)}
     assert narrow["running"].values == (40.0,)
