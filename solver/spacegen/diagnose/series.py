@@ -52,6 +52,8 @@ class Series(Value):
     width: float = 1.0
     ranks: int = 1
     """How many data-parallel schedulers logged: what they do adds up."""
+    sampled: bool = False
+    """Whether a line of decoding is a moment at which somebody asked, and not so many steps."""
     columns: dict[Column, tuple[float, ...]] = Field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, is_mini
+from spacegen.diagnose.advice.said import Key, argument, is_mini, number
 from spacegen.diagnose.advice.ways import fewer_running, less_context, more_of, rather, smaller_graphs
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Fact, Launch
 
-__all__ = ["activations", "dense_tokens", "known", "no_graphs", "pool", "quantized", "weights"]
+__all__ = [
+    "activations",
+    "dense_tokens",
+    "known",
+    "no_graphs",
+    "pool",
+    "quantized",
+    "reserves",
+    "weights",
+]
 
 _EIGHT_BITS: Final = ("fp8", "w8a8_fp8", "w8a8_int8", "modelopt_fp8")
 _FOUR_BITS: Final = (
@@ -78,6 +87,7 @@ def activations(launch: Launch) -> tuple[Move, ...]:
         rather(launch, "enable_dp_attention", (False,), (True,)),
         rather(launch, "enable_torch_compile", (False,), (True,)),
         rather(launch, "enable_mixed_chunk", (False,), (True,)),
+        rather(launch, "enable_two_batch_overlap", (False,), (True,)),
         _undrafted(launch),
         _smaller_pool(launch),
     )
@@ -88,21 +98,40 @@ def pool(launch: Launch) -> tuple[Move, ...]:
     return known(_smaller_pool(launch), fewer_running(launch), less_context(launch), _undrafted(launch))
 
 
-def no_graphs(launch: Launch) -> tuple[Move, ...]:
-    """Smaller graphs, or none."""
-    if is_mini(launch):
-        return known(smaller_graphs(launch))
-    return known(
-        smaller_graphs(launch),
-        Move(parameter="disable_cuda_graph", among=(True,), was=_plain(launch), to=True),
-        rather(launch, "cuda_graph_backend_prefill", ("disabled",), (None, "breakable", "full")),
-        rather(launch, "enable_piecewise_cuda_graph", (False,), (True,)),
+def reserves(launch: Launch) -> tuple[Move, ...]:
+    """What else decides the share where the server chose it: it keeps room for chunks and graphs, and so
+    chooses a lower share for larger ones and a higher one for smaller ones."""
+    share = number(launch, Key.SHARE)
+    if is_mini(launch) or share is None or round(share, 2) == share:
+        # Servers choose in thousandths, people in hundredths.
+        return ()
+    sizes = ((which, number(launch, which)) for which in (Key.CHUNK, Key.GRAPHS))
+    return tuple(
+        move
+        for which, size in sizes
+        if size is not None and size > 1
+        for move in (
+            Move(parameter=which.value, at_most=size - 1, was=size, to=size // 2),
+            Move(parameter=which.value, at_least=size + 1, was=size, to=size * 2),
+        )
     )
 
 
-def _plain(launch: Launch) -> bool | None:
-    found = argument(launch, "disable_cuda_graph")
-    return found if isinstance(found, bool) else None
+def no_graphs(launch: Launch) -> tuple[Move, ...]:
+    """Smaller graphs, or none; nothing where there are none."""
+    off, switch = argument(launch, "disable_cuda_graph"), None
+    if off is True:
+        return ()
+    if not is_mini(launch):
+        switch = Move(
+            parameter="disable_cuda_graph", among=(True,), was=False if off is False else None, to=True
+        )
+    return known(
+        smaller_graphs(launch),
+        switch,
+        rather(launch, "cuda_graph_backend_prefill", ("disabled",), (None, "breakable", "full")),
+        rather(launch, "enable_piecewise_cuda_graph", (False,), (True,)),
+    )
 
 
 def _smaller_pool(launch: Launch) -> Move | None:

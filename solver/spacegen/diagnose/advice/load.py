@@ -15,8 +15,10 @@ from spacegen.diagnose.launch import Launch, Phase
 
 __all__ = ["load"]
 
-# Ours: a load that is full for less than half of the time is that of a service, not of a benchmark.
+# Ours: a load that is full for less than half of the time, or of steps that hardly take any of it, is that of
+# a service and not of a benchmark.
 _LASTING: Final = 0.5
+_BUSY: Final = 0.1
 # Ours: who waits a quarter of the time that it takes to be served is kept waiting.
 _KEPT_WAITING: Final = 0.25
 
@@ -51,6 +53,7 @@ def _numbers(found: Steady) -> dict[str, float]:
         "empty_queue_share": round(found.empty_queue, 3),
         "full_load_share": round(found.share, 3),
         "seconds": round(found.seconds, 1),
+        "busy_share": round(found.busy, 3),
     }
 
 
@@ -62,7 +65,7 @@ def _held(launch: Launch, found: Steady) -> int:
 
 
 def _empty(launch: Launch, found: Steady) -> Finding:
-    lasting = found.share >= _LASTING
+    lasting = found.share >= _LASTING and found.busy >= _BUSY
     flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
     seen = (
         f"no request waited in {per_cent(found.empty_queue)} of the lines at full load ({span(found)}), with "

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, weights
+from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, reserves, weights
 from spacegen.diagnose.advice.said import Key, argument, is_mini, key, troubled, words
 from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -175,8 +175,13 @@ def _failed(
         advice=(*proposed, *_of_torch(trouble)),
         command=command,
         moves=moves,
-        unless=_others(moves, unless),
+        unless=_others(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
     )
+
+
+def _shared(moves: tuple[Move, ...]) -> bool:
+    """Whether a share is among the moves."""
+    return any(move.parameter in (Key.SHARE, "memory_ratio") for move in moves)
 
 
 def _others(moves: tuple[Move, ...], unless: tuple[Move, ...]) -> tuple[Move, ...]:

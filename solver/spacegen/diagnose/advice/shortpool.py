@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, weights
+from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
 from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number
 from spacegen.diagnose.advice.ways import (
     fewer_running,
@@ -73,7 +73,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
         numbers if short is None else {**numbers, "missing_gib": round(short, 2)},
         advice,
         first,
-        lighter[2:],
+        (*lighter[2:], *reserves(launch)),
     )
 
 

@@ -28,6 +28,8 @@ _CLIMB: Final = 0.05
 """The token usage below its own level at which a server still fills."""
 _PAUSE: Final = 30.0
 """Seconds without a line of decoding that end a stretch: the server had nothing to do."""
+_FALL: Final = 0.9
+"""What is left, at most, of the running requests when they run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Steady:
     share: float
     """Of all lines of decoding: how much of the time the load was full."""
     seconds: float
+    busy: float
+    """The share of `seconds` that the steps of decoding took; 1 where that is not known."""
     timed: bool
     """Whether `seconds` come from the times of lines; else they are those that the steps of decoding took."""
     ranks: int
@@ -77,22 +81,29 @@ def steady(launch: Launch) -> Steady | None:
     columns = {name: values if len(values) else np.zeros(len(series)) for name, values in columns.items()}
     if not columns[Column.DECODES].any():
         return None
-    chosen = _full_load(columns, series.width)
+    chosen = _full_load(columns, _pause(series, columns[Column.DECODES]))
     found = _averages(launch, columns, chosen)
     excerpt = not series.timed and launch.ready is None
     return found if excerpt or found.seconds >= LEAST_SECONDS else None
 
 
-def _full_load(columns: dict[Column, _Floats], width: float) -> _Mask:
+def _pause(series: Series, lines: _Floats) -> int:
+    """The most intervals without a line of decoding that may be in a stretch."""
+    places = np.flatnonzero(lines)
+    usual = float(np.median(np.diff(places))) if series.sampled and len(places) > 1 else 0.0
+    return int(max(_PAUSE / series.width, 3 * usual))
+
+
+def _full_load(columns: dict[Column, _Floats], pause: int) -> _Mask:
     """Which intervals are at full load."""
     lines = columns[Column.DECODES]
     running = _each(columns[Column.RUNNING], lines)
     full = (lines > 0) & (running >= FULL_LOAD * _quantile(running, lines, _USUAL))
     usage = _each(columns[Column.USAGE], lines)
-    for first, end in _spells(full, lines > 0, width):
+    for first, end in _spells(full, lines > 0, pause):
         here = slice(first, end)
         full[here] &= _filled(usage[here], lines[here])
-        full[here] &= ~_draining(lines[here], columns[Column.EMPTY_QUEUE][here])
+        full[here] &= ~_draining(lines[here], columns[Column.EMPTY_QUEUE][here], running[here])
     return full
 
 
@@ -106,14 +117,14 @@ def _quantile(values: _Floats, weights: _Floats, share: float) -> float:
     return float(values[order][np.searchsorted(reached, share * reached[-1])])
 
 
-def _spells(full: _Mask, busy: _Mask, width: float) -> list[tuple[int, int]]:
+def _spells(full: _Mask, busy: _Mask, pause: int) -> list[tuple[int, int]]:
     """Stretches at full load, first and end; a few intervals without a line of decoding interrupt none."""
     places = np.flatnonzero(full)
     if not len(places):
         return []
     # Between two of one stretch there is no busy interval that is not at full load.
     lulls = np.cumsum(busy & ~full)
-    apart = (np.diff(lulls[places]) > 0) | ((np.diff(places) - 1) * width > _PAUSE)
+    apart = (np.diff(lulls[places]) > 0) | (np.diff(places) - 1 > pause)
     cuts = np.flatnonzero(apart) + 1
     return [(int(part[0]), int(part[-1]) + 1) for part in np.split(places, cuts)]
 
@@ -125,12 +136,17 @@ def _filled(usage: _Floats, lines: _Floats) -> _Mask:
     return np.arange(len(usage)) >= first
 
 
-def _draining(lines: _Floats, empty: _Floats) -> _Mask:
-    """The end of a stretch in which requests mostly waited, from where none waits any more."""
+def _draining(lines: _Floats, empty: _Floats, running: _Floats) -> _Mask:
+    """The end of a stretch in which requests waited, from where none does any more and ever fewer run."""
     waiting = np.flatnonzero(lines > empty)
-    mostly = len(waiting) > 0 and 2 * empty.sum() <= lines.sum()
-    last = int(waiting[-1]) if mostly else len(lines)
-    return np.arange(len(lines)) > last
+    if not len(waiting):
+        return np.zeros(len(lines), bool)
+    end = np.arange(len(lines)) > waiting[-1]
+    level = running[end & (lines > 0)]
+    third = -(-len(level) // 3)
+    falls = third > 0 and bool(level[-third:].mean() <= _FALL * level[:third].mean())
+    runs_out = falls or bool(2 * empty.sum() <= lines.sum())
+    return end if runs_out else np.zeros(len(lines), bool)
 
 
 def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> Steady:
@@ -138,11 +154,14 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
     largest = {name: float(values[chosen].max(initial=0.0)) for name, values in columns.items()}
     lines = sums[Column.DECODES]
     timed = launch.series.timed and not launch.simulated
-    around = _around(chosen, columns[Column.DECODES], launch.series.width)
+    around = _around(chosen, columns[Column.DECODES], _pause(launch.series, columns[Column.DECODES]))
+    steps = _step_seconds(launch, sums)
+    seconds = float(around.sum()) * launch.series.width if timed else steps
     return Steady(
         lines=int(lines),
         share=lines / float(columns[Column.DECODES].sum()),
-        seconds=_seconds(launch.series, around) if timed else _step_seconds(launch, sums),
+        seconds=seconds,
+        busy=min(steps / seconds, 1.0) if steps and seconds and not launch.series.sampled else 1.0,
         timed=timed,
         ranks=launch.series.ranks,
         running=sums[Column.RUNNING] / lines,
@@ -159,16 +178,12 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
     )
 
 
-def _around(chosen: _Mask, lines: _Floats, width: float) -> _Mask:
+def _around(chosen: _Mask, lines: _Floats, pause: int) -> _Mask:
     """The chosen intervals, and those between two of them in which nobody logged a line of decoding."""
     around = chosen.copy()
-    for first, end in _spells(chosen, lines > 0, width):
+    for first, end in _spells(chosen, lines > 0, pause):
         around[first:end] = True
     return around
-
-
-def _seconds(series: Series, around: _Mask) -> float:
-    return float(around.sum()) * series.width
 
 
 def _step_seconds(launch: Launch, sums: dict[Column, float]) -> float:

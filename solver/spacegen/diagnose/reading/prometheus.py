@@ -245,7 +245,7 @@ class _Server:
             figures=self._figures,
             retraction=self._retraction,
             busiest=self._busiest,
-            series=self._intervals.series(len(self._replicas)),
+            series=self._intervals.series(len(self._replicas)).model_copy(update={"sampled": True}),
             files=(self._name,),
             lines=lines,
             simulated=self._simulated,

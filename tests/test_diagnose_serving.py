@@ -1,0 +1,490 @@
+"""What logs show about serving: the guide's own lines, whole logs of both versions, loads of other shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from spacegen.diagnose.advice.book import findings
+from spacegen.diagnose.advice.steady import Steady, steady
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Launch, Phase
+from tests.server_logs import NEW, OLD, STORIES, Story, encoded, log
+
+DECODE = (
+    "Decode batch. #running-req: 233, #token: 370959, token usage: 0.82, cuda graph: True, "
+    "gen throughput (token/s): 4594.01, #queue-req: 317"
+)
+RETRACT = "KV cache pool is full. Retract requests. #retracted_reqs: 1, #new_token_ratio: 0.9998 -> 1.0000"
+READY = (
+    "[2025-08-11 17:17:03] max_total_num_tokens=665690, chunked_prefill_size=8192, max_prefill_tokens=16384, "
+    "max_running_requests=4096, context_len=65536, available_gpu_mem=13.50 GB"
+)
+
+SERVING = (
+    "queue-empty",
+    "queue-long",
+    "requests-wait",
+    "too-conservative",
+    "too-few-slots",
+    "admission-swings",
+    "retracts-often",
+    "graphs-too-small",
+)
+"""What is no information but a fault of serving."""
+
+
+def read(pieces: Iterable[str | bytes]) -> Launch:
+    reader = LogReader("server.log")
+    reader.take(b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces))
+    reader.close()
+    (launch,) = reader.launches
+    return launch
+
+
+def lines(*texts: str) -> Launch:
+    return read(f"{text}\n" for text in texts)
+
+
+def ids(launch: Launch, goal: str = "throughput") -> list[str]:
+    return [finding.id for finding in findings([launch], goal)]
+
+
+def faults(launch: Launch, goal: str = "throughput") -> list[str]:
+    return [found.id for found in findings([launch], goal) if found.severity is not Severity.INFO]
+
+
+def one(launch: Launch, name: str, goal: str = "throughput") -> Finding:
+    (found,) = (finding for finding in findings([launch], goal) if finding.id == name)
+    return found
+
+
+def full_load(launch: Launch) -> Steady:
+    found = steady(launch)
+    assert found is not None
+    return found
+
+
+def decode(
+    second: float,
+    running: int,
+    *,
+    queue: int = 0,
+    usage: float = 0.95,
+    graph: bool = True,
+    rate: float | None = None,
+    rank: str = "",
+) -> str:
+    hours, rest = divmod(int(second), 3600)
+    stamp = f"[2026-01-02 {hours:02}:{rest // 60:02}:{rest % 60:02}{rank}]"
+    return (
+        f"{stamp} Decode batch, #running-req: {running}, #token: {int(usage * 400_000)}, "
+        f"token usage: {usage:.2f}, cuda graph: {graph}, "
+        f"gen throughput (token/s): {rate or running * 20:.2f}, #queue-req: {queue}"
+    )
+
+
+def retraction(second: float) -> str:
+    return f"[2026-01-02 00:{int(second) // 60:02}:{int(second) % 60:02}] {RETRACT}"
+
+
+# The guide's own lines
+
+
+def test_the_line_of_decoding_that_the_guide_shows() -> None:
+    assert faults(lines(DECODE)) == ["too-conservative"]
+    found = one(lines(DECODE), "too-conservative")
+    assert found.evidence[0].text == DECODE
+    (move,) = found.moves
+    assert move == Move(
+        parameter="schedule_conservativeness",
+        at_most=0.9,
+        to=0.3,
+        because="0.18 of the cache stays free, where 0.05 would do",
+    )
+    assert "`max_new_tokens`" in found.advice[1]
+    assert "EOS or stop string" in found.advice[1]
+    assert faults(lines(*[DECODE] * 5)) == ["too-conservative"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"0.82": "0.93"}, "load-good"),
+        ({"317": "0"}, "queue-empty"),
+        ({"0.82": "0.93", "317": "2500"}, "queue-long"),
+        ({"0.82": "0.93", "317": "40"}, None),
+        ({"0.82": "0.93", "317": "100"}, "load-good"),
+        ({"0.82": "0.93", "317": "0"}, None),
+        ({"0.82": "0.93", "True": "False"}, "graphs-too-small"),
+    ],
+)
+def test_the_same_line_with_other_numbers(changed: dict[str, str], expected: str | None) -> None:
+    text = DECODE
+    for before, after in changed.items():
+        text = text.replace(f": {before}", f": {after}")
+    found = ids(lines(text))
+    assert found[:1] == ([expected] if expected else [])
+
+
+def test_a_retraction_alone_says_nothing_of_how_often() -> None:
+    (found,) = findings([lines(RETRACT)])
+    assert (found.id, found.severity) == ("retracts-sometimes", Severity.INFO)
+    assert "about one a minute" in found.advice[0]
+    assert found.moves == ()
+
+
+def test_the_guides_lines_in_one_file() -> None:
+    assert faults(lines(READY, DECODE, RETRACT)) == ["memory-unused", "too-conservative"]
+
+
+def test_many_retractions_among_few_lines_of_a_full_cache() -> None:
+    launch = lines(*[DECODE.replace("0.82", "0.99"), RETRACT] * 6)
+    assert faults(launch) == ["retracts-often"]
+    assert one(launch, "retracts-often").moves[0].to == 1.3
+
+
+# Whole logs
+
+
+TOLD = {
+    "healthy": ["load-good"],
+    "under-filled": ["queue-empty"],
+    "conservative": ["too-conservative"],
+    "full-slots": ["too-few-slots"],
+    "retracting": ["retracts-often", "load-good"],
+    "retracting-rarely": ["load-good", "retracts-sometimes"],
+    "contradictory": ["admission-swings"],
+    "overfull": ["queue-long"],
+    "no-graph": ["graphs-too-small", "load-good"],
+    "shared-prefixes": ["load-good", "shared-prefixes"],
+    "nothing-shared": ["load-good", "nothing-cached"],
+}
+
+
+@cache
+def told(version: str, story: str, **options: Any) -> Launch:
+    return read(log(version, story, **options))
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+@pytest.mark.parametrize("story", TOLD)
+def test_stories(version: str, story: str) -> None:
+    launch = told(version, story)
+    assert [name for name in ids(launch) if name != "memory-good"] == TOLD[story]
+    assert all(finding.evidence and finding.numbers for finding in findings([launch]))
+
+
+@pytest.mark.parametrize(
+    "story", ["healthy", "conservative", "retracting", "retracting-rarely", "under-filled"]
+)
+@pytest.mark.parametrize("ranks", [{"dp": 4}, {"tp": 4}, {"dp": 2, "tp": 2}], ids=str)
+def test_several_ranks(story: str, ranks: dict[str, int]) -> None:
+    expected = [name for name in TOLD[story] if name in SERVING]
+    assert faults(told(OLD, story, **ranks)) == expected
+    assert full_load(told(OLD, story, **ranks)).ranks == ranks.get("dp", 1)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_wrong_with_a_healthy_log(version: str, seed: int) -> None:
+    assert faults(told(version, "healthy", seed=seed, decodes=40 + 200 * seed)) == []
+    assert faults(read(encoded(log(version, "healthy", seed=seed), noise=0.3, seed=seed))) == []
+
+
+@pytest.mark.parametrize("story", [name for name, story in STORIES.items() if story.ends is None])
+def test_a_short_log_says_nothing_about_serving(story: str) -> None:
+    assert set(faults(told(OLD, story, minutes=0.5))) & set(SERVING) == set()
+
+
+def test_stamps_may_be_missing() -> None:
+    bare = (line.split("] ", 1)[-1] for line in log(OLD, "conservative"))
+    launch = read(bare)
+    assert not launch.series.timed
+    assert faults(launch) == ["too-conservative"]
+    assert full_load(launch).seconds == pytest.approx(600, rel=0.1)
+
+
+# Loads of other shapes
+
+
+def batch(queued: float = 300, drain: float = 200) -> Iterator[str]:
+    """A benchmark: it fills, runs for five minutes, and drains for as long as its longest request takes."""
+    for step in range(30):
+        yield decode(step * 2, 8 * step, queue=900, usage=0.02 * step)
+    for step in range(150):
+        yield decode(60 + step * 2, 240, queue=max(1, int(queued * (1 - step / 150))), usage=0.96)
+    for step in range(int(drain)):
+        left = 1 - step / drain
+        yield decode(360 + step * 2, int(240 * left) or 1, usage=0.96 * left)
+
+
+@pytest.mark.parametrize("drain", [20, 200, 800])
+def test_filling_and_draining_are_no_evidence(drain: int) -> None:
+    launch = lines(*batch(drain=drain))
+    assert faults(launch) == []
+    found = full_load(launch)
+    assert found.running == pytest.approx(240, abs=1)
+    assert found.empty_queue == 0
+
+
+def test_outputs_that_just_began_are_no_evidence() -> None:
+    growing = [decode(2 * step, 200, queue=500, usage=min(0.94, 0.2 + 0.02 * step)) for step in range(100)]
+    assert faults(lines(*growing)) == []
+
+
+def test_each_of_several_benchmarks_fills_and_drains() -> None:
+    text = [line for run in range(4) for line in shifted(batch(drain=60), run * 700)]
+    launch = lines(*text)
+    assert faults(launch) == []
+    assert full_load(launch).seconds == pytest.approx(4 * 300, rel=0.1)
+
+
+def shifted(told: Iterable[str], seconds: int) -> Iterator[str]:
+    for line in told:
+        hours, minutes, rest = line[12:20].split(":")
+        now = int(hours) * 3600 + int(minutes) * 60 + int(rest) + seconds
+        yield f"{line[:12]}{now // 3600:02}:{now % 3600 // 60:02}:{now % 60:02}{line[20:]}"
+
+
+def service() -> Iterator[str]:
+    """Requests come when they come: mostly few, at times many, and none ever waits for long."""
+    for step in range(600):
+        running = 6 + (step * 37) % 23 + (60 if step % 100 > 85 else 0)
+        yield decode(3 * step, running, queue=int(step % 29 == 0), usage=running / 400)
+
+
+def test_a_service_with_a_varying_load_has_no_fault() -> None:
+    found = one(lines(*service()), "queue-empty")
+    assert found.severity is Severity.INFO
+    assert "the load varies" in found.summary
+    assert faults(lines(*service())) == []
+    assert ids(lines(*service()), "latency") == []
+
+
+def test_an_idle_server_has_no_fault() -> None:
+    probes = [decode(600 * step, 1, usage=0.0) for step in range(30)]
+    assert faults(lines(*probes)) == []
+    assert one(lines(*probes), "queue-empty").numbers["busy_share"] < 0.1
+
+
+def test_who_aims_at_latency_wants_no_queue() -> None:
+    steadily = lines(*(decode(2 * step, 40, usage=0.3) for step in range(200)))
+    assert faults(steadily) == ["queue-empty"]
+    assert faults(steadily, "latency") == []
+    queued = lines(*(decode(2 * step, 240, queue=300) for step in range(200)))
+    assert faults(queued) == []
+    assert faults(queued, "latency") == ["requests-wait"]
+    assert one(queued, "requests-wait", "latency").numbers["waiting_by_serving"] == 1.25
+
+
+def test_a_client_of_fixed_concurrency_is_told_how_many_fit() -> None:
+    found = one(lines(*(decode(2 * step, 40, usage=0.2) for step in range(200))), "queue-empty")
+    assert found.numbers["in_flight"] == 190 + 100
+    assert "290 in flight" in found.advice[0]
+
+
+def test_a_cache_of_few_large_requests_has_no_room_for_another() -> None:
+    assert faults(lines(*(decode(2 * step, 3, queue=50, usage=0.8) for step in range(200)))) == []
+    assert faults(lines(*(decode(2 * step, 30, queue=50, usage=0.8) for step in range(200)))) == [
+        "too-conservative"
+    ]
+
+
+def test_usage_that_is_good_on_average_is_good() -> None:
+    wavering = (decode(2 * step, 200, queue=300, usage=0.89 + 0.04 * (step % 2)) for step in range(200))
+    assert faults(lines(*wavering)) == []
+
+
+def test_retractions_count_by_the_minute_and_the_rank() -> None:
+    def launch(every: float) -> Launch:
+        text = [(2.0 * step, decode(2 * step, 240, queue=300, usage=0.99)) for step in range(600)]
+        text += [(second, retraction(second)) for second in (every * i for i in range(1, int(1200 / every)))]
+        return lines(*(line for _, line in sorted(text)))
+
+    assert faults(launch(60)) == []
+    assert faults(launch(45)) == []
+    assert faults(launch(20)) == ["retracts-often"]
+    found = one(launch(20), "retracts-often")
+    assert found.numbers["retractions_per_minute"] == pytest.approx(3, abs=0.1)
+    assert found.evidence[0].text == retraction(20)
+
+
+def test_requests_that_wait_elsewhere_say_nothing() -> None:
+    launch = told(OLD, "conservative")
+    apart = launch.model_copy(update={"arguments": {**launch.arguments, "disaggregation_mode": "decode"}})
+    assert set(faults(apart)) & set(SERVING) == set()
+
+
+def test_a_simulated_log_is_timed_by_its_steps() -> None:
+    fast = lines(*(decode(step // 20, 240, queue=300, usage=0.6, rate=4800) for step in range(200)))
+    assert faults(fast) == []
+    assert faults(fast.model_copy(update={"simulated": True})) == ["too-conservative"]
+
+
+# Sizes
+
+
+def with_arguments(launch: Launch, **arguments: Any) -> Launch:
+    return launch.model_copy(update={"arguments": {**launch.arguments, **arguments}})
+
+
+@pytest.mark.parametrize(
+    ("was", "usage", "to"),
+    [
+        (1.0, 0.62, 0.3),
+        (1.0, 0.88, 0.4),
+        (1.0, 0.5, 0.3),
+        (1.3, 0.88, 0.5),
+        (0.5, 0.88, 0.3),
+        (0.4, 0.6, 0.3),
+    ],
+)
+def test_less_conservative_by_what_stays_free(was: float, usage: float, to: float) -> None:
+    launch = lines(*(decode(2 * step, 200, queue=300, usage=usage) for step in range(200)))
+    (move,) = one(with_arguments(launch, schedule_conservativeness=was), "too-conservative").moves
+    assert (move.was, move.to) == (was, to)
+    assert move.at_most == pytest.approx(was - 0.1)
+
+
+def test_what_cannot_be_less_conservative_has_another_way() -> None:
+    launch = lines(*(decode(2 * step, 200, queue=300, usage=0.6) for step in range(200)))
+    found = one(with_arguments(launch, schedule_conservativeness=0.3), "too-conservative")
+    assert found.moves == ()
+    assert "SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION" in found.advice[0]
+
+
+def test_attention_data_parallelism_multiplies_before_it_logs() -> None:
+    launch = lines(*(decode(2 * step, 200, queue=300, usage=0.8) for step in range(200)))
+    parallel = with_arguments(launch, schedule_conservativeness=0.3, enable_dp_attention=True, dp_size=8)
+    (move,) = one(parallel, "too-conservative").moves
+    assert (move.was, move.to) == (1.0, 0.3)
+
+
+@pytest.mark.parametrize(("was", "to"), [(1.0, 1.3), (0.3, 0.6), (0.7, 1.0), (1.2, 1.3)])
+def test_more_conservative_by_steps(was: float, to: float) -> None:
+    launch = told(OLD, "retracting")
+    (move,) = one(with_arguments(launch, schedule_conservativeness=was), "retracts-often").moves
+    assert (move.parameter, move.was, move.to) == ("schedule_conservativeness", was, to)
+    assert move.at_least is not None
+    assert was < move.at_least <= to
+
+
+def test_at_the_guides_limit_fewer_requests_run() -> None:
+    launch = with_arguments(told(OLD, "retracting"), schedule_conservativeness=1.3)
+    (move,) = one(launch, "retracts-often").moves
+    assert (move.parameter, move.was) == ("max_running_requests", 1024)
+    assert isinstance(move.to, int)
+    assert 180 < move.to < 230
+
+
+def test_slots_for_as_many_as_fit() -> None:
+    (move,) = one(told(OLD, "full-slots"), "too-few-slots").moves
+    assert (move.parameter, move.at_least, move.was, move.to) == ("max_running_requests", 129, 128, 200)
+
+
+@pytest.mark.parametrize(
+    ("running", "graphs", "name", "to"),
+    [
+        (400, 160, "graphs-too-small", 512),
+        (600, 256, "graphs-too-small", 768),
+        (200, 160, "graphs-too-small", 256),
+        (1500, 256, "beyond-graphs", None),
+        (120, 160, "graphs-unused", None),
+    ],
+)
+def test_graphs_for_the_batches_that_run(running: int, graphs: int, name: str, to: int | None) -> None:
+    batches = lines(*(decode(2 * step, running, queue=300, graph=False) for step in range(100)))
+    found = one(with_arguments(batches, cuda_graph_max_bs=graphs), name)
+    assert [move.to for move in found.moves] == ([] if to is None else [to])
+    for move in found.moves:
+        assert (move.parameter, move.at_least, move.was) == ("cuda_graph_max_bs", running, graphs)
+
+
+def test_graphs_cost_memory() -> None:
+    launch = told(NEW, "no-graph")
+    found = one(launch, "graphs-too-small")
+    assert found.moves[0].to == 512
+    assert found.numbers["graphs_gib_more"] > 1
+    assert "lower `mem_fraction_static` from 0.9 to 0.8" in found.advice[1]
+    roomy = one(read(log(NEW, Story(running=400, graphs=160, share=0.8))), "graphs-too-small")
+    assert "`mem_fraction_static` can stay" in roomy.advice[1]
+
+
+def test_graphs_that_are_switched_off_are_no_fault() -> None:
+    batches = lines(*(decode(2 * step, 100, queue=300, graph=False) for step in range(100)))
+    for arguments in ({"disable_cuda_graph": True}, {"cuda_graph_backend_decode": "disabled"}):
+        found = one(with_arguments(batches, **arguments), "graphs-off")
+        assert found.severity is Severity.INFO
+        assert found.moves[0].among == (False,)
+
+
+# What else to try
+
+
+def test_replicas_before_ranks_where_the_weights_are_small() -> None:
+    launch = told(OLD, "healthy", tp=4)
+    found = one(launch, "data-parallel-first")
+    assert found.severity is Severity.INFO
+    assert (found.moves[0].was, found.moves[0].to) == (4, 1)
+    assert "4 replicas" in found.advice[0]
+    assert "data-parallel-first" not in ids(launch, "latency")
+    heavy = read(log(OLD, Story(weights=141.2), tp=4))
+    assert "data-parallel-first" not in ids(heavy)
+
+
+def test_the_gateway_rather_than_replicas_in_one_server() -> None:
+    assert "gateway" in one(told(OLD, "healthy", dp=2), "gateway").advice[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameter"),
+    [({}, "enable_dp_attention"), ({"attn_dp_size": 1}, "attn_dp_size")],
+)
+def test_attention_data_parallelism_for_latent_caches(arguments: dict[str, Any], parameter: str) -> None:
+    launch = with_arguments(
+        told(OLD, "healthy"), model_path="deepseek-ai/DeepSeek-V3", tp_size=8, **arguments
+    )
+    assert one(launch, "attention-data-parallel").moves[0].parameter == parameter
+    already = with_arguments(launch, enable_dp_attention=True, dp_size=8, attn_dp_size=8)
+    assert "attention-data-parallel" not in ids(already)
+
+
+def test_prefixes_first_only_where_it_matters() -> None:
+    launch = told(OLD, "shared-prefixes")
+    assert "at most 128 wait" in one(launch, "shared-prefixes").advice[0]
+    assert "shared-prefixes" not in ids(with_arguments(launch, schedule_policy="lpm"))
+    assert "nothing-cached" not in ids(with_arguments(told(OLD, "nothing-shared"), disable_radix_cache=True))
+
+
+def test_small_models_on_small_batches_are_compiled() -> None:
+    launch = read(log(OLD, Story(running=12, queue=0, usage=0.1)))
+    assert one(with_arguments(launch, enable_torch_compile=False), "compile").moves[0].to is True
+    assert "compile" not in ids(with_arguments(launch, enable_torch_compile=True))
+    assert "compile" not in ids(with_arguments(told(OLD, "healthy"), enable_torch_compile=False))
+
+
+def test_weights_that_leave_little_are_quantized() -> None:
+    launch = read(log(OLD, Story(weights=50.0)))
+    assert one(launch, "quantize").numbers["gained_gib"] == 25
+    assert "quantize" not in ids(with_arguments(launch, quantization="fp8"))
+    assert "quantize" not in ids(read(log(OLD, Story(weights=50.0, queue=0, usage=0.3))))
+
+
+# The book
+
+
+def test_the_worst_comes_first_then_the_phase() -> None:
+    launches = [told(OLD, "healthy"), told(OLD, "retracting"), told(OLD, "prefill-oom")]
+    found = findings(launches)
+    order: Callable[[Finding], tuple[int, int]] = lambda one: (  # noqa: E731
+        -tuple(Severity).index(one.severity),
+        tuple(Phase).index(one.phase),
+    )
+    assert [order(one) for one in found] == sorted(order(one) for one in found)
+    assert {one.launch for one in found} == {0, 1, 2}
+    assert found[0].launch == 2
