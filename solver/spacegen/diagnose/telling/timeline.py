@@ -83,7 +83,7 @@ def memory(launch: Launch) -> dict[str, float]:
 
 def when(line: Line | None) -> int | None:
     """Milliseconds since 1970 in the log's own time zone; None where the line has no time."""
-    stamp = None if line is None else STAMP.search(line.text.encode())
+    stamp = None if line is None else STAMP.search(line.text.encode("utf-8", "replace"))
     time = -1 if stamp is None else seconds(stamp[0])
     return time * 1000 if time >= 0 else None
 
@@ -101,13 +101,11 @@ def _phases(launch: Launch) -> Iterator[dict[str, Any]]:
     if now is not None and ready is not None and ready >= now:
         yield {"phase": str(Phase.WARM_UP), "from": now, "to": ready}
         now = ready
-    if series.timed and len(series):
-        start = series.start * 1000
-        yield {
-            "phase": str(Phase.SERVING),
-            "from": start if now is None else min(now, start),
-            "to": start + len(series) * series.width * 1000,
-        }
+    end = (series.start + len(series) * series.width) * 1000
+    begin = series.start * 1000 if now is None else now
+    if series.timed and begin < end:
+        # A batch that warms the server up comes before it is ready.
+        yield {"phase": str(Phase.SERVING), "from": begin, "to": end}
 
 
 def _first(launch: Launch) -> int | None:
