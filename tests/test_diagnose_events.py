@@ -4,11 +4,13 @@ launches come of them. `old` is sglang/srt of 0.5.6.post2, `new` that of 0.5.23,
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase
 from spacegen.diagnose.reading.arguments import arguments
@@ -151,10 +153,8 @@ def test_other_lines_give_no_arguments() -> None:
         # new model_runner_components/kv_pool_runtime.py:195
         (
             (
-                #
                 "Post-capture KV sizing: KV cache allocated. dtype: torch.bfloat16, #tokens: 9, "
-                "KV size: 1.50 GB, "
-                "avail mem=6.10 GB"
+                "KV size: 1.50 GB, avail mem=6.10 GB"
             ),
             Phase.KV_POOL,
             {Fact.POOL_TOKENS: 9.0, Fact.POOL: 1.5},
@@ -519,3 +519,24 @@ def test_memory_does_not_grow_with_the_troubles_of_a_log() -> None:
     (trouble,) = launch.troubles
     assert trouble.count == 500
     assert len(trouble.lines) == 3
+
+
+@pytest.mark.parametrize("word", ["Capture ", "Aa", "a.", "Killed ", "port ", ": ", "x: line 3: ", "(", "'"])
+def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
+    line = word * (200_000 // len(word)) + "!"
+    started = time.perf_counter()
+    LINES.search(line.encode())
+    list(events(line))
+    assert arguments(f"server_args={{'x': {line}") is not None
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(("version", "style"), [(OLD, "0.5.6"), (NEW, "0.5.23")])
+def test_a_log_that_begins_while_serving_is_told_by_its_batches(version: str, style: str) -> None:
+    reader = LogReader("server.log")
+    lines = list(log(version, "decode-oom", decodes=8))
+    reader.take("".join(lines[-30:]).encode())
+    (launch,) = reader.launches
+    (trouble,) = launch.troubles
+    assert (launch.server, launch.version, launch.phase) == ("sglang", style, Phase.SERVING)
+    assert (trouble.phase, trouble.during, trouble.fatal) == (Phase.SERVING, "decode", True)

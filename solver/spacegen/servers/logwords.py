@@ -34,8 +34,8 @@ SERVING_MEMORY: Final = re.compile(
     r"(?:Prefill |Decode )?out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
     re.IGNORECASE,
 )
-CAPTURE_FAILED: Final = re.compile(r"Capture .*graph failed: *(.*)")
-ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .* due to OOM")
+CAPTURE_FAILED: Final = re.compile(r"Capture .{0,80}graph failed: *(.*)")
+ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .{0,80} due to OOM")
 PORT: Final = re.compile(
     r"address already in use|EADDRINUSE|\[Errno 98\]|[Pp]ort is already in use|port \d+ is already in use"
     r"|at \d+ is not available in \d+ seconds",

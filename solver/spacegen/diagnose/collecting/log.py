@@ -91,7 +91,7 @@ class _Current:
         if not len(series) and not self.startup.begun:
             return ()
         launch = Launch(
-            **self.startup.fields(),
+            **self.startup.fields(self._busiest),
             series=series,
             busiest=self._busiest,
             retraction=self._retraction,

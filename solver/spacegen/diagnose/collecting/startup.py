@@ -88,30 +88,34 @@ class Startup:
             case Simulated():
                 self.simulated = True
             case Fault() | Detail() | Traced():
-                self._troubles.take(event, line, self._now, batch, ready=self.ready is not None)
+                self._troubles.take(event, line, self._now, batch, ready=self._up)
 
     def serving(self) -> None:
         """Batches of requests are logged: it is up, whatever else the log says, or leaves out."""
         if self.ready is None and self._now is Phase.ARGUMENTS:
             self._reach(Phase.SERVING)
 
-    def fields(self) -> dict[str, Any]:
-        """What is known of the launch by the names of `Launch`."""
+    def fields(self, batch: Line | None = None) -> dict[str, Any]:
+        """What is known of the launch by the names of `Launch`; `batch` is a line of decoding."""
         known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
         if self._sizes and self._sizes_line is not None:
             known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
         return {
-            "server": self.server,
-            "version": self.version,
+            "server": self.server or (None if batch is None else "sglang"),
+            "version": self.version or _style(batch),
             "arguments": self.arguments,
             "arguments_line": self.arguments_line,
             "phase": self.phase,
             "ready": self.ready,
             "figures": known,
             "graph_sizes": self._sizes,
-            "troubles": self._troubles.found(ready=self.ready is not None),
+            "troubles": self._troubles.found(ready=self._up),
             "simulated": self.simulated,
         }
+
+    @property
+    def _up(self) -> bool:
+        return self.ready is not None or self.phase is Phase.SERVING
 
     def _given(self, given: Given, line: Line) -> None:
         self.server, self.arguments, self.arguments_line = given.server, given.values, line
@@ -182,3 +186,10 @@ def _standing(fact: Fact, said: dict[str, Figure]) -> Figure:
     """The rank that stands for all: that with the least room."""
     choose = max if fact in _ADDED else min
     return choose(said.values(), key=lambda figure: figure.value)
+
+
+def _style(batch: Line | None) -> str | None:
+    """Older versions end their lines of batches with a comma."""
+    if batch is None:
+        return None
+    return _OLDER if batch.text.rstrip().endswith(",") else _NEWER

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _STARTING: Final = re.compile(
-    rb"Load weight |is allocated|Allocating \d|Capture .*(?:[Gg]raph|bs)|capturing CUDA graphs"
+    rb"Load weight |is allocated|Allocating \d|Capture .{0,80}(?:[Gg]raph|bs)|capturing CUDA graphs"
     rb"|CUDA graph is disabled|max_total_num_tokens=|Free memory |Post-capture KV"
 )
 _BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready|^SIMULATED")
@@ -206,8 +206,8 @@ _PROGRESS: Final = tuple(
         (r"Load weight begin", _loading),
         (r"Load weight end", _loaded),
         (r"is allocated\. |Post-capture KV sizing: KV cache allocated", _allocated),
-        (r"Capture .*graph begin|Capture \w+ graph bs \[", _capturing),
-        (r"Capture .*[gG]raph end", _captured),
+        (r"Capture .{0,80}[gG]raph begin|Capture \w+ graph bs \[", _capturing),
+        (r"Capture .{0,80}[gG]raph end", _captured),
         (r"max_total_num_tokens=\d", _set_up),
         (r"Free memory before loading model", _mini(Phase.WEIGHTS, Fact.BEFORE_LOADING)),
         (r"Allocating \d+ (?:tokens|pages) for KV cache", _mini_pool),

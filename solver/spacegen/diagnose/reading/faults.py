@@ -28,7 +28,8 @@ FAULTS: Final = re.compile(
 )
 """Which lines may say so."""
 _TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
-_AT_START: Final = rb"(?:Process \S+:\s*$|\s+File \"|\s+assert\b|(?:\w+\.)*[A-Z]\w*[a-z]\w*(?:: .*)?\s*$)"
+_EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
+_AT_START: Final = rb"(?:Process \S+:\s*$|\s+File \"|\s+assert\b|" + _EXCEPTION + rb")"
 TRACED: Final = re.compile(_TRACE + rb"|^" + _AT_START)
 """Which lines a traceback is made of, its sources aside."""
 FRONTED: Final = re.compile(rb"(?:^[\w.-]+ *\| ?|Z |std(?:out|err) [FP] )" + _AT_START)
