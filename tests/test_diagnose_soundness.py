@@ -15,7 +15,7 @@ from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.window import holds
 from spacegen.servers.schema import load
 from spacegen.tune.outcome import Cause
-from spacegen.tune.simulated.effective import effective, filled
+from spacegen.tune.simulated.effective import Effective, effective, filled
 from spacegen.tune.simulated.formula import GPU_GIB, Memory, memory
 
 SCHEMA: Final = load("sglang", "0.5.23")
@@ -29,13 +29,8 @@ WHERE: Final = {
 }
 
 
-def needs(config: Mapping[str, Any]) -> Memory:
-    return memory(effective(SCHEMA, config), LONGEST)
-
-
-def failed(config: Mapping[str, Any]) -> Launch | None:
+def failed(config: Mapping[str, Any], run: Effective, found: Memory) -> Launch | None:
     """The launch of a config as its log would tell of it; None where it does not fail of GPU memory."""
-    found, run = needs(config), effective(SCHEMA, config)
     if found.failing not in WHERE:
         return None
     kind, phase, during = WHERE[found.failing]
@@ -65,10 +60,12 @@ def failed(config: Mapping[str, Any]) -> Launch | None:
 def test_a_failure_excludes_itself_and_nothing_that_works(ranks: int) -> None:
     space = spacegen.load("h100").pinned(tp_size=ranks, pp_size=1)
     configs = [dict(config) for config in space.sample(250, seed=ranks)]
-    works = [config for config in configs if needs(config).failing is None]
+    runs = [effective(SCHEMA, config) for config in configs]
+    needs = [memory(run, LONGEST) for run in runs]
+    works = [config for config, need in zip(configs, needs, strict=True) if need.failing is None]
     excluded = 0
-    for config in configs:
-        if (launch := failed(config)) is None:
+    for config, run, need in zip(configs, runs, needs, strict=True):
+        if (launch := failed(config, run, need)) is None:
             continue
         (finding,) = (one for one in findings([launch]) if one.severity is Severity.ERROR)
         edit = Ground.of(space, launch, config).edit(finding)
