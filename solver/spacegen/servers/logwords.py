@@ -81,13 +81,12 @@ class Tracebacks:
         self._fatal = False
         self._chained = False
         self._dying = False
+        self._around = False
 
     def take(self, line: str) -> str | None:
         """The exception, where the line is the end of a traceback."""
         if _TRACEBACK in line:
-            self._inside, self._source = True, ""
-            self.of_arguments = self._chained and self.of_arguments
-            self._fatal = bool(_FATAL.search(line)) or self._dying or (self._chained and self._fatal)
+            self._begin(line)
             return None
         if not self._inside:
             self._chained, self._dying = bool(_CHAINED.search(line)), bool(_DYING.match(line))
@@ -98,6 +97,13 @@ class Tracebacks:
         # What is no exception says another process in between.
         return self._end(line) if _EXCEPTION.match(line) else None
 
+    def _begin(self, line: str) -> None:
+        fatal = bool(_FATAL.search(line)) or self._dying or (self._chained and self._fatal)
+        # That of another process may stand in the middle of one that ends a process.
+        self._around = self._inside and self._fatal and not fatal
+        self._inside, self._source, self._fatal = True, "", fatal
+        self.of_arguments = self._chained and self.of_arguments
+
     def _frame(self, line: str) -> None:
         self.of_arguments = self.of_arguments or bool(_OF_ARGUMENTS.search(line))
         text = line.strip()
@@ -105,12 +111,13 @@ class Tracebacks:
             self._source = text
 
     def _end(self, line: str) -> str:
-        self._inside = False
+        self._inside = self._around
         # An assertion without words is told by what it asserts.
         bare = ":" not in line and self._source
         text = (f"{line}: {self._source}" if bare else line)[:WIDTH]
         self.last = text
         if self._fatal and (self.fatal is None or self._chained):
             self.fatal = text
+        self._fatal, self._around = self._fatal or self._around, False
         self._chained = False
         return text
