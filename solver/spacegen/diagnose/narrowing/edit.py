@@ -134,7 +134,7 @@ def condition(way: Kept, domain: Domain) -> Expr:
     others = tuple(Const(value) for value in domain if identity(value) not in codes)
     if others == (Const(None),):
         return Not(IsNull(ref))
-    if others and len(others) < len(kept):
+    if others and 2 * len(others) <= len(kept):
         return Not(In(ref, others))
     return In(ref, tuple(map(Const, kept)))
 

@@ -131,6 +131,10 @@ class _Choice:
                 few, many = (middle, many) if self._leaves(waiting[:middle]) else (few, middle)
             self._drop(waiting[few], "no solution of the space would be left")
             del waiting[few]
+        for edit in waiting:
+            if edit.launch is not None and edit not in self.kept:
+                other = next(one for one in self.kept if one.implies(edit))
+                self._drop(edit, f"`{other.finding}` says as much: {other.because}")
 
     def _leaves(self, edits: Sequence[Edit]) -> bool:
         """Whether a solution is left under the edits; then they are what is kept."""

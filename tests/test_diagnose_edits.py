@@ -1,0 +1,494 @@
+"""Findings as edits of spaces: each alone, together, over several runs, and in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spacegen import Space, load
+from spacegen.diagnose.diagnosis import Diagnosis, diagnose
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.narrowing import overlay
+from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.forms import members
+from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
+from spacegen.diagnose.narrowing.resolving import edits_in, resolve
+from spacegen.errors import UsageError
+from tests.server_logs import NEW, OLD, STORIES, Story, write
+
+SNAPSHOTS = Path(__file__).parent / "cases" / "diagnose"
+MODELS = Path(__file__).parent / "models"
+
+# By story of the log, the finding whose edit counts; shares that h100 does not offer are moved into it.
+EDITING = {
+    "conservative": "too-conservative",
+    "full-slots": "too-few-slots",
+    "retracting": "retracts-often",
+    "no-graph": "graphs-too-small",
+    "too-much-left": "memory-unused",
+    "too-little-left": "memory-scarce",
+    "weights-oom": "out-of-memory-weights",
+    "no-pool": "no-kv-pool",
+    "pool-oom": "out-of-memory-kv-pool",
+    "graphs-oom": "out-of-memory-graphs",
+    "warm-up-oom": "out-of-memory-warm-up",
+    "prefill-oom": "out-of-memory-prefill",
+    "decode-oom": "out-of-memory-decode",
+    "prefill-tokens": "no-tokens-prefill",
+    "decode-tokens": "no-tokens-decode",
+    "slots": "no-request-slots",
+    "aborted": "request-larger-than-pool",
+    "shared-prefixes": "shared-prefixes",
+    "nothing-shared": "nothing-cached",
+}
+
+
+@lru_cache(maxsize=1)
+def h100() -> Space:
+    return load("h100")
+
+
+def of(tmp_path: Path, version: str, *stories: str | Story) -> Diagnosis:
+    # What is never cached is told from many prefills.
+    long = [story == STORIES["nothing-shared"] for story in stories]
+    return diagnose(
+        write(tmp_path / f"{i}.log", version, story, decodes=300 if long[i] else 80)
+        for i, story in enumerate(stories)
+    )
+
+
+def within_reach(name: str) -> Story:
+    return replace(STORIES[name], share=min(max(STORIES[name].share, 0.7), 0.94))
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+@pytest.mark.parametrize("story", EDITING)
+def test_each_edit_leaves_a_smaller_space_that_is_not_empty(version: str, story: str, tmp_path: Path) -> None:
+    found = of(tmp_path, version, within_reach(story))
+    made = narrow(h100(), found.launches, found.findings, apply=set(Severity))
+    edit = next(edit for edit in made.edits if edit.finding == EDITING[story])
+    assert edit.because.startswith("log line")
+    assert made.after is not None
+    assert made.before is not None
+    assert 0 < made.after < made.before
+    assert made.next is not None
+    assert made.next.changes
+    assert made.space.check(made.next.config).valid
+    if version == NEW:
+        overlay.write(tmp_path / "narrowed.yaml", "h100", h100(), made.edits, made.counts)
+        again = load(tmp_path / "narrowed.yaml")
+        assert again.fingerprint == made.space.fingerprint
+
+
+@pytest.mark.parametrize("story", ["healthy", "retracting-rarely"])
+def test_what_is_fine_narrows_nothing(story: str, tmp_path: Path) -> None:
+    found = of(tmp_path, NEW, story)
+    made = narrow(h100(), found.launches, found.findings)
+    assert (made.edits, made.dropped, made.after) == ((), (), h100().count())
+
+
+def test_text_and_overlay_of_several_launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stories = {"prefill.log": "prefill-oom", "decode.log": "decode-oom", "queue.log": "conservative"}
+    for name, story in stories.items():
+        write(Path(name), NEW, story, decodes=80)
+    found = diagnose(list(stories))
+    made = narrow(h100(), found.launches, found.findings)
+    assert made.next is not None
+    domains = {p.name: p.domain for p in made.space.parameters}
+    told = [f"{edit.finding}: {edit.form}: {edit.text(domains)}" for edit in made.edits]
+    told += [f"{one.finding}: {one.reason}" for one in made.dropped]
+    told += [f"next: {change}" for change in made.next.changes]
+    text = overlay.overlay_text("h100", h100(), made.edits, made.counts)
+    kept = "\n".join([*told, "", text])
+    path = SNAPSHOTS / "overlay.txt"
+    if os.environ.get("SPACEGEN_SNAPSHOTS") == "write":
+        path.write_text(kept, encoding="utf-8")
+    assert kept == path.read_text(encoding="utf-8")
+
+
+def test_the_missing_window_and_the_smallest_change_that_opens_one(tmp_path: Path) -> None:
+    low, high = Story(share=0.84, ends="no-pool"), Story(share=0.85, ends="prefill-oom")
+    found = of(tmp_path, NEW, low, high)
+    made = narrow(h100(), found.launches, found.findings)
+    (window,) = made.windows
+    assert str(window) == (
+        "`mem_fraction_static` has no window here: 0.84 is too low, 0.85 runs out; "
+        "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+    )
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == ["chunked_prefill_size: 8192 -> 4096"]
+
+
+# Small spaces and findings made by hand
+
+
+def small() -> Space:
+    return (
+        Space.build("s", {"tp_size": [1, 2, 4]})
+        .with_parameter("chunked_prefill_size", [None, -1, 2048, 4096, 8192], default=None)
+        .with_parameter("mem_fraction_static", [0.8, 0.84, 0.88], default=0.8)
+        .with_parameter("caution", [0.3, 0.7, 1.0, 1.3], default=1.0)
+    )
+
+
+RAN = {"tp_size": 1, "chunked_prefill_size": 8192, "mem_fraction_static": 0.88, "caution": 1.0}
+
+
+def launch(**arguments: Any) -> Launch:
+    return Launch(server="sglang", version="0.5.6", arguments={**RAN, **arguments})
+
+
+def finding(
+    *moves: Move, id: str = "f", error: bool = False, launch: int = 0, unless: tuple[Move, ...] = ()
+) -> Finding:
+    return Finding(
+        id=id,
+        phase=Phase.SERVING,
+        severity=Severity.ERROR if error else Severity.WARNING,
+        launch=launch,
+        summary=f"it shows {id}",
+        evidence=(Line(file="a.log", number=3, text="x"),),
+        moves=moves,
+        unless=unless,
+    )
+
+
+CHUNK = Move(parameter="chunked_prefill_size", at_most=4096, was=8192, to=4096)
+LOWER = Move(parameter="mem_fraction_static", at_most=0.84, was=0.88, to=0.8)
+RANKS = Move(parameter="tp_size", at_least=2, was=1, to=2)
+
+
+def ways(space: Space, *moves: Move, asked: Mapping[str, Any] | None = None, **ran: Any) -> dict[str, Any]:
+    edit = Ground.of(space, launch(**ran), asked).edit(finding(*moves))
+    assert isinstance(edit, Edit), edit
+    return {way.parameter: way.values for way in edit.ways}
+
+
+def reason(space: Space, *moves: Move, **ran: Any) -> str:
+    found = Ground.of(space, launch(**ran)).edit(finding(*moves))
+    assert isinstance(found, Dropped)
+    return found.reason
+
+
+def test_a_move_keeps_the_values_on_its_side() -> None:
+    assert ways(small(), LOWER, RANKS) == {"mem_fraction_static": (0.8, 0.84), "tp_size": (2, 4)}
+
+
+def test_null_stays_where_the_launch_did_not_leave_it_to_the_server() -> None:
+    assert ways(small(), CHUNK) == {"chunked_prefill_size": (None, 2048, 4096)}
+    # Its log names a value that the space lacks, so the server has chosen it.
+    assert ways(small(), CHUNK, chunked_prefill_size=6144) == {"chunked_prefill_size": (2048, 4096)}
+    assert ways(small(), CHUNK, asked={"tp_size": 1}) == {"chunked_prefill_size": (2048, 4096)}
+
+
+def test_no_limit_is_more_than_any() -> None:
+    more = Move(parameter="chunked_prefill_size", at_least=8192)
+    assert ways(small(), more, chunked_prefill_size=4096) == {"chunked_prefill_size": (None, -1, 8192)}
+
+
+def test_null_is_the_default_where_there_is_one() -> None:
+    move = Move(parameter="schedule_conservativeness", at_most=0.7, was=1.0, to=0.3)
+    edit = Ground.of(h100(), launch(schedule_conservativeness=1.0)).edit(finding(move))
+    assert isinstance(edit, Edit)
+    assert edit.ways[0].values == (0.3, 0.4, 0.5, 0.6, 0.7)
+    assert edit.first == {"schedule_conservativeness": 0.3}
+
+
+def test_arguments_are_called_as_the_space_calls_them() -> None:
+    move = Move(parameter="cuda_graph_max_bs", at_least=512, was=160, to=512)
+    edit = Ground.of(h100(), launch(cuda_graph_max_bs=160)).edit(finding(move))
+    assert isinstance(edit, Edit)
+    assert edit.parameters == ("cuda_graph_max_bs_decode",)
+    mini = Launch(server="minisgl", arguments={"max_extend_tokens": 8192, "use_pynccl": True})
+    move = Move(parameter="max_extend_tokens", at_most=4096, was=8192, to=4096)
+    edit = Ground.of(load("mini-sglang"), mini).edit(finding(move))
+    assert isinstance(edit, Edit)
+    assert (edit.ways[0].parameter, edit.ways[0].values) == ("max_prefill_length", (1024, 2048, 4096))
+
+
+def test_why_a_finding_changes_nothing() -> None:
+    assert reason(small(), Move(parameter="mem_fraction_static", at_most=0.5)).startswith(
+        "the space has no way out: no value of `mem_fraction_static`"
+    )
+    assert reason(small(), Move(parameter="tp_size", at_most=8)) == "the space already keeps to it: `tp_size`"
+    held = small().without("mem_fraction_static")
+    assert reason(held, CHUNK, LOWER) == "the space already keeps to it: `mem_fraction_static`"
+    other = Ground.of(h100(), Launch(server="minisgl")).edit(finding(CHUNK))
+    assert isinstance(other, Dropped)
+    assert other.reason == "a log of minisgl and a space of sglang==0.5.23"
+
+
+def test_an_edit_reads_well() -> None:
+    failed = Ground.of(small(), launch()).edit(finding(CHUNK, LOWER, unless=(RANKS,), error=True))
+    assert isinstance(failed, Edit)
+    domains = {p.name: p.domain for p in small().parameters}
+    assert (failed.basis, failed.form) == (Basis.FAILURE, "rule")
+    assert failed.because == "log line 3 of a.log: it shows f"
+    assert failed.text(domains) == (
+        "chunked_prefill_size in [null, 2048, 4096] or mem_fraction_static <= 0.84 or tp_size >= 2"
+    )
+    no_null = failed.model_copy(
+        update={"ways": (Kept(parameter="chunked_prefill_size", values=(-1, 2048, 4096, 8192)),)}
+    )
+    assert no_null.text(domains) == "chunked_prefill_size is not null"
+
+
+def test_a_failure_wins_over_advice_that_contradicts_it() -> None:
+    raised = finding(Move(parameter="mem_fraction_static", at_least=0.88), id="raise")
+    made = narrow(small(), [launch()], [raised, finding(LOWER, id="oom", error=True)])
+    assert [edit.finding for edit in made.edits] == ["oom"]
+    assert [(d.finding, d.reason) for d in made.dropped] == [
+        ("raise", "it contradicts `oom`: log line 3 of a.log: it shows oom")
+    ]
+
+
+def test_launches_that_disagree_give_advice_and_no_edit() -> None:
+    less = finding(Move(parameter="caution", at_most=0.7), id="less")
+    more = finding(Move(parameter="caution", at_least=1.0), id="more", launch=1)
+    made = narrow(small(), [launch(), launch()], [less, more])
+    assert made.edits == ()
+    assert made.after == small().count()
+    assert [d.finding for d in made.dropped] == ["less", "more"]
+    assert all(d.reason.startswith("launches disagree about `caution`") for d in made.dropped)
+
+
+def test_the_edit_that_would_leave_no_solution_is_dropped() -> None:
+    space = small().with_rule("tp_size == 1", id="one")
+    made = narrow(
+        space,
+        [launch()],
+        [
+            finding(LOWER, RANKS, id="oom", error=True),
+            finding(Move(parameter="mem_fraction_static", at_least=0.88), RANKS, id="pool", error=True),
+        ],
+    )
+    assert [edit.finding for edit in made.edits] == ["oom"]
+    assert [(d.finding, d.reason) for d in made.dropped] == [
+        ("pool", "no solution of the space would be left")
+    ]
+    assert [window.opening for window in made.windows] == [None]
+    assert str(made.windows[0]).endswith("nothing that the space offers opens one")
+
+
+def test_a_clause_that_another_implies_is_not_told_twice() -> None:
+    weak = finding(CHUNK, LOWER, RANKS, id="weak", error=True)
+    strong = finding(LOWER, RANKS, id="strong", error=True)
+    made = narrow(small(), [launch()], [weak, strong, strong])
+    assert [edit.finding for edit in made.edits] == ["strong"]
+    assert [(d.finding, d.reason) for d in made.dropped] == [
+        ("weak", "`strong` says as much: log line 3 of a.log: it shows strong")
+    ]
+    advised = finding(LOWER, id="advised")
+    made = narrow(small(), [launch()], [strong, advised])
+    # Advice may give way some day, and then the failure must still be known.
+    assert [edit.finding for edit in made.edits] == ["strong", "advised"]
+
+
+def edit(values: tuple[Any, ...], basis: Basis = Basis.ADVICE, name: str = "caution") -> Edit:
+    ways = (Kept(parameter=name, values=values),)
+    return Edit(finding="older", basis=basis, ways=ways, because="log line 1 of old.log: it was so")
+
+
+def test_older_advice_gives_way_and_an_older_failure_never_does() -> None:
+    newer = finding(Move(parameter="caution", at_least=1.0), id="newer")
+    made = narrow(small(), [launch()], [newer], earlier=[edit((0.3, 0.7))])
+    assert [one.finding for one in made.edits] == ["newer"]
+    assert made.dropped[0].reason == "it gives way to `newer`: log line 3 of a.log: it shows newer"
+    made = narrow(small(), [launch()], [newer], earlier=[edit((0.3, 0.7), Basis.FAILURE)])
+    assert [one.finding for one in made.edits] == ["older"]
+    # What agrees is kept, and both count.
+    made = narrow(small(), [launch()], [newer], earlier=[edit((0.7, 1.0))])
+    assert {one.finding for one in made.edits} == {"newer", "older"}
+    assert made.after is not None
+    assert made.after * 4 == small().count()
+
+
+def test_the_next_config_is_the_nearest_one_to_what_was_launched() -> None:
+    made = narrow(small(), [launch()], [finding(LOWER, RANKS, id="oom", error=True)])
+    assert made.next is not None
+    assert made.next.config == {**RAN, "mem_fraction_static": 0.8}
+    assert [str(change) for change in made.next.changes] == ["mem_fraction_static: 0.88 -> 0.8"]
+    assert narrow(small(), [Launch()], []).next is None
+
+
+# Overlays
+
+
+def base(tmp_path: Path) -> Path:
+    path = tmp_path / "base.yaml"
+    path.write_text(small().to_yaml())
+    return path
+
+
+OOM = finding(CHUNK, LOWER, id="oom", error=True, unless=(RANKS,))
+CALM = finding(Move(parameter="caution", at_most=0.7), id="calm")
+
+
+def written(path: Path, base: Path, *findings: Finding, space: Path | None = None) -> Narrowing:
+    """What a run with these findings leaves at `path`."""
+    name = str(space or base)
+    loaded = load(name)
+    made = narrow(loaded, [launch()], findings, earlier=overlay.earlier(path, name, loaded))
+    overlay.write(path, name, loaded, made.edits, made.counts)
+    assert load(path).count() == made.after
+    return made
+
+
+def test_an_overlay_says_for_each_part_why(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "narrowed.yaml"
+    out.parent.mkdir()
+    root = base(tmp_path)
+    made = written(out, root, OOM, CALM)
+    assert out.read_text() == (
+        "# Narrowed by findings of spacegen; `spacegen diagnose` and `spacegen narrow` add to it.\n"
+        f"# {made.after} of {load(root).count()} configs are left.\n"
+        "spacegen: 1\n"
+        "extends: ../base.yaml\n"
+        "restrict:\n"
+        "  caution:\n"
+        "    values: [0.3, 0.7]\n"
+        "    because: 'log line 3 of a.log: it shows calm'\n"
+        "    source: spacegen/advice/calm\n"
+        "rules:\n"
+        "  - id: found-oom\n"
+        "    require: 'chunked_prefill_size in [null, 2048, 4096] or mem_fraction_static <= 0.84 "
+        "or tp_size >= 2'\n"
+        "    because: 'log line 3 of a.log: it shows oom'\n"
+        "    source: spacegen/failure/oom\n"
+    )
+
+
+def test_the_same_findings_again_change_nothing(tmp_path: Path) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    written(out, root, OOM, CALM)
+    text, stamp = out.read_text(), out.stat().st_mtime_ns
+    for space in (root, out):
+        made = written(out, root, OOM, CALM, space=space)
+        assert (out.read_text(), out.stat().st_mtime_ns) == (text, stamp)
+        assert [made.edit_of(one) is not None for one in (OOM, CALM)] == [True, True]
+
+
+@pytest.mark.parametrize("again", ["base", "overlay"])
+def test_findings_of_earlier_runs_are_kept(again: str, tmp_path: Path) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    first = written(out, root, OOM, CALM)
+    newer = finding(Move(parameter="caution", at_least=1.0), id="newer")
+    made = written(out, root, newer, space=root if again == "base" else out)
+    assert [one.finding for one in edits_in(load(out))] == ["newer", "oom"]
+    assert "extends: base.yaml\n" in out.read_text()
+    assert [d.finding for d in made.dropped] == ["calm"]
+    assert made.before == (first.before if again == "base" else first.after)
+
+
+def test_a_file_of_somebody_else_is_not_lost(tmp_path: Path) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    out.write_text("spacegen: 1\nextends: ./base.yaml\npin: {tp_size: 1}\n")
+    with pytest.raises(UsageError, match="no overlay written by spacegen"):
+        overlay.earlier(out, str(root), load(root))
+    with pytest.raises(UsageError, match="no overlay written by spacegen"):
+        overlay.write(out, str(root), load(root), [], None)
+    out.unlink()
+    written(out, root, CALM)
+    out.write_text(out.read_text() + "pin: {tp_size: 1}\n")
+    with pytest.raises(UsageError, match="holds what no finding says: `pin: tp_size`"):
+        overlay.earlier(out, str(root), load(root))
+
+
+def test_an_overlay_of_another_space_is_not_added_to(tmp_path: Path) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    written(out, root, CALM)
+    with pytest.raises(UsageError, match=r"narrows another space: base\.yaml"):
+        overlay.earlier(out, "h100", h100())
+
+
+def test_what_a_space_of_ones_own_restricts_is_narrowed_by_rules(tmp_path: Path) -> None:
+    base(tmp_path)
+    own = tmp_path / "own.yaml"
+    own.write_text("spacegen: 1\nextends: ./base.yaml\nrestrict: {caution: [0.7, 1.0]}\n")
+    out = tmp_path / "narrowed.yaml"
+    made = written(out, own, CALM)
+    assert (made.before, made.after) == (90, 45)
+    assert "id: found-calm" in out.read_text()
+
+
+def test_a_space_loaded_for_another_version_is_narrowed_under_the_names_of_its_file(tmp_path: Path) -> None:
+    out = tmp_path / "narrowed.yaml"
+    space = load("h100", target="sglang==0.5.6")
+    larger = finding(Move(parameter="cuda_graph_max_bs", at_least=512, was=160), id="graphs")
+    made = narrow(space, [launch(cuda_graph_max_bs=160)], [larger])
+    overlay.write(out, "h100", space, made.edits, made.counts)
+    assert "  cuda_graph_max_bs_decode:\n    values: [null, 512, 640, 768]\n" in out.read_text()
+    assert overlay.earlier(out, "h100", space)[0].parameters == ("cuda_graph_max_bs",)
+    assert load(out, target="sglang==0.5.6").count() == made.after
+
+
+# Many failures
+
+
+def failures(number: int) -> tuple[list[Launch], list[Finding]]:
+    launches, found = [], []
+    for i in range(number):
+        ran = {
+            "tp_size": 2 ** (i % 3),
+            "pp_size": 1 + i % 2,
+            "mem_fraction_static": (0.8, 0.84, 0.86, 0.88, 0.9)[i % 5],
+            "chunked_prefill_size": (4096, 8192, 16384)[i % 3],
+            "max_running_requests": (512, 1024, 2048)[(i // 2) % 3],
+            "cuda_graph_max_bs": (160, 256, 512)[(i // 3) % 3],
+        }
+        moves = [
+            Move(parameter=name, at_most=ran[name] - (0.01 if name[0:3] == "mem" else 1))
+            for name in (
+                "mem_fraction_static",
+                "chunked_prefill_size",
+                "max_running_requests",
+                "cuda_graph_max_bs",
+            )
+        ]
+        moves += [Move(parameter=name, at_least=ran[name] + 1) for name in ("tp_size", "pp_size")]
+        moves += [Move(parameter=name, at_least=2) for name in ("attn_dp_size", "ep_size")]
+        moves += [
+            Move(parameter="quantization", among=("fp8",)),
+            Move(parameter="kv_cache_dtype", among=("fp8_e4m3",)),
+            Move(parameter="disable_cuda_graph", among=(True,)),
+            Move(parameter="max_total_tokens", at_most=400_000),
+        ]
+        own = moves[i % 4 :] + moves[: i % 4]
+        launches.append(Launch(server="sglang", version="0.5.6", arguments={**ran, "quantization": None}))
+        found.append(finding(*own[:2], id=f"oom-{i}", error=True, launch=i, unless=tuple(own[2:])))
+    return launches, found
+
+
+@pytest.mark.parametrize("model", [None, MODELS / "qwen3-0.6b"])
+def test_clauses_of_thirty_failed_launches_compile(model: Path | None, tmp_path: Path) -> None:
+    space = load("h100", model=model)
+    launches, found = failures(30)
+    grounds = [Ground.of(space, one) for one in launches]
+    edits = [made for f in found if isinstance(made := grounds[f.launch].edit(f), Edit)]
+    assert len(edits) == 30
+    assert {len(one.ways) for one in edits} == {12}
+    left = resolve(space, edits)
+    # Those of larger launches are implied by those of smaller ones.
+    assert 5 < len(left.kept) < 30
+    assert left.space.ranked
+    assert 0 < left.space.count() < space.count()
+    out = tmp_path / "narrowed.yaml"
+    text = overlay.write(out, "h100", space, left.kept, None)
+    again = load(out, model=model)
+    assert again.fingerprint == left.space.fingerprint
+    assert text == overlay.overlay_text("h100", again, edits_in(again))
+
+
+def test_a_clause_has_its_members_however_it_is_written() -> None:
+    space = Space.build("s", {"a": [1, 2], "b": [1, 2], "c": [1, 2]})
+    rule = space.with_rule("a == 1 or (b == 1 or c == 1) == true", id="r").rules[0]
+    assert len(members(rule.condition)) == 3
