@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import known
-from spacegen.diagnose.advice.said import Key, argument, number, troubled, words
+from spacegen.diagnose.advice.said import Key, argument, number, said, sensible, troubled, whole, words
 from spacegen.diagnose.advice.ways import rather, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
@@ -69,8 +69,8 @@ def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 
 
 def _stuck(launch: Launch, trouble: Trouble) -> Finding:
-    limit, chunk = argument(launch, "watchdog_timeout"), number(launch, Key.CHUNK)
-    after = f" of {limit:g} s" if isinstance(limit, int | float) else ""
+    limit, chunk = sensible(argument(launch, "watchdog_timeout")), number(launch, Key.CHUNK)
+    after = "" if limit is None else f" of {limit:g} s"
     whole = chunk is not None and chunk <= 0
     return _finding(
         trouble,
@@ -86,7 +86,7 @@ def _stuck(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _killed(launch: Launch, trouble: Trouble) -> Finding:
-    told_of = trouble.numbers.get("signal")
+    told_of = said(trouble, "signal")
     signal = _KILL if told_of is None else abs(int(told_of))
     if signal == _KILL:
         return _host_memory(
@@ -123,13 +123,13 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
     )
 
 
-def _smaller_host_pool(launch: Launch, said: str) -> Iterator[Move]:
+def _smaller_host_pool(launch: Launch, text: str) -> Iterator[Move]:
     """A host pool that fits into what was free, where the words tell how much that was."""
-    size, ratio = argument(launch, "hicache_size"), argument(launch, "hicache_ratio")
-    found = _REQUESTED.search(said)
+    size, ratio = whole(launch, "hicache_size"), sensible(argument(launch, "hicache_ratio"))
+    found = _REQUESTED.search(text)
     fits = float(found[2]) / float(found[1]) if found and float(found[1]) > float(found[2]) else None
     because = "" if found is None else f"{found[2]} GB were free, {found[1]} GB wanted"
-    if isinstance(size, int) and size > 0:
+    if size is not None and size > 0:
         most, half = (size - 1, size // 2) if fits is None else (int(size * fits), int(size * fits))
         if most >= 1:
             yield Move(
@@ -140,7 +140,7 @@ def _smaller_host_pool(launch: Launch, said: str) -> Iterator[Move]:
                 to=max(half, 1),
                 because=because,
             )
-    elif isinstance(ratio, int | float) and ratio > 1:
+    elif ratio is not None and ratio > 1:
         least, to = (ratio - 0.01, 1 + (ratio - 1) / 2) if fits is None else (ratio * fits, ratio * fits)
         yield Move(
             parameter="hicache_ratio", at_most=round(least, 2), was=ratio, to=round(to, 2), because=because
@@ -148,16 +148,16 @@ def _smaller_host_pool(launch: Launch, said: str) -> Iterator[Move]:
 
 
 def _crashed(launch: Launch, trouble: Trouble) -> Finding:
-    said = words(trouble)
-    if _HOST_MEMORY.search(said):
-        return _host_memory(launch, trouble, f"main memory did not suffice: {said}")
-    reasons = tuple(advice for form, advice in _REASONS.items() if re.search(form, said, flags=re.IGNORECASE))
+    text = words(trouble)
+    if _HOST_MEMORY.search(text):
+        return _host_memory(launch, trouble, f"main memory did not suffice: {text}")
+    reasons = tuple(advice for form, advice in _REASONS.items() if re.search(form, text, flags=re.IGNORECASE))
     # A server that goes on has lost requests, not the launch.
     went_on = launch.ready is not None and not trouble.fatal
     return _finding(
         trouble,
         "crashed",
-        f"an exception {'was logged' if went_on else 'ended the server'}: {said}",
+        f"an exception {'was logged' if went_on else 'ended the server'}: {text}",
         reasons or ("the log names no cause that an argument mends: read the lines before it",),
         severity=Severity.WARNING if went_on else Severity.ERROR,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, is_mini, number
+from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, number, whole
 from spacegen.diagnose.advice.ways import fewer_running, less_context, more_of, rather, smaller_graphs
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Fact, Launch
@@ -135,17 +135,17 @@ def no_graphs(launch: Launch) -> tuple[Move, ...]:
 
 
 def _smaller_pool(launch: Launch) -> Move | None:
-    tokens = launch.figure(Fact.POOL_TOKENS)
+    tokens = fact(launch, Fact.POOL_TOKENS)
     if tokens is None or tokens < 2:
         return None
     name = "num_page_override" if is_mini(launch) else "max_total_tokens"
-    page = argument(launch, "page_size") or 1 if is_mini(launch) else 1
+    page = max(whole(launch, "page_size") or 1, 1) if is_mini(launch) else 1
     return Move(parameter=name, at_most=tokens // page - 1, to=int(tokens // page * 0.9))
 
 
 def _uncapped(launch: Launch) -> Move | None:
-    limit = argument(launch, "max_total_tokens")
-    if not isinstance(limit, int) or isinstance(limit, bool):
+    limit = whole(launch, "max_total_tokens")
+    if limit is None:
         return None
     return Move(parameter="max_total_tokens", at_least=limit + 1, was=limit, to=limit * 2)
 
@@ -154,7 +154,7 @@ def _offloaded(launch: Launch) -> Move | None:
     name = "cpu_offload_gb"
     if name not in launch.arguments:
         return None
-    was = argument(launch, name) or 0
+    was = whole(launch, name) or 0
     return Move(parameter=name, at_least=was + 1, was=was, to=was + 8)
 
 
@@ -165,8 +165,8 @@ def _undrafted(launch: Launch) -> Move | None:
 
 
 def _fewer(launch: Launch, name: str) -> Move | None:
-    was = argument(launch, name)
-    if not isinstance(was, int) or isinstance(was, bool) or was < 2:
+    was = whole(launch, name)
+    if was is None or was < 2:
         return None
     return Move(parameter=name, at_most=was - 1, was=was, to=was // 2)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number, troubled
+from spacegen.diagnose.advice.said import Key, fact, gpu_gib, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
@@ -58,7 +58,7 @@ class _Room:
 def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     """How good the memory is that a launch leaves; nothing where it ran out, which tells more."""
     figure = launch.figures.get(Fact.LEFT)
-    if figure is None or troubled(launch, *_SHORT):
+    if figure is None or fact(launch, Fact.LEFT) is None or troubled(launch, *_SHORT):
         return
     room = _room(figure, gpu_gib(launch))
     if room.left > room.enough:
@@ -184,22 +184,22 @@ def _lowered(launch: Launch, room: _Room) -> Move | None:
 def _cap(launch: Launch) -> str | None:
     """The argument that keeps the pool smaller than the memory would allow."""
     name = "num_page_override" if is_mini(launch) else "max_total_tokens"
-    limit, tokens = argument(launch, name), launch.figure(Fact.POOL_TOKENS)
-    if not isinstance(limit, int) or isinstance(limit, bool):
+    limit, tokens = whole(launch, name), fact(launch, Fact.POOL_TOKENS)
+    if limit is None:
         return None
-    page = argument(launch, "page_size") or 1
+    page = max(whole(launch, "page_size") or 1, 1)
     held = limit * page if is_mini(launch) else limit
     return name if tokens is None or tokens > held - page else None
 
 
 def _uncapped(launch: Launch, name: str) -> Move:
-    limit = int(argument(launch, name))
+    limit = whole(launch, name) or 0
     return Move(parameter=name, at_least=limit + 1, was=limit, to=limit * 2)
 
 
 def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
     """KV tokens that one step of the share is worth, as this launch stores them."""
-    tokens, pool = launch.figure(Fact.POOL_TOKENS), launch.figure(Fact.POOL)
+    tokens, pool = fact(launch, Fact.POOL_TOKENS), fact(launch, Fact.POOL)
     return round(tokens / pool * gpu * STEP) if tokens and pool and gpu else None
 
 

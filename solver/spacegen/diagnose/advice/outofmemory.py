@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, reserves, weights
-from spacegen.diagnose.advice.said import Key, argument, is_mini, key, troubled, words
+from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, said, troubled, whole, words
 from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
@@ -52,9 +52,9 @@ def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 
 def _of_memory(launch: Launch, trouble: Trouble) -> bool:
     """Whether the words behind a failed capture are those of memory: the message itself names many causes."""
-    said = " ".join((trouble.words, *(line.text for line in trouble.lines))).lower()
+    text = " ".join((trouble.words, *(line.text for line in trouble.lines))).lower()
     same = any(other.phase is Phase.GRAPHS for other in troubled(launch, Kind.OUT_OF_MEMORY))
-    return same or "tried_gib" in trouble.numbers or any(word in said for word in _MEMORY_WORDS)
+    return same or "tried_gib" in trouble.numbers or any(word in text for word in _MEMORY_WORDS)
 
 
 def _loading(launch: Launch, trouble: Trouble) -> Finding:
@@ -191,7 +191,7 @@ def _others(moves: tuple[Move, ...], unless: tuple[Move, ...]) -> tuple[Move, ..
 
 def _missing(trouble: Trouble) -> float | None:
     """What was tried less what was free, in GiB. A lower bound: the next allocation may be short as well."""
-    tried, free = trouble.numbers.get("tried_gib"), trouble.numbers.get("free_gib")
+    tried, free = said(trouble, "tried_gib"), said(trouble, "free_gib")
     if tried is None or free is None or tried <= free:
         return None
     return tried - free
@@ -199,23 +199,23 @@ def _missing(trouble: Trouble) -> float | None:
 
 def _of_torch(trouble: Trouble) -> Iterator[str]:
     """What torch says beside: memory that it holds and cannot use, and others on the same GPU."""
-    said, missing = words(trouble), _missing(trouble)
-    if (kept := _UNUSABLE.search(said)) and missing is not None:
+    text, missing = words(trouble), _missing(trouble)
+    if (kept := _UNUSABLE.search(text)) and missing is not None:
         unusable = float(kept[1]) / (1024 if kept[2] == "MiB" else 1)
         if unusable >= missing:
             yield (
                 f"{unusable:.2f} GiB were reserved and in pieces too small to use: set "
                 "`PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` in the environment first"
             )
-    if "this process has" in said and (other := _NEIGHBOUR.search(said)):
+    if "this process has" in text and (other := _NEIGHBOUR.search(text)):
         yield f"process {other[1]} holds {other[2]} {other[3]} of the same GPU: end it"
 
 
 def _shorter_prefills(launch: Launch) -> Move | None:
     """Prefill batches below the size of a chunk."""
     name = "max_prefill_tokens"
-    most, chunk = argument(launch, name), launch.figure(Fact.CHUNK) or argument(launch, Key.CHUNK)
-    if not isinstance(most, int) or isinstance(most, bool):
+    most, chunk = whole(launch, name), number(launch, Key.CHUNK)
+    if most is None or most < 2:
         return None
-    bound = min(most, int(chunk)) if isinstance(chunk, int | float) and chunk > 0 else most
+    bound = min(most, int(chunk)) if chunk is not None and chunk > 1 else most
     return Move(parameter=name, at_most=bound - 1, was=most, to=max(bound // 2, 1))

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
 from spacegen.servers.renames import renamed
 
-__all__ = ["Key", "argument", "gpu_gib", "is_mini", "key", "number", "troubled", "words"]
+__all__ = [
+    "Key",
+    "argument",
+    "fact",
+    "gpu_gib",
+    "is_mini",
+    "key",
+    "number",
+    "said",
+    "sensible",
+    "troubled",
+    "whole",
+    "words",
+]
 
 _OLD: Final = "0.5.6"
 _NEWEST: Final = "0.5.23"
+_LARGEST: Final = 1e12
 
 
 class Key(StrEnum):
@@ -53,6 +68,30 @@ def key(launch: Launch, which: Key) -> str:
     return _MINI.get(which, which.value) if is_mini(launch) else which.value
 
 
+def sensible(value: Any) -> float | None:
+    """The value as a number; None for what is none, and for sizes that no server has."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) and abs(value) <= _LARGEST else None
+
+
+def fact(launch: Launch, which: Fact) -> float | None:
+    """A figure of the log, where it is there and makes sense: none of them is negative."""
+    found = sensible(launch.figure(which))
+    return None if found is None or found < 0 else found
+
+
+def said(trouble: Trouble, name: str) -> float | None:
+    """A number in the words about a trouble, where it is there and makes sense."""
+    return sensible(trouble.numbers.get(name))
+
+
+def whole(launch: Launch, name: str) -> int | None:
+    """An argument that is a number of things; None where it is another or not known."""
+    found = sensible(argument(launch, name))
+    return found if isinstance(found, int) else None
+
+
 def argument(launch: Launch, name: str) -> Any:
     """The value that a launch runs with; None where it does not say. `name` is one that advice uses."""
     for known in (name, renamed("sglang", name, _OLD, _NEWEST)):
@@ -63,27 +102,26 @@ def argument(launch: Launch, name: str) -> Any:
 
 def number(launch: Launch, which: Key) -> float | None:
     """The number behind an argument: the one given, else the one that the server says it chose."""
-    found = argument(launch, key(launch, which))
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        return found
+    found = sensible(argument(launch, key(launch, which)))
+    if found is not None:
+        return found if which is not Key.SHARE or 0 < found <= 1 else None
     if which is Key.GRAPHS and launch.graph_sizes:
         return max(launch.graph_sizes)
     if which is Key.SHARE:
-        shares = (trouble.numbers.get(Key.SHARE) for trouble in launch.troubles)
+        shares = (said(trouble, Key.SHARE) for trouble in launch.troubles)
         return next((share for share in shares if share is not None), None)
     effective = _EFFECTIVE.get(which)
-    return None if effective is None else launch.figure(effective)
+    return None if effective is None else fact(launch, effective)
 
 
 def gpu_gib(launch: Launch) -> float | None:
     """The memory of one GPU that shares are shares of, in GiB: what was free before loading."""
-    before, after, weights = map(launch.figure, (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS))
-    if before is not None:
-        return before
-    if after is not None and weights is not None:
-        return after + weights
-    totals = (trouble.numbers.get("capacity_gib") for trouble in launch.troubles)
-    return next((total for total in totals if total), None)
+    before, after, weights = (
+        fact(launch, one) for one in (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS)
+    )
+    loaded = after + weights if after is not None and weights is not None else None
+    totals = (said(trouble, "capacity_gib") for trouble in launch.troubles)
+    return next((total for total in (before, loaded, *totals) if total is not None and total >= 1), None)
 
 
 def troubled(launch: Launch, *kinds: Kind) -> tuple[Trouble, ...]:

@@ -9,7 +9,18 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    fact,
+    gpu_gib,
+    is_mini,
+    key,
+    number,
+    said,
+    sensible,
+    whole,
+)
 from spacegen.diagnose.advice.ways import (
     fewer_running,
     higher_share,
@@ -54,9 +65,9 @@ def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     """Weights take all of the static share; what it lacks is in the figures of the start."""
     short = _shortfall(launch)
-    pages = argument(launch, "num_page_override") if is_mini(launch) else None
+    pages = whole(launch, "num_page_override") if is_mini(launch) else None
     numbers = dict(trouble.numbers)
-    share, lighter = higher_share(launch, short, numbers.get("least_mem_fraction_static")), weights(launch)
+    share, lighter = higher_share(launch, short, said(trouble, "least_mem_fraction_static")), weights(launch)
     first = (*known(_pages(pages), share), *lighter[:2])
     lacking = "" if short is None else f": {short:.2f} GiB were missing"
     at = number(launch, Key.SHARE)
@@ -81,7 +92,7 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
     chunk, running, share = smaller_chunk(launch), fewer_running(launch), _roomier(launch)
     prefill = trouble.during != "decode"
     ways = known(chunk if prefill else running, running if prefill else None, share)
-    tokens = trouble.numbers.get("tokens")
+    tokens = said(trouble, "tokens")
     room = "" if tokens is None else f" for {tokens:.0f} tokens"
     return _finding(
         trouble,
@@ -113,7 +124,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _too_large(launch: Launch, trouble: Trouble) -> Finding:
-    pool = launch.figure(Fact.POOL_TOKENS)
+    pool = fact(launch, Fact.POOL_TOKENS)
     size = "" if pool is None else f" of {pool:.0f} tokens"
     ways = known(_roomier(launch), less_context(launch))
     return _finding(
@@ -160,7 +171,7 @@ def _shortfall(launch: Launch) -> float | None:
 
     The pool is what is left after loading, less (1 - share) of what was free before.
     """
-    after, share, gpu = launch.figure(Fact.AFTER_LOADING), number(launch, Key.SHARE), gpu_gib(launch)
+    after, share, gpu = fact(launch, Fact.AFTER_LOADING), number(launch, Key.SHARE), gpu_gib(launch)
     if after is None or share is None or gpu is None:
         return None
     short = gpu * (1 - share) - after
@@ -169,20 +180,20 @@ def _shortfall(launch: Launch) -> float | None:
 
 def _roomier(launch: Launch) -> Move | None:
     """A larger pool: a higher share, where what is left allows for it."""
-    left = launch.figure(Fact.LEFT)
+    left = fact(launch, Fact.LEFT)
     return higher_share(launch) if left is None or left > 5 else None
 
 
-def _pages(pages: object) -> Move | None:
-    if not isinstance(pages, int):
+def _pages(pages: int | None) -> Move | None:
+    if pages is None:
         return None
     return Move(parameter="num_page_override", among=(None,), was=pages)
 
 
 def _careful(launch: Launch) -> Move | None:
     name = "schedule_conservativeness"
-    was = argument(launch, name)
-    if not isinstance(was, int | float) or was >= _CAUTIOUS:
+    was = sensible(argument(launch, name))
+    if was is None or was >= _CAUTIOUS:
         return None
     return Move(parameter=name, at_least=round(was + 0.1, 2), was=was, to=_CAUTIOUS)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, troubled, words
+from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, said, troubled, words
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
@@ -55,7 +55,8 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
 
 def _port(launch: Launch, trouble: Trouble) -> Finding:
     given, name = number(launch, Key.PORT), key(launch, Key.PORT)
-    port = trouble.numbers.get("port", given)
+    named = said(trouble, "port")
+    port = given if named is None else named
     beside = is_mini(launch) and (given is None or port == given + 1)
     meeting = f": mini-SGLang takes `{name}`, and `{name}` + 1 for its ranks" if beside else ""
     free = "" if port is None else f", as `--port {int(given or port) + 10}`"

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number
+from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number, whole
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.series import Column
@@ -109,7 +109,7 @@ def fewer_running(launch: Launch) -> Move | None:
     name, may = key(launch, Key.RUNNING), number(launch, Key.RUNNING)
     most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0)
     # Under attention data parallelism the argument is shared out among its groups.
-    groups = argument(launch, "dp_size") if argument(launch, "enable_dp_attention") else 1
+    groups = whole(launch, "dp_size") if argument(launch, "enable_dp_attention") else 1
     ran = most * (groups or 1)
     reached = ran if ran > 1 and (may is None or ran <= may) else may
     if reached is None or reached < 2:
@@ -140,8 +140,8 @@ def less_context(launch: Launch) -> Move | None:
 
 def more_of(launch: Launch, name: str) -> Move | None:
     """Twice as many of something that is counted, such as ranks; None where the log does not say how many."""
-    was = argument(launch, name)
-    if not isinstance(was, int) or isinstance(was, bool) or was < 1:
+    was = whole(launch, name)
+    if was is None or was < 1:
         return None
     return Move(parameter=name, at_least=was + 1, was=was, to=was * 2)
 
