@@ -65,6 +65,8 @@ class Engine:
     def done(self, request: Request) -> None:
         """Says that nobody waits for a request any more."""
         request.gone = True
+        for replica in self.replicas:
+            replica.stale = True
         self.served += 1
         self.prompt_tokens += request.prompt
         self.made_tokens += request.made
@@ -83,6 +85,10 @@ class _Replica:
         self.running: list[Request] = []
         self.rate = 0.0
         self.retracted = 0
+        self.stale = False
+        """Whether a request is done, or nobody waits for one any more."""
+        self._used = 0
+        """The tokens in the cache; prompts that are being prefilled in chunks hold some, too."""
         self._launch, self._log, self._number = launch, log, number
         self._broken = broken
         self._pace = Pace(launch)
@@ -116,17 +122,17 @@ class _Replica:
 
     def _clear(self) -> None:
         """Forgets the requests that are done, or that nobody waits for."""
-        if any(request.ended for request in self.running):
+        if not self.stale:
+            return
+        self.stale = False
+        ended = [request for request in self.running if request.ended]
+        gone = [request for request in self.waiting if request.gone]
+        self._used -= sum(request.held for request in (*ended, *gone))
+        if ended:
             self.running = [request for request in self.running if not request.ended]
             self._full = False
-        if any(request.gone for request in self.waiting):
+        if gone:
             self.waiting = deque(request for request in self.waiting if not request.gone)
-
-    @property
-    def _used(self) -> int:
-        """The tokens in the cache; prompts that are being prefilled in chunks hold some, too."""
-        chunked = self.waiting[0].held if self.waiting else 0
-        return sum(request.held for request in self.running) + chunked
 
     def _batch(self) -> list[tuple[Request, int]]:
         """The requests of the next prefill, and how many tokens of each: a chunk that memory has room for."""
@@ -156,29 +162,36 @@ class _Replica:
         told = Batch(running, queued, 0, self._share, fresh / seconds, len(batch), fresh, pending)
         self._log.prefill(told, self._number, self._at)
         await self._take_time(seconds)
+        self._used += fresh
         for request, tokens in batch:
             request.left -= tokens
             if not request.left:
                 self.waiting.remove(request)
                 self.running.append(request)
-                request.give(self._at)
+                self._give(request)
 
     async def _decode(self) -> None:
         self._make_room()
-        held, running = sum(request.held for request in self.running), len(self.running)
-        seconds = self._pace.step(running, held / running)
+        running, chunked = len(self.running), self.waiting[0].held if self.waiting else 0
+        seconds = self._pace.step(running, (self._used - chunked) / running)
         await self._take_time(seconds)
         for request in self.running:
-            request.give(self._at)
+            self._give(request)
         self._steps += 1
         self._made += running
         self._spent += seconds
         if self._steps == _LOGGED:
             self.rate = self._made / self._spent
             graph = running <= self._launch.graphs
-            told = Batch(running, len(self.waiting), held, self._share, self.rate, graph=graph)
+            told = Batch(running, len(self.waiting), self._used, self._share, self.rate, graph=graph)
             self._log.decode(told, self._number, self._at)
             self._steps, self._made, self._spent = 0, 0, 0.0
+
+    def _give(self, request: Request) -> None:
+        request.give(self._at)
+        self._used += 1
+        if request.made >= request.ends:
+            self.stale = True
 
     def _make_room(self) -> None:
         """Retracts requests where the next step has no room; else less is expected of those that run."""
@@ -189,6 +202,7 @@ class _Replica:
         gained, before = sum(request.held for request in back), self._expected.ratio
         gone = set(map(id, back))
         self.running = [request for request in self.running if id(request) not in gone]
+        self._used -= gained
         for request in back:
             request.retract()
         self.waiting.extend(back)

@@ -27,6 +27,8 @@ WEIGHTS_GIB: Final = 16.0
 CACHE_KIB: Final = 128.0
 _BASE_GIB: Final = 2.0
 _SPARE_GIB: Final = 0.5
+_ENOUGH_GIB: Final = 5.5
+"""What a server that may choose leaves beside graphs."""
 
 _PREFILL_SPEED: Final = 18_000.0
 """Tokens a second of prefill on one GPU."""
@@ -66,7 +68,8 @@ def memory(launch: Effective, longest: int) -> Memory:
     most = _BASE_GIB + graphs + per_token * launch.chunk
     share = launch.memory_share
     if share is None:
-        share = round(max(1 - (most + 2 * _SPARE_GIB) / GPU_GIB, 0.3), 3)
+        kept = max(most + 2 * _SPARE_GIB, graphs + _ENOUGH_GIB)
+        share = round(max(1 - kept / GPU_GIB, 0.3), 3)
     work = _BASE_GIB + per_token * min(launch.chunk, max(longest, launch.batch_tokens // 4))
     pool = GPU_GIB * share - weights
     size = CACHE_KIB / 2**20 / launch.ranks * (0.5 if launch.small_cache else 1.0) * launch.groups

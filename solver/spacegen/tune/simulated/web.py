@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -77,8 +78,7 @@ class _Handlers:
         if not several:
             return await self._answer(request, work[0], _native(work[0]), bool(asked.get("stream")))
         try:
-            for one in work:
-                await one.finished()
+            await asyncio.gather(*(one.finished() for one in work))
             return web.json_response([_native(one)(one.made, True) for one in work])
         finally:
             for one in work:
