@@ -33,9 +33,9 @@ RETRACT = "KV cache pool is full. Retract requests. #retracted_reqs: 2, #new_tok
 STAMP = "[2025-08-11 17:17:03] "
 
 
-def read(text: bytes) -> list[dict[str, int]]:
+def read(text: bytes, reader: BatchReader | None = None) -> list[dict[str, int]]:
     """Each batch by the names of its fields."""
-    fields = BatchReader().read(text).fields
+    fields = (reader or BatchReader()).read(text).fields
     return [{field.name: int(column[field]) for field in Field} for column in fields.T]
 
 
@@ -211,15 +211,19 @@ def test_the_fast_way_agrees_with_the_plain_one(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     expected = plainly(text)
     assert read(text.encode()) == expected
-    # Often enough that lines of a shape are read together.
-    assert read(text.encode() * 20) == expected * 20
+    # Often enough that lines of a shape are read together, then as those whose shape is frequent.
+    reader = BatchReader()
+    assert read(text.encode() * 20, reader) == expected * 20
+    assert read(text.encode() * 20, reader) == expected * 20
 
 
 def test_lines_of_one_skeleton_may_be_of_other_shapes() -> None:
     lines = [DECODE, DECODE.replace("#running-req: 233", "#running-req2: 33"), DECODE.replace("317", "")]
-    found = BatchReader().read("".join(f"{line}\n" for line in lines * 30).encode())
-    assert found.lines.tolist() == list(range(0, 90, 3))
-    assert len(found.others) == 60
+    reader = BatchReader()
+    for _ in range(2):
+        found = reader.read("".join(f"{line}\n" for line in lines * 30).encode())
+        assert found.lines.tolist() == list(range(0, 90, 3))
+        assert len(found.others) == 60
 
 
 def test_digits_decide_only_what_they_are_said_to() -> None:

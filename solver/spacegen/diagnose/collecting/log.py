@@ -119,7 +119,7 @@ class _Current:
         heard, that which spoke first."""
         replicas, peers = fields[Field.REPLICA], fields[Field.PEER]
         heard = np.empty(len(replicas), bool)
-        for replica in np.unique(replicas).tolist():
+        for replica in np.flatnonzero(np.bincount(replicas)).tolist():
             own = replicas == replica
             first = self._peers.setdefault(replica, int(peers[own.argmax()]))
             heard[own] = peers[own] == first

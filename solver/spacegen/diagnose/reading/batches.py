@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,11 +26,15 @@ _LONGEST: Final = 1024
 """Bytes of a line without its digits that is worth remembering."""
 NUMBERED: Final = re.compile(rb"Errno|Allocating")
 """The words of `LINES` with a number behind: all else that it asks for is told without digits."""
+_AT_ONCE: Final = 8
+"""Shapes, those that the most lines before had, that are tried before lines are told apart one by one."""
+_FEW: Final = 4
+"""One line in so many is left: then it is not worth looking at the whole text."""
 _MANY: Final = 16
 """Lines of a shape from which on it is faster to read them together."""
 
 # What stands in place of the number of a shape.
-_OTHER, _DULL, _SINGLE, _NEW = -1, -2, -3, -4
+_OTHER, _DULL, _SINGLE = -1, -2, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,54 +55,51 @@ class Batches:
         return shortened(self.text[start : int(self.ends[number])])
 
 
-class _Known(dict[bytes, int]):
-    """The number of the shape of lines, or why they have none, by their text without digits."""
-
-    def __missing__(self, skeleton: bytes) -> int:
-        return _NEW
-
-
 class BatchReader:
     """Reads pieces of whole lines, and remembers the shapes of lines from piece to piece."""
 
     def __init__(self) -> None:
-        self._known = _Known()
         self._shapes: list[Shape] = []
+        self._frequent: list[int] = []
+        self._known: dict[bytes, int] = {}
+        """The number of the shape of lines, or why they have none, by their text without digits."""
 
     def read(self, text: bytes) -> Batches:
         """The batches among the lines of a piece."""
         ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
         if not text.endswith(b"\n"):
             ends = np.append(ends, len(text))
-        read = _Piece(Batches(text, ends[:0], np.zeros((len(Field), 0), np.int64), [], ends))
-        shapes = self._shapes_of(read.whole)
-        for shape in np.unique(shapes).tolist():
-            lines = np.flatnonzero(shapes == shape)
-            if shape >= 0 and len(lines) >= _MANY:
-                read.together(self._shapes[shape], lines)
-            elif shape == _OTHER:
-                read.others.append(lines)
-            elif shape != _DULL:
-                read.singly(lines)
-        return read.result()
+        piece = _Piece(text, ends)
+        counts: Counter[int] = Counter()
+        for number in self._frequent:
+            counts[number] += piece.likely(self._shapes[number])
+        for number, lines in self._told_apart(piece).items():
+            if number >= 0 and len(lines) >= _MANY:
+                counts[number] += piece.together(self._shapes[number], np.array(lines))
+            elif number == _OTHER:
+                piece.others.extend(lines)
+            else:
+                piece.singly(lines)
+        self._frequent = [number for number, _ in counts.most_common(_AT_ONCE)]
+        return piece.result()
 
-    def _shapes_of(self, piece: Batches) -> Integers:
-        """The number of the shape of each line."""
-        skeletons = piece.text.translate(None, _DIGITS).split(b"\n")
-        count = len(piece.ends)
-        shapes = np.fromiter(map(self._known.__getitem__, skeletons), np.int64, len(skeletons))[:count]
-        for line in np.flatnonzero(shapes == _NEW).tolist():
-            shapes[line] = self._shape(skeletons[line], piece, line)
-        return shapes
+    def _told_apart(self, piece: _Piece) -> dict[int, list[int]]:
+        """The lines that are left, by the numbers of their shapes."""
+        found: dict[int, list[int]] = {}
+        for line, skeleton in piece.skeletons():
+            number = self._known.get(skeleton)
+            if number is None:
+                number = self._shape(skeleton, piece.line(line))
+            if number != _DULL:
+                found.setdefault(number, []).append(line)
+        return found
 
-    def _shape(self, skeleton: bytes, piece: Batches, line: int) -> int:
-        if (known := self._known[skeleton]) != _NEW:
-            return known
+    def _shape(self, skeleton: bytes, raw: bytes) -> int:
+        """The number of the shape of a line, from now on known where the line is not too long."""
         if len(skeleton) > _LONGEST:
             return _SINGLE if KIND.search(skeleton) else _OTHER
         if len(self._known) >= _MOST_KNOWN:
-            self._known = _Known({text: shape for text, shape in self._known.items() if shape >= 0})
-        raw = piece.line(line)
+            self._known = {text: number for text, number in self._known.items() if number >= 0}
         if KIND.search(skeleton):
             number = self._learnt(raw)
         else:
@@ -105,43 +108,73 @@ class BatchReader:
         return number
 
     def _learnt(self, line: bytes) -> int:
-        shape = Shape.of(line) if len(self._shapes) < _MOST_SHAPES else None
-        if shape is None:
+        shape = Shape.of(line)
+        if shape in self._shapes:
+            return self._shapes.index(shape)
+        if shape is None or len(self._shapes) >= _MOST_SHAPES:
             return _SINGLE
         self._shapes.append(shape)
         return len(self._shapes) - 1
 
 
 class _Piece:
-    """The batches of a piece as far as they are read."""
+    """A piece of a log as far as it is read; `left` are the lines that nobody has looked at."""
 
-    def __init__(self, whole: Batches) -> None:
-        self.whole = whole
-        self.others: list[Integers] = []
-        self._words = words_of(whole.text)
-        self._starts = np.append(0, whole.ends[:-1] + 1)
-        self._lines = [whole.lines]
-        self._fields = [whole.fields]
+    def __init__(self, text: bytes, ends: Integers) -> None:
+        self._text, self._ends = text, ends
+        self._starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))[: len(ends)]
+        self._words = words_of(text)
+        self._read: list[tuple[Integers, Integers]] = []
+        self.left = np.ones(len(ends), bool)
+        self.others: list[int] = []
 
-    def together(self, shape: Shape, lines: Integers) -> None:
-        fields, good = shape.read(self._words, self._starts[lines], self.whole.ends[lines])
+    def line(self, number: int) -> bytes:
+        return shortened(self._text[int(self._starts[number]) : int(self._ends[number])])
+
+    def skeletons(self) -> Iterator[tuple[int, bytes]]:
+        """The lines that are left and their text without digits."""
+        left = np.flatnonzero(self.left).tolist()
+        if len(left) > len(self.left) // _FEW:
+            whole = self._text.translate(None, _DIGITS).split(b"\n")
+            yield from ((line, whole[line]) for line in left)
+        else:
+            yield from ((line, self.line(line).translate(None, _DIGITS)) for line in left)
+
+    def likely(self, shape: Shape) -> int:
+        """Reads those of the lines that are left that seem to have this shape; how many have it."""
+        lines = np.flatnonzero(self.left & shape.likely(self._words, self._starts))
+        return self._together(shape, lines) if len(lines) >= _MANY else 0
+
+    def together(self, shape: Shape, lines: Integers) -> int:
+        """Reads lines of a shape; how many have it indeed. The others are read one by one."""
+        count = self._together(shape, lines)
+        if count < len(lines):
+            self.singly(lines[self.left[lines]].tolist())
+        return count
+
+    def _together(self, shape: Shape, lines: Integers) -> int:
+        fields, good = shape.read(self._words, self._starts[lines], self._ends[lines])
         if not good.all():
-            self.singly(lines[~good])
             fields, lines = fields[:, good], lines[good]
-        self._lines.append(lines)
-        self._fields.append(fields)
+        self._read.append((lines, fields))
+        self.left[lines] = False
+        return len(lines)
 
-    def singly(self, lines: Integers) -> None:
-        rows = [batch(self.whole.line(line)) for line in lines.tolist()]
-        good = np.array([row is not None for row in rows], bool)
-        self.others.append(lines[~good])
-        self._lines.append(lines[good])
-        found = [row for row in rows if row is not None]
-        self._fields.append(np.array(found, np.int64).reshape(-1, len(Field)).T)
+    def singly(self, lines: Sequence[int]) -> None:
+        rows = [(line, batch(self.line(line))) for line in lines]
+        self.others.extend(line for line, row in rows if row is None)
+        found = [(line, row) for line, row in rows if row is not None]
+        fields = np.array([row for _, row in found], np.int64).reshape(-1, len(Field)).T
+        self._read.append((np.array([line for line, _ in found], np.int64), fields))
 
     def result(self) -> Batches:
-        lines = np.concatenate(self._lines)
-        order = np.argsort(lines, kind="stable")
-        fields = np.concatenate(self._fields, axis=1)[:, order]
-        others = np.sort(np.concatenate([self.whole.lines, *self.others])).tolist()
-        return Batches(self.whole.text, lines[order], fields, others, self.whole.ends)
+        """All batches in the order of their lines."""
+        place = np.zeros(len(self._ends), np.int64)
+        for lines, _ in self._read:
+            place[lines] = 1
+        of_batches = np.flatnonzero(place)
+        place[of_batches] = np.arange(len(of_batches))
+        fields = np.empty((len(Field), len(of_batches)), np.int64)
+        for lines, read in self._read:
+            fields[:, place[lines]] = read
+        return Batches(self._text, of_batches, fields, sorted(self.others), self._ends)

@@ -86,10 +86,10 @@ class WholeLines:
             self._hold(self._open + piece)
             return b""
         if not self._open:
-            lines = piece if end == len(piece) else piece[:end]
+            lines = piece[:end]
         else:
             first = piece.index(b"\n")
-            lines = self._line(self._open + piece[:first]) + piece[first:end]
+            lines = b"".join((self._line(self._open + piece[:first]), memoryview(piece)[first:end]))
         self._open, self._cut = b"", False
         self._hold(piece[end:])
         return lines

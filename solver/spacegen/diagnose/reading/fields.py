@@ -80,13 +80,16 @@ class Found:
     """Where in a line its numbers stand."""
 
     kind: Batch
+    start: int
+    """Where the kind is said."""
     stamp: int | None
     """The start of the time."""
     ranks: dict[bytes, Span]
     numbers: tuple[tuple[Field, Span, Span], ...]
     """The places before and behind the point, the second (-1, -1) without one. A field may be there more than
     once: the largest counts."""
-    graph: int
+    graph: Span | None
+    """The word that says whether there is one."""
 
     @property
     def whole(self) -> bool:
@@ -109,8 +112,14 @@ def found(line: bytes) -> Found | None:
         for number in form.finditer(line, last.end())
     )
     graph = _GRAPH.search(line, last.end())
-    says = -1 if graph is None else int(graph[1] == b"True")
-    return Found(_KINDS[last[0]], stamp.start() if stamp else None, ranks, numbers, says)
+    return Found(
+        _KINDS[last[0]],
+        last.start(),
+        None if stamp is None else stamp.start(),
+        ranks,
+        numbers,
+        None if graph is None else graph.span(1),
+    )
 
 
 def _last(form: re.Pattern[bytes], line: bytes, end: int) -> re.Match[bytes] | None:
@@ -123,7 +132,8 @@ def batch(line: bytes) -> list[int] | None:
     if where is None or not where.whole:
         return None
     row = [0] * len(Field)
-    row[Field.KIND], row[Field.GRAPH] = where.kind, where.graph
+    row[Field.KIND] = where.kind
+    row[Field.GRAPH] = -1 if where.graph is None else int(line[slice(*where.graph)] == b"True")
     row[Field.TIME] = -1 if where.stamp is None else seconds(line[where.stamp : where.stamp + STAMP_WIDTH])
     ranks = {name: int(line[slice(*span)]) for name, span in where.ranks.items()}
     row[Field.REPLICA], row[Field.PEER] = ranks.get(b"DP", 0), peer(ranks)
