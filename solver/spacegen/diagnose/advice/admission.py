@@ -21,8 +21,17 @@ from spacegen.diagnose.advice.guide import (
     OFTEN,
     WELL_FILLED,
 )
+from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, argument, key, number
-from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent, slots, span
+from spacegen.diagnose.advice.serving import (
+    attention_groups,
+    each_rank,
+    evidence,
+    full_load,
+    of_lines,
+    slots,
+    span,
+)
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -46,7 +55,7 @@ _HONEST: Final = (
 )
 
 
-def admission(launch: Launch, _goal: str) -> Iterable[Finding]:
+def admission(launch: Launch, goal: str) -> Iterable[Finding]:
     """Too few requests taken in, too many, or both in turn; nothing where the log is too short to tell."""
     found = full_load(launch)
     if found is None:
@@ -55,7 +64,7 @@ def admission(launch: Launch, _goal: str) -> Iterable[Finding]:
     retracts = found.retractions >= _SOME and found.per_minute > FREQUENT_RETRACTIONS
     timid = _timid(found)
     if timid and _slots_taken(launch, found):
-        yield _few_slots(launch, found)
+        yield _few_slots(launch, found, goal)
         timid = False
     if timid and retracts:
         yield _swings(launch, found)
@@ -92,8 +101,8 @@ def _numbers(found: Steady) -> dict[str, float]:
 
 def _seen(found: Steady) -> str:
     return (
-        f"{per_cent(found.unfilled)} of the lines at full load ({span(found)}) have requests waiting and a "
-        f"token usage below {FULL}, {found.usage:.2f} on average"
+        f"{of_lines(found.unfilled, found)} have requests waiting and a token usage below {FULL}, "
+        f"{found.usage:.2f} on average"
     )
 
 
@@ -149,7 +158,7 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
     )
 
 
-def _few_slots(launch: Launch, found: Steady) -> Finding:
+def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
     fit = WELL_FILLED * found.full
@@ -170,8 +179,9 @@ def _few_slots(launch: Launch, found: Steady) -> Finding:
     return Finding(
         id="too-few-slots",
         phase=Phase.SERVING,
-        severity=Severity.WARNING,
-        summary=f"{_seen(found)}, because {found.running:.0f} run of the {limit} that may",
+        # Fewer requests at a time are each served faster: for latency that may be meant.
+        severity=Severity.INFO if goal == LATENCY else Severity.WARNING,
+        summary=f"{_seen(found)}, because {found.running:.0f} run{each_rank(found)} of the {limit} that may",
         evidence=evidence(launch.busiest),
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit)},
         advice=(told(move), *beyond),
@@ -181,8 +191,8 @@ def _few_slots(launch: Launch, found: Steady) -> Finding:
 
 def _often(found: Steady) -> str:
     return (
-        f"{found.retractions:.0f} retractions in {span(found)} at full load, {found.per_minute:.1f} a minute "
-        "in a rank, where about one is fine"
+        f"{found.retractions:.0f} retractions in {span(found)} at full load, {found.per_minute:.1f} a minute"
+        f"{each_rank(found)}, where up to {FREQUENT_RETRACTIONS} are fine"
     )
 
 

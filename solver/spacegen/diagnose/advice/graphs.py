@@ -7,7 +7,7 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import GRAPH_SIZES, LITTLE_LEFT, OFTEN
 from spacegen.diagnose.advice.said import Key, argument, gpu_gib, key, number
-from spacegen.diagnose.advice.serving import evidence, full_load, per_cent, span
+from spacegen.diagnose.advice.serving import evidence, full_load, of_lines
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -58,10 +58,7 @@ def _numbers(found: Steady, largest: float | None = None) -> dict[str, float]:
 
 
 def _seen(found: Steady) -> str:
-    return (
-        f"{per_cent(found.no_graph)} of the lines at full load ({span(found)}), with {found.running:.0f} "
-        "running, are without a CUDA graph"
-    )
+    return f"{of_lines(found.no_graph, found)} are without a CUDA graph, with {found.running:.0f} running"
 
 
 def _off(launch: Launch, found: Steady) -> Finding:

@@ -8,7 +8,7 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import FULL, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.serving import evidence, full_load, per_cent, slots, span
+from spacegen.diagnose.advice.serving import each_rank, evidence, full_load, of_lines, slots, span
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase
@@ -68,11 +68,15 @@ def _empty(launch: Launch, found: Steady) -> Finding:
     lasting = found.share >= _LASTING and found.busy >= _BUSY
     flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
     seen = (
-        f"no request waited in {per_cent(found.empty_queue)} of the lines at full load ({span(found)}), with "
-        f"{found.running:.0f} running and a token usage of {found.usage:.2f}: "
+        f"no request waited in {of_lines(found.empty_queue, found)}, with {found.running:.0f} running"
+        f"{each_rank(found)} and a token usage of {found.usage:.2f}: "
+    )
+    faster = (
+        f"submit requests faster, so that {SHORT_QUEUE} to {LONG_QUEUE} wait: with {flight} in flight at a "
+        f"time the cache is full and {SHORT_QUEUE} wait"
     )
     advice = (
-        f"submit requests faster: {flight} in flight at a time fill the cache and {SHORT_QUEUE} wait",
+        faster,
         "for a service whose requests come when they come this is no fault: `--goal latency` says so",
     )
     return Finding(
@@ -93,12 +97,12 @@ def _long(launch: Launch, found: Steady) -> Finding:
         id="queue-long",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{found.queue:.0f} requests waited on average at full load ({span(found)}): more than "
-        f"{LONG_QUEUE} cost the scheduler time",
+        summary=f"{found.queue:.0f} requests waited{each_rank(found)} on average ({span(found)}): "
+        f"more than {LONG_QUEUE} cost the scheduler time",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
         advice=(
-            f"keep at most {most} requests in flight at a time, {found.running:.0f} of which run in a rank",
+            f"keep at most {most} requests in flight at a time: {found.running:.0f} run{each_rank(found)}",
         ),
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from spacegen.diagnose.advice.guide import OFTEN
 from spacegen.diagnose.advice.said import Key, argument, number
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
 
-__all__ = ["attention_groups", "evidence", "full_load", "per_cent", "slots", "span"]
+__all__ = ["attention_groups", "each_rank", "evidence", "full_load", "of_lines", "per_cent", "slots", "span"]
 
 _MINUTE: Final = 60.0
 
@@ -45,6 +46,16 @@ def evidence(*lines: Line | None) -> tuple[Line, ...]:
 
 def per_cent(share: float) -> str:
     return f"{share:.0%}"
+
+
+def of_lines(share: float, found: Steady) -> str:
+    """How much of the lines at full load, in words, and for how long that was."""
+    return f"{share:.0%} of the lines at full load ({span(found)}; {OFTEN:.0%} is often)"
+
+
+def each_rank(found: Steady) -> str:
+    """What numbers are of, where there are several data-parallel ranks."""
+    return " in each rank" if found.ranks > 1 else ""
 
 
 def span(found: Steady) -> str:
