@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from spacegen.language.leaves import (
+    EXPRESSION_SCHEMA,
+    SCALAR_SCHEMA,
+    Expression,
+    Number,
+    Value,
+    Values,
+    Weight,
+)
 from spacegen.language.model import Kind
 
 __all__ = [
@@ -25,59 +33,6 @@ __all__ = [
     "Space",
     "TargetEntry",
 ]
-
-_SCALAR_SCHEMA: Final[dict[str, Any]] = {"type": ["boolean", "number", "string", "null"]}
-_EXPRESSION_SCHEMA: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
-_HEAVIEST: Final = 10**9
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        raise PydanticCustomError("scalar", "must be a single value")
-    return value
-
-
-def _scalars(values: list[Any]) -> list[Any]:
-    for i, value in enumerate(values):
-        if isinstance(value, list | dict):
-            hint = "put ranges under `range:` beside `values:`" if isinstance(value, dict) else None
-            raise PydanticCustomError(
-                "scalar", "must be a single value", {"step": i, "value": value, "hint": hint}
-            )
-    return values
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PydanticCustomError("number", "must be a number")
-    return value
-
-
-def _weight(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _HEAVIEST:
-        raise PydanticCustomError("weight", "must be a whole number")
-    return value
-
-
-def _expression(value: Any) -> Any:
-    if value is None or isinstance(value, list | dict):
-        raise PydanticCustomError("expression", "must be an expression")
-    return value
-
-
-Value: TypeAlias = Annotated[Any, AfterValidator(_scalar), WithJsonSchema(_SCALAR_SCHEMA)]
-Values: TypeAlias = Annotated[
-    list[Any],
-    AfterValidator(_scalars),
-    WithJsonSchema({"type": "array", "items": _SCALAR_SCHEMA, "minItems": 1}),
-]
-Number: TypeAlias = Annotated[Any, AfterValidator(_number), WithJsonSchema({"type": "number"})]
-Weight: TypeAlias = Annotated[
-    Any,
-    AfterValidator(_weight),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _HEAVIEST}),
-]
-Expression: TypeAlias = Annotated[Any, AfterValidator(_expression), WithJsonSchema(_EXPRESSION_SCHEMA)]
 
 
 class Part(BaseModel):
@@ -200,9 +155,9 @@ def _body(schema: dict[str, Any], description: str) -> Any:
 _ONE: Final[dict[str, Any]] = {"type": ["string", "boolean"]}
 _CONDITION: Final[dict[str, Any]] = {
     "type": ["string", "boolean", "object"],
-    "additionalProperties": _SCALAR_SCHEMA,
+    "additionalProperties": SCALAR_SCHEMA,
 }
-_LIST: Final[dict[str, Any]] = {"type": "array", "items": _EXPRESSION_SCHEMA}
+_LIST: Final[dict[str, Any]] = {"type": "array", "items": EXPRESSION_SCHEMA}
 _OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 
