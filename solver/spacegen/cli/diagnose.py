@@ -50,6 +50,14 @@ class Reading:
         _option("--idle", metavar="SECONDS", help="With --follow: end when nothing has come for so long."),
     ] = None
 
+    def check(self) -> None:
+        """Raises UsageError for options that make no sense."""
+        from spacegen.errors import Fault, UsageError
+
+        one_of(self.goal, _GOALS, "--goal")
+        if self.idle is not None and not self.follow:
+            raise UsageError(Fault("`--idle` is about `--follow`", hint="add `--follow`, or leave it out"))
+
 
 @spread
 def diagnose(
@@ -78,7 +86,7 @@ def diagnose(
     """
     from spacegen.diagnose.finding import Severity
 
-    one_of(reading.goal, _GOALS, "--goal")
+    reading.check()
     page.refuse()
     place = room(narrowed, selection, engine)
     if reading.follow:
@@ -87,7 +95,7 @@ def diagnose(
         found, interrupted = _read(log, reading), False
     narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     if not page.alone:
-        _print(found, narrowing, as_json=as_json)
+        _print(found, narrowing, as_json=as_json, indent=None if reading.follow else 2)
     page.write(found)
     if place is not None and narrowing is not None:
         place.write(narrowing)
@@ -146,11 +154,11 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
     return config
 
 
-def _print(found: Diagnosis, narrowing: Narrowing | None, *, as_json: bool) -> None:
+def _print(found: Diagnosis, narrowing: Narrowing | None, *, as_json: bool, indent: int | None) -> None:
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
 
     if as_json:
-        print_json(as_document(found, narrowing), indent=2)
+        print_json(as_document(found, narrowing), indent=indent)
     else:
         print_diagnosis(found, narrowing)

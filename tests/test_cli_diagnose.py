@@ -1,0 +1,206 @@
+"""`spacegen diagnose` from end to end: text, JSON, pages, spaces, and logs that grow."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spacegen.diagnose
+from server_logs import NEW, write
+from spacegen.cli.main import main
+from spacegen.diagnose import Severity
+
+CASES = Path(__file__).parent / "cases" / "diagnose"
+SERVER, FAILED = CASES / "server.log", CASES / "failed.log"
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_healthy_log_is_no_failure(tmp_path: Path, capsys: Capture) -> None:
+    log = write(tmp_path / "server.log", NEW, "healthy")
+    assert main(["diagnose", str(log)]) == 0
+    out, err = capsys.readouterr()
+    assert "error" not in out
+    assert "warning" not in out
+    assert "next launch" not in out
+    assert err == ""
+
+
+def test_a_failure_is_told_with_its_line_and_the_next_launch(capsys: Capture) -> None:
+    assert main(["diagnose", str(FAILED)]) == 1
+    out = capsys.readouterr().out
+    head, rest = out.split("\n\n", maxsplit=1)
+    assert head.endswith("ended: out of memory (serving)\n1 error")
+    assert rest.startswith("error: the GPU ran out of memory in a prefill")
+    assert f"{FAILED}:12: torch.OutOfMemoryError: CUDA out of memory." in out
+    assert "next launch:\n  --chunked-prefill-size 4096  (was 8192)\n" in out
+
+
+def test_the_document_says_the_same(capsys: Capture) -> None:
+    assert main(["diagnose", str(SERVER), str(FAILED), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    told = [(f["id"], f["severity"], f["launch"]) for f in found["findings"]]
+    assert told == [
+        ("out-of-memory-prefill", "error", 1),
+        ("memory-unused", "warning", 0),
+        ("too-conservative", "warning", 0),
+    ]
+    assert found["findings"][0]["evidence"][0]["number"] == 12
+    assert found["findings"][0]["edit"]["moves"][0]["to"] == 4096
+    assert [launch["version"] for launch in found["launches"]] == ["0.5.6", "0.5.6"]
+    assert found["narrowed"] is None
+
+
+def test_folders_archives_and_stdin_are_read(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old.log.gz").write_bytes(gzip.compress(FAILED.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SERVER.read_bytes())))
+    assert main(["diagnose", str(tmp_path), "-", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [launch["files"] for launch in found["launches"]] == [[str(tmp_path / "old.log.gz")], ["<stdin>"]]
+
+
+def test_python_asks_the_same() -> None:
+    found = spacegen.diagnose.diagnose([SERVER], config={"mem_fraction_static": 0.8})
+    assert found.worst is Severity.WARNING
+    assert [finding.id for finding in found.findings][-1] == "arguments-changed"
+    assert spacegen.diagnose.Diagnosis.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_config_is_held_against_what_the_server_runs(tmp_path: Path, capsys: Capture) -> None:
+    config = tmp_path / "launch.sh"
+    config.write_text("python -m sglang.launch_server --model-path /models/x --mem-fraction-static 0.88\n")
+    main(["diagnose", str(SERVER), "--config", str(config)])
+    out = capsys.readouterr().out
+    assert "`mem_fraction_static` is 0.83, not 0.88" in out
+
+
+def test_findings_narrow_a_space_and_again_change_nothing(tmp_path: Path, capsys: Capture) -> None:
+    overlay = tmp_path / "narrowed.yaml"
+    command = [
+        "diagnose",
+        str(SERVER),
+        str(FAILED),
+        "--space",
+        "h100",
+        "--narrow",
+        str(overlay),
+        "--json",
+        "-q",
+    ]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert err == f"wrote {overlay}\n"
+    narrowed = json.loads(out)["narrowed"]
+    assert 0 < narrowed["after"] < narrowed["before"]
+    assert {edit["finding"] for edit in narrowed["edits"]} == {
+        "out-of-memory-prefill",
+        "memory-unused",
+        "too-conservative",
+    }
+    text = overlay.read_text()
+    assert f"log line 8 of {SERVER}" in text
+    main(command)
+    assert overlay.read_text() == text
+    assert main(["count", str(overlay), "-q"]) == 0
+    assert f"{narrowed['after']:,} solutions" in capsys.readouterr().out
+
+
+def test_without_apply_what_could_be_tried_narrows_nothing(tmp_path: Path, capsys: Capture) -> None:
+    log = write(tmp_path / "server.log", NEW, "healthy")
+    main(["diagnose", str(log), "--space", "h100", "--json", "-q"])
+    narrowed = json.loads(capsys.readouterr().out)["narrowed"]
+    assert (narrowed["edits"], narrowed["before"]) == ([], narrowed["after"])
+
+
+def test_a_page_is_written_and_no_other_file_is_lost(tmp_path: Path, capsys: Capture) -> None:
+    page = tmp_path / "page.html"
+    assert main(["diagnose", str(FAILED), "--html", str(page)]) == 1
+    assert capsys.readouterr().err == f"wrote {page}\n"
+    assert "out-of-memory-prefill" in page.read_text()
+    page.write_text("mine")
+    assert main(["diagnose", str(FAILED), "--html", str(page)]) == 2
+    assert page.read_text() == "mine"
+    capsys.readouterr()
+    assert main(["diagnose", str(FAILED), "--html", "-"]) == 1
+    assert capsys.readouterr().out.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere.log"], "no such file: nowhere.log"),
+        ([str(SERVER), "--goal", "speed"], "`--goal` cannot be `speed`"),
+        ([str(SERVER), "--narrow", "out.yaml"], "nothing says which space is meant"),
+        ([str(SERVER), "--pin", "tp_size=2"], "nothing says which space is meant"),
+        ([str(SERVER), "--space", "h100", "--apply", "all"], "`--apply` cannot be `all`"),
+        ([str(SERVER), "--idle", "3"], "`--idle` is about `--follow`"),
+        ([str(CASES / "failed.txt"), str(Path(__file__))], "is a server's"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    words: list[str], said: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["diagnose", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+
+
+def test_a_log_is_followed_until_nothing_comes(tmp_path: Path, capsys: Capture) -> None:
+    log = tmp_path / "server.log"
+    log.write_bytes(FAILED.read_bytes())
+    assert main(["diagnose", "--follow", str(log), "--idle", "0"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("error: the GPU ran out of memory in a prefill") == 2
+    assert "next launch:" in out
+
+
+def _followed(log: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "spacegen", "diagnose", "--follow", str(log), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_growing_log_tells_findings_as_they_appear_and_ctrl_c_the_last(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    with _followed(log) as process:
+        assert process.stdout is not None
+        lines = SERVER.read_bytes().splitlines(keepends=True)
+        log.write_bytes(b"".join(lines[:9]))
+        first = process.stdout.readline()
+        assert first.startswith("warning: 12.07 GB are left")
+        with log.open("ab") as stream:
+            stream.writelines(lines[9:])
+        while not (line := process.stdout.readline()).startswith("warning: "):
+            assert line
+        assert "too-conservative" in line
+        process.send_signal(signal.SIGINT)
+        rest, complaints = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert complaints == ""
+    assert "next launch:" in rest
+
+
+def test_documents_of_a_log_that_grows_are_a_line_each(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_bytes(SERVER.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "spacegen", "diagnose", "-f", str(log), "--json", "--idle", "0.1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+    documents = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [[f["id"] for f in one["findings"]] for one in documents] == [
+        ["memory-unused", "too-conservative"]
+    ]
