@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.reading.batches import NUMBERED, BatchReader
 from spacegen.diagnose.reading.chunks import LONGEST, WholeLines, chunks, shortened
+from spacegen.diagnose.reading.digits import digits, words_of
 from spacegen.diagnose.reading.events import LINES
 from spacegen.diagnose.reading.fields import Field
 
@@ -232,6 +234,33 @@ def test_digits_decide_only_what_they_are_said_to() -> None:
     numbered = re.findall(rb"(\w*) ?(?:\\d|\d)", re.sub(rb"(?<=\d)\d", b"", pattern))
     assert numbered
     assert all(NUMBERED.fullmatch(word) for word in numbered)
+
+
+@pytest.mark.parametrize("line", [STAMP + DECODE, STAMP + PREFILL, STAMP + RETRACT])
+def test_a_line_nearly_like_frequent_ones_is_read_for_itself(line: str) -> None:
+    nearly = [
+        changed
+        for at in range(len(line) + 1)
+        for changed in (
+            line[:at] + "x" + line[at + 1 :],
+            line[:at] + "7" + line[at:],
+            line[:at] + line[at + 1 :],
+        )
+    ]
+    reader = BatchReader()
+    reader.read(f"{line}\n".encode() * 20)
+    text = "".join(f"{changed}\n" for changed in nearly)
+    alone = [row for changed in nearly for row in read(f"{changed}\n".encode())]
+    assert read(text.encode(), reader) == alone
+
+
+@given(st.lists(st.integers(0, 10**18 - 1).map(str), min_size=1), st.text("0", max_size=3))
+def test_many_numbers_are_read_at_once(numbers: list[str], zeros: str) -> None:
+    text = "".join(f"{zeros[: 18 - len(number)]}{number}." for number in numbers)
+    starts = [0, *(end + 1 for end, sign in enumerate(text[:-1]) if sign == ".")]
+    widths, values = digits(words_of(text.encode()), np.array(starts))
+    assert values.tolist() == list(map(int, numbers))
+    assert widths.tolist() == list(map(len, text[:-1].split(".")))
 
 
 def test_an_event_is_no_dull_line_because_one_like_it_was() -> None:

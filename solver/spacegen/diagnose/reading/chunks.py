@@ -77,33 +77,23 @@ class WholeLines:
     """Puts pieces together until their lines end; a line without end takes a bounded part of memory."""
 
     _open: bytes = b""
-    _cut: bool = False
 
     def take(self, piece: bytes) -> bytes:
         """All lines that ended, each with its end."""
         end = piece.rfind(b"\n") + 1
         if not end:
-            self._hold(self._open + piece)
+            self._open = shortened(self._open + piece)
             return b""
         if not self._open:
             lines = piece[:end]
         else:
             first = piece.index(b"\n")
-            lines = b"".join((self._line(self._open + piece[:first]), memoryview(piece)[first:end]))
-        self._open, self._cut = b"", False
-        self._hold(piece[end:])
+            lines = b"".join((shortened(self._open + piece[:first]), memoryview(piece)[first:end]))
+        # What is cut once keeps its length, so that it is cut again where more follows.
+        self._open = shortened(piece[end:])
         return lines
 
     def close(self) -> bytes:
         """The last line, where it never ended."""
-        rest, self._open = self._line(self._open), b""
+        rest, self._open = self._open, b""
         return rest
-
-    def _hold(self, text: bytes) -> None:
-        if len(text) > LONGEST:
-            self._cut = True
-        self._open = self._line(text)
-
-    def _line(self, text: bytes) -> bytes:
-        # A line that was cut has lost its middle, so that its length tells nothing any more.
-        return text[:_HALF] + text[-_HALF:] if self._cut else shortened(text)
