@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
 
 __all__ = ["Reader"]
+
+_ENOUGH: Final = 3
+_LONGEST: Final = 2**16
+"""Lines, or bytes, that tell what a source is."""
 
 
 class _Reading(Protocol):
@@ -25,6 +29,7 @@ class Reader:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._held = b""
         self._reading: _Reading | None = None
 
     @property
@@ -35,10 +40,22 @@ class Reader:
     def take(self, chunk: bytes) -> None:
         """Takes in what comes next. Raises UsageError where metrics are read without the library for it."""
         if self._reading is None:
-            self._reading = (MetricsReader if looks_like_metrics(chunk) else LogReader)(self._name)
-        self._reading.take(chunk)
+            self._held += chunk
+            # Before metrics there may be a line with the time, in a piece of its own.
+            if self._held.count(b"\n") < _ENOUGH and len(self._held) < _LONGEST:
+                return
+            chunk = self._held
+        self._begun(chunk).take(chunk)
 
     def close(self) -> None:
         """Takes in a last line that never ended."""
+        if held := self._held:
+            self._begun(held).take(held)
         if self._reading is not None:
             self._reading.close()
+
+    def _begun(self, first: bytes) -> _Reading:
+        if self._reading is None:
+            self._reading = (MetricsReader if looks_like_metrics(first) else LogReader)(self._name)
+            self._held = b""
+        return self._reading

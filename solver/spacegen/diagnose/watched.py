@@ -23,7 +23,7 @@ class Watched:
 
     def __init__(self, sources: Iterable[str | Path]) -> None:
         self._sources = tuple(sources)
-        self._logs: dict[Path | None, tuple[Growing, Reader]] = {}
+        self._logs: dict[Path | str | None, tuple[Growing, Reader]] = {}
         self._looked = 0.0
         self._look()
 
@@ -60,6 +60,5 @@ class Watched:
         self._looked = time.monotonic()
 
     def _add(self, file: LogFile) -> None:
-        key = None if file.path is None else file.path.resolve()
-        if key not in self._logs:
-            self._logs[key] = following(file), Reader(file.name)
+        if file.key not in self._logs:
+            self._logs[file.key] = following(file), Reader(file.name)

@@ -33,6 +33,10 @@ class Growing(Protocol):
 
 def following(file: LogFile) -> Growing:
     """What reads a log as it grows. What is compressed is read as it is: it does not grow."""
+    if file.address is not None:
+        from spacegen.diagnose.reading.fetching import Polled
+
+        return Polled(file.address)
     if file.path is None:
         return _Pipe()
     return _Whole(file) if _is_packed(file.path) else _Tail(file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
+from spacegen.diagnose.reading.serverinfo import read_info
 from spacegen.diagnose.reading.text import SHOWN, plain
 
 __all__ = ["MetricsReader", "looks_like_metrics"]
@@ -140,11 +141,16 @@ class _Server:
         self._busiest: Line | None = None
         self._retraction: Line | None = None
         self._newer = False
+        self._version: str | None = None
+        self._arguments: dict[str, Any] = {}
+        self._arguments_line: Line | None = None
         self._simulated = False
         self.before = _Said()
 
     def take(self, said: _Said, scrape: Scrape) -> None:
         """Takes in a scrape."""
+        if scrape.info is not None:
+            self._told(*scrape.info)
         if said.numbers == self.before.numbers:
             return
         rows = list(self._rows(said))
@@ -231,15 +237,29 @@ class _Server:
             if fact is not None and fact not in self._figures and value > 0:
                 self._figures[fact] = Figure(value=value, line=self._line(said, key))
 
+    def _told(self, number: int, raw: bytes) -> None:
+        """What the server runs with, and what its metrics may not say."""
+        told = read_info(raw)
+        if told is not None:
+            line = self._shown(number, raw)
+            self._version, self._arguments, self._arguments_line = told.version, told.arguments, line
+            for fact, value in told.figures.items():
+                self._figures.setdefault(fact, Figure(value=value, line=line))
+
     def _line(self, said: _Said, key: tuple[str, int]) -> Line:
         sample = said.lines[key]
-        return Line(file=self._name, number=sample.number, text=plain(sample.raw)[:SHOWN])
+        return self._shown(sample.number, sample.raw)
+
+    def _shown(self, number: int, raw: bytes) -> Line:
+        return Line(file=self._name, number=number, text=plain(raw)[:SHOWN])
 
     def launch(self, lines: int) -> Launch:
         """What is known. A server that answers is ready."""
         return Launch(
             server="sglang",
-            version="0.5.23" if self._newer else "0.5.6",
+            version=self._version or ("0.5.23" if self._newer else "0.5.6"),
+            arguments=self._arguments,
+            arguments_line=self._arguments_line,
             phase=Phase.SERVING,
             ready=self._ready,
             figures=self._figures,

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from spacegen.diagnose.reading.chunks import WholeLines
+from spacegen.diagnose.reading.serverinfo import MARK
 from spacegen.diagnose.reading.stamps import STAMP, seconds
 from spacegen.tune.extras import require
 
@@ -75,6 +76,8 @@ class Scrape:
     time: int = -1
     samples: list[Sample] = field(default_factory=list)
     simulated: bool = False
+    info: tuple[int, bytes] | None = None
+    """The line of a `/server_info` that stands before it, with its number."""
 
 
 def looks_like_metrics(first: bytes) -> bool:
@@ -122,6 +125,9 @@ class ScrapeReader:
         elif (family := line["family"]) is not None:
             yield from self._new(line[0].split(None, 3)[:3])
             self._simulated |= b"SIMULATED" in line[0] and family.startswith(b"sglang")
+        elif line[0].startswith(MARK):
+            yield from self._end()
+            self._now.info = self.lines + 1, line[0]
         elif (time := _time(line)) is not None:
             yield from self._end()
             self._now.time = time
@@ -145,9 +151,9 @@ class ScrapeReader:
         self._seen.add(key)
 
     def _end(self) -> Iterator[Scrape]:
-        now, self._now = self._now, Scrape()
-        self._seen.clear()
-        if now.samples:
+        if self._now.samples:
+            now, self._now = self._now, Scrape()
+            self._seen.clear()
             yield now
 
 

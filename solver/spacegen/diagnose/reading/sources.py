@@ -1,4 +1,4 @@
-"""Where logs stand: files, folders of them, and stdin."""
+"""Where logs stand: files, folders of them, stdin, and servers that tell of themselves."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["LogFile", "log_files", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
+_ADDRESS: Final = ("http://", "https://")
 _OF_LAUNCH: Final = re.compile(r"server(?:-\d+)?\.log(?:\.gz)?")
 """The logs of a server in the folder of a launch, where `command.txt` stands beside them."""
 
@@ -27,9 +28,16 @@ class LogFile:
 
     name: str
     path: Path | None
-    """None for stdin."""
+    """None for stdin and for an address."""
     named: bool = True
     """Whether somebody named it; else it was found in a folder."""
+    address: str | None = None
+    """Of a server's `/metrics`."""
+
+    @property
+    def key(self) -> Path | str | None:
+        """The same for the same source."""
+        return self.address if self.path is None else self.path.resolve()
 
     @property
     def size(self) -> int | None:
@@ -39,18 +47,21 @@ class LogFile:
 
 def log_files(sources: Iterable[str | Path], *, growing: bool = False) -> tuple[LogFile, ...]:
     """The logs that sources name: files, folders (with all that is called like a log below them), `-` for
-    stdin; each once. Raises ConfigError for what is not there, and for a folder without a log, unless they
-    are `growing`: then it may come."""
-    found: dict[Path | None, LogFile] = {}
+    stdin, addresses of servers; each once. Raises ConfigError for what is not there, and for a folder without
+    a log, unless they are `growing`: then it may come."""
+    found: dict[Path | str | None, LogFile] = {}
     for source in sources:
         for file in _files(source, growing=growing):
-            found.setdefault(None if file.path is None else file.path.resolve(), file)
+            found.setdefault(file.key, file)
     return tuple(found.values())
 
 
 def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
     if str(source) == "-":
         yield LogFile("<stdin>", None)
+        return
+    if str(source).lower().startswith(_ADDRESS):
+        yield LogFile(str(source), None, address=str(source))
         return
     path = Path(source)
     if not path.is_dir():
@@ -78,6 +89,11 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 def pieces(file: LogFile) -> Iterator[bytes]:
     """The bytes of a log, whole lines at a time, unpacked where they are compressed. Raises ConfigError."""
+    if file.address is not None:
+        from spacegen.diagnose.reading.fetching import fetch
+
+        yield fetch(file.address)
+        return
     try:
         with opened(file) as stream:
             yield from chunks(stream)

@@ -1,0 +1,84 @@
+"""The `/metrics` of a live server, as the text that a loop of `date` and `curl` would write."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from http.client import HTTPException
+from typing import Final
+from urllib.parse import urlsplit
+
+from spacegen.diagnose.reading.serverinfo import written
+from spacegen.errors import ConfigError, Fault
+from spacegen.tune.running.readiness import Endpoints, server_info
+
+__all__ = ["Polled", "fetch"]
+
+_PATIENCE: Final = 10.0
+_EVERY: Final = 5.0
+"""Seconds from one scrape to the next."""
+_LARGEST: Final = 2**26
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_REFUSED: Final = "give the address of the server, such as http://127.0.0.1:30000/metrics"
+
+
+def fetch(address: str) -> bytes:
+    """One scrape behind a comment with its time, and before it what the server runs with. Raises
+    ConfigError."""
+    return _about(address) + _scrape(address)
+
+
+class Polled:
+    """A server that is asked every few seconds. It need not be up yet, and may be away for a while."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._next = 0.0
+        self._known = False
+        self.ended = False
+
+    def read(self) -> bytes:
+        """A scrape, where it is time for one. Raises ConfigError where what answers has no metrics."""
+        if time.monotonic() < self._next:
+            return b""
+        self._next = time.monotonic() + _EVERY
+        try:
+            text = _scrape(self._address)
+        except _AwayError:
+            self._known = False
+            return b""
+        about = b"" if self._known else _about(self._address)
+        self._known = True
+        return about + text
+
+    def close(self) -> None: ...
+
+
+class _AwayError(ConfigError):
+    """Nobody answers."""
+
+
+def _scrape(address: str) -> bytes:
+    parts = urlsplit(address)
+    url = address if parts.path.strip("/") else parts._replace(path="/metrics").geturl()
+    try:
+        with _OPENER.open(url, timeout=_PATIENCE) as answer:
+            text: bytes = answer.read(_LARGEST)
+    except urllib.error.HTTPError as error:
+        with error:
+            hint = "servers have metrics with --enable-metrics" if error.code == 404 else None
+            raise ConfigError(Fault(f"{url} answers {error.code} {error.reason}", hint=hint)) from None
+    except (OSError, HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise _AwayError(Fault(f"cannot read {url}: {words.lower()}", hint=_REFUSED)) from None
+    return f"# {datetime.now(UTC):%Y-%m-%d %H:%M:%S}\n".encode() + text.rstrip(b"\n") + b"\n"
+
+
+def _about(address: str) -> bytes:
+    """What the server runs with, as a comment; nothing where it does not tell."""
+    parts = urlsplit(address)
+    info = server_info(Endpoints(parts._replace(path="", query="", fragment="").geturl()))
+    return b"" if info is None else written(info)
