@@ -93,7 +93,7 @@ def test_values_that_are_no_literals_stay_as_text() -> None:
     )
     assert given is not None
     assert given.server == "minisgl"
-    assert given.values == {
+    said = {
         "model_path": "a, b(",
         "tp_info": "DistributedInfo(rank=0, size=2)",
         "dtype": "torch.bfloat16",
@@ -103,6 +103,7 @@ def test_values_that_are_no_literals_stay_as_text() -> None:
         "memory_ratio": 0.9,
         "server_port": 1919,
     }
+    assert {name: given.values[name] for name in said} == said
 
 
 def test_other_lines_give_no_arguments() -> None:
@@ -399,14 +400,26 @@ def test_each_way_to_fail_is_found_in_its_phase(version: str, story: str, noise:
 @pytest.mark.parametrize("front", ["server-1  | ", "2025-08-11T17:17:03.123Z stdout F "])
 @pytest.mark.parametrize("story", ["healthy", "refused", "prefill-oom", "graphs-oom"])
 def test_what_containers_put_in_front_hides_nothing(story: str, front: str) -> None:
-    (plain_one,) = launches(log(OLD, story, decodes=4))
-    (fronted,) = launches(encoded(log(OLD, story, decodes=4), front=front))
+    (plain_one,) = launches(log(OLD, story, decodes=4, tp=2))
+    (fronted,) = launches(encoded(log(OLD, story, decodes=4, tp=2), front=front))
     kept = {"kind", "phase", "during", "fatal", "numbers"}
     assert [t.model_dump(include=kept) for t in fronted.troubles] == [
         t.model_dump(include=kept) for t in plain_one.troubles
     ]
     assert fronted.arguments == plain_one.arguments
+    assert {fact: figure.value for fact, figure in fronted.figures.items()} == {
+        fact: figure.value for fact, figure in plain_one.figures.items()
+    }
     assert fronted.phase is plain_one.phase
+
+
+def test_a_line_behind_a_progress_bar_counts() -> None:
+    bar = "Capturing batches (bs=10 avail_mem=11.99 GB):   0%|          | 0/5 [00:00<?, ?it/s]"
+    (event,) = events(f"{bar}{T} Capture cuda graph bs [1, 2, 4]")
+    assert isinstance(event, Progress)
+    (wrong,) = events(f"{bar}{T} Watchdog timeout (self.watchdog_timeout=300)")
+    assert isinstance(wrong, Fault)
+    assert wrong.words == "Watchdog timeout (self.watchdog_timeout=300)"
 
 
 def test_the_figures_of_a_launch_are_those_of_the_rank_with_the_least_room() -> None:

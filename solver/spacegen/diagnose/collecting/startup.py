@@ -16,6 +16,7 @@ from spacegen.diagnose.reading.events import (
     Ready,
     Simulated,
     Traced,
+    bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
 
@@ -25,7 +26,7 @@ _ADDED: Final = (Fact.WEIGHTS, Fact.POOL, Fact.GRAPHS, Fact.CAPTURE_SECONDS, Fac
 """A rank says it once for each model, pool or set of graphs; the rank with the most stands for all."""
 _LAST: Final = (Fact.LEFT, Fact.POOL_TOKENS)
 """What a rank says later is what counts; the rank with the least stands for all."""
-_RANKS: Final = re.compile(r"^\[[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
+_RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
 _OLDER: Final = "0.5.6"
@@ -157,7 +158,7 @@ class Startup:
 
     def _took(self, said: Progress, line: Line) -> dict[Fact, float]:
         """How long the phase took that ends here, where only the times of the lines tell it."""
-        stamp = STAMP.search(line.text[:64].encode(errors="replace"))
+        stamp = STAMP.search(bare(line.text)[:64].encode(errors="replace"))
         now = -1 if stamp is None else seconds(stamp[0])
         if now < 0:
             return {}

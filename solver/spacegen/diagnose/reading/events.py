@@ -40,6 +40,8 @@ LINES: Final = re.compile(
 _FRONT: Final = re.compile(
     r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?)"
 )
+_BAR: Final = re.compile(r"(?:/s|s/it)\](?=\[\d{4}-\d\d-\d\d)")
+"""The end of a progress bar that others wrote on behind."""
 _NUMBER: Final = r"(-?[\d.]*\d)"
 _AVAILABLE: Final = re.compile(rf"avail mem={_NUMBER} GB")
 _USED: Final = re.compile(rf"mem usage={_NUMBER} GB")
@@ -98,8 +100,10 @@ Event = Progress | Ready | Simulated | Given | Fault | Detail | Traced
 
 
 def bare(text: str) -> str:
-    """The line without what docker or a log collector put in front of it."""
-    return _FRONT.sub("", text, count=1)
+    """The line without what docker, a log collector or a progress bar put in front of it."""
+    text = _FRONT.sub("", text, count=1)
+    found = _BAR.search(text)
+    return text if found is None else text[found.end() :]
 
 
 def events(text: str) -> Iterator[Event]:
