@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.startup import Startup
@@ -96,6 +98,7 @@ def test_values_that_are_no_literals_stay_as_text() -> None:
     said = {
         "model_path": "a, b(",
         "tp_info": "DistributedInfo(rank=0, size=2)",
+        "tp_size": 2,
         "dtype": "torch.bfloat16",
         "cuda_graph_bs": [1, 2],
         "policy": "lpm",
@@ -544,6 +547,11 @@ def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
     assert time.perf_counter() - started < 5
 
 
+def _said(version: str, story: str) -> Iterable[str]:
+    text = "".join(log(version, story, decodes=4))
+    return (raw for raw in text.split("\n") if LINES.search(raw.encode()))
+
+
 @pytest.mark.parametrize(("version", "style"), [(OLD, "0.5.6"), (NEW, "0.5.23")])
 def test_a_log_that_begins_while_serving_is_told_by_its_batches(version: str, style: str) -> None:
     reader = LogReader("server.log")
@@ -553,3 +561,14 @@ def test_a_log_that_begins_while_serving_is_told_by_its_batches(version: str, st
     (trouble,) = launch.troubles
     assert (launch.server, launch.version, launch.phase) == ("sglang", style, Phase.SERVING)
     assert (trouble.phase, trouble.during, trouble.fatal) == (Phase.SERVING, "decode", True)
+
+
+SAID = sorted({raw for version in (OLD, NEW) for name in STORIES for raw in _said(version, name)})
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(SAID), st.lists(st.tuples(st.integers(0, 400), st.text(max_size=3)), max_size=6))
+def test_no_line_is_too_strange(line: str, changes: list[tuple[int, str]]) -> None:
+    for place, piece in changes:
+        line = line[:place] + piece + line[place + len(piece) + 1 :]
+    launches([line, "\n", line])

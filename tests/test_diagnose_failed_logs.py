@@ -275,6 +275,12 @@ def test_mini_sglang_without_memory() -> None:
     assert sizes(finding) == {"memory_ratio": 0.82, "max_extend_tokens": 4096, "max_running_req": 192}
 
 
+def test_the_weights_of_mini_sglang() -> None:
+    trace = ("|Traceback (most recent call last):", '|  File "/mini/engine/engine.py", line 60, in __init__')
+    finding = only([*MINI_ARGUMENTS, MINI_START[0], *trace, f"|{SHORT}"])
+    assert (finding.id, sizes(finding)) == ("out-of-memory-weights", {"tp_size": 2})
+
+
 def test_mini_sglang_without_room_for_a_pool() -> None:
     words = "|AssertionError: Not enough memory for KV cache, try reducing --num-pages"
     trace = ("|Traceback (most recent call last):", '|  File "/mini/engine/engine.py", line 160, in __init__')

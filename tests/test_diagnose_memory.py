@@ -437,6 +437,17 @@ def test_an_argument_of_another_version_is_named() -> None:
     assert finding.advice[0] == "`cuda_graph_max_bs_decode` is called `cuda_graph_max_bs` before 0.5.14"
 
 
+def test_an_argument_that_was_misspelt_is_named() -> None:
+    words = "unrecognized arguments: --chunked-prefil-size 4096"
+    finding = only(launch({}, {}, failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words)))
+    assert finding.advice[0] == "`chunked_prefil_size`: did you mean `chunked_prefill_size`?"
+
+
+def test_the_port_of_the_ranks_is_another_than_that_of_the_api() -> None:
+    finding = only(launch(ARGUMENTS, {}, failed(Kind.PORT, Phase.ARGUMENTS, port=31234)))
+    assert finding.advice[1].endswith("with `--nccl-port`: that of the API is 30000")
+
+
 def test_a_hierarchical_cache_is_what_main_memory_is_saved_on() -> None:
     arguments = {**ARGUMENTS, "enable_hierarchical_cache": True, "hicache_ratio": 3.0, "hicache_size": 0}
     words = "ValueError: Not enough host memory available. Requesting {} GB but only have 40.00 GB free."

@@ -120,7 +120,7 @@ def reserves(launch: Launch) -> tuple[Move, ...]:
 def no_graphs(launch: Launch) -> tuple[Move, ...]:
     """Smaller graphs, or none; nothing where there are none."""
     off, switch = argument(launch, "disable_cuda_graph"), None
-    if off is True:
+    if off is True or argument(launch, "cuda_graph_backend_decode") == "disabled":
         return ()
     if not is_mini(launch):
         switch = Move(

@@ -11,7 +11,9 @@ from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 from spacegen.diagnose.series import Column
+from spacegen.errors import did_you_mean
 from spacegen.servers.renames import formerly
+from spacegen.servers.schema import load
 
 __all__ = ["port_in_use", "refused", "slow_start"]
 
@@ -36,9 +38,7 @@ def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
 def _refused(launch: Launch, trouble: Trouble) -> Finding:
     server = "minisgl" if is_mini(launch) else "sglang"
     names = tuple(dict.fromkeys(name.replace("-", "_") for name in _UNKNOWN.findall(words(trouble))))
-    hints = (
-        formerly(server, name, version) for name in names for version in ("0.5.6", launch.version or "0.5.23")
-    )
+    hints = (_instead(server, name, launch.version) for name in names)
     return Finding(
         id="arguments-refused",
         phase=Phase.ARGUMENTS,
@@ -53,6 +53,17 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
     )
 
 
+def _instead(server: str, name: str, version: str | None) -> str | None:
+    """What an argument that the server does not know is called elsewhere, or may have been meant to be."""
+    versions = (version,) if version else ("0.5.6", "0.5.23") if server == "sglang" else ("0.1.0",)
+    hints = (formerly(server, name, one) for one in versions)
+    found = next((hint for hint in hints if hint), None)
+    known = load(server, versions[-1]).arguments
+    if found is None and name not in known and (meant := did_you_mean(name, known)):
+        return f"`{name}`: {meant}"
+    return found
+
+
 def _port(launch: Launch, trouble: Trouble) -> Finding:
     given, name = number(launch, Key.PORT), key(launch, Key.PORT)
     named = said(trouble, "port")
@@ -61,6 +72,11 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
     meeting = f": mini-SGLang takes `{name}`, and `{name}` + 1 for its ranks" if beside else ""
     free = "" if port is None else f", as `--port {int(given or port) + 10}`"
     both = ", with the one after it free too" if is_mini(launch) else ""
+    another = f"or choose another port{free}{both}"
+    if not is_mini(launch) and given is not None and port != given:
+        another = (
+            f"or choose another for the ranks to meet at with `--nccl-port`: that of the API is {given:.0f}"
+        )
     return Finding(
         id="port-in-use",
         phase=trouble.phase,
@@ -68,7 +84,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
         summary="a port is in use" if port is None else f"port {port:.0f} is in use{meeting}",
         evidence=trouble.lines,
         numbers={} if port is None else {"port": port},
-        advice=("end the process that holds it", f"or choose another port{free}{both}"),
+        advice=("end the process that holds it", another),
         command="ss -tlnp" if port is None else f"ss -tlnp | grep :{port:.0f}",
     )
 

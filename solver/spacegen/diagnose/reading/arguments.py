@@ -19,6 +19,8 @@ _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|inf|nan)")
 _OPEN: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSE: Final = frozenset(_OPEN.values())
 _ENUM: Final = re.compile(r"<[\w.]+: (.+)>")
+_RANKS: Final = re.compile(r"size=(\d+)")
+"""How many ranks mini-SGLang has, within what it says of each."""
 _MINI: Final = frozenset({"server_port", "memory_ratio", "max_running_req", "max_extend_tokens"})
 
 
@@ -47,6 +49,8 @@ def arguments(text: str) -> Given | None:
     values = dict(_items(body, _QUOTED if as_mapping else _NAME))
     mini = not as_mapping and not _MINI.isdisjoint(values)
     values.update(_graphs(values.get("cuda_graph_config"), values))
+    if mini and (ranks := _RANKS.search(str(values.get("tp_info")))):
+        values.setdefault("tp_size", int(ranks[1]))
     return Given(values, "minisgl" if mini else "sglang", as_mapping)
 
 
