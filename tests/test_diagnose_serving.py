@@ -209,6 +209,14 @@ def test_stamps_may_be_missing() -> None:
     assert full_load(launch).seconds == pytest.approx(600, rel=0.1)
 
 
+def test_the_evidence_shows_what_is_found() -> None:
+    text = [decode(2 * step, 200, queue=300, usage=0.8) for step in range(200)]
+    text[50] = decode(100, 230, queue=300, usage=0.93)
+    text[51] = shown = decode(102, 210, queue=300, usage=0.8)
+    (line,) = one(lines(*text), "too-conservative").evidence
+    assert (line.file, line.number, line.text) == ("server.log", 52, shown)
+
+
 # Loads of other shapes
 
 

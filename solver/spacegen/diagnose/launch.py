@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from spacegen.diagnose.series import Series
+from spacegen.diagnose.series import Column, Series
 from spacegen.tune.values import Value
 
 __all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble"]
@@ -113,6 +113,8 @@ class Launch(Value):
     """The first of them."""
     busiest: Line | None = None
     """The line of a batch of decoding that stands for the log: one with the most running requests."""
+    examples: dict[Column, Line] = Field(default_factory=dict)
+    """For EMPTY_QUEUE, UNFILLED and NO_GRAPH one of the lines that they count, with the most running."""
     series: Series = Series()
     files: tuple[str, ...] = ()
     lines: int = 0

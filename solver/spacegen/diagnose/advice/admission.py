@@ -29,6 +29,7 @@ from spacegen.diagnose.advice.serving import (
     evidence,
     full_load,
     of_lines,
+    shown,
     slots,
     span,
 )
@@ -151,7 +152,7 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=f"{_seen(found)}: the server is too conservative about taking in requests",
-        evidence=evidence(launch.busiest),
+        evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers=_numbers(found),
         advice=(first, _HONEST),
         moves=() if move is None else (move,),
@@ -182,7 +183,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         # Fewer requests at a time are each served faster: for latency that may be meant.
         severity=Severity.INFO if goal == LATENCY else Severity.WARNING,
         summary=f"{_seen(found)}, because {found.running:.0f} run{each_rank(found)} of the {limit} that may",
-        evidence=evidence(launch.busiest),
+        evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit)},
         advice=(told(move), *beyond),
         moves=(move,),
@@ -235,7 +236,7 @@ def _swings(launch: Launch, found: Steady) -> Finding:
         severity=Severity.WARNING,
         summary=f"{_seen(found)}, yet there are {_often(found)}: requests are taken back, and for a while "
         "after it too few are taken in",
-        evidence=evidence(launch.retraction, launch.busiest),
+        evidence=evidence(launch.retraction, shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "fitting": fit},
         advice=(
             f"leave `{_NAME}` as it is: lower would retract more, and higher would leave more room unused",

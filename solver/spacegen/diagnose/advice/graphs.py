@@ -7,11 +7,12 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import GRAPH_SIZES, LITTLE_LEFT, OFTEN
 from spacegen.diagnose.advice.said import Key, argument, gpu_gib, key, number
-from spacegen.diagnose.advice.serving import evidence, full_load, of_lines
+from spacegen.diagnose.advice.serving import evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
+from spacegen.diagnose.series import Column
 
 __all__ = ["graphs"]
 
@@ -68,7 +69,7 @@ def _off(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.INFO,
         summary=f"{_seen(found)}: they are switched off",
-        evidence=evidence(launch.busiest, launch.arguments_line),
+        evidence=evidence(shown(launch, Column.NO_GRAPH), launch.arguments_line),
         numbers=_numbers(found),
         advice=("try it with CUDA graphs, which make steps of decoding shorter and take memory",),
         moves=(move,),
@@ -82,7 +83,7 @@ def _unused(launch: Launch, found: Steady, largest: float) -> Finding:
         severity=Severity.INFO,
         summary=f"{_seen(found)}, though there are graphs for up to {largest:.0f}: something else keeps "
         "them from being used",
-        evidence=evidence(launch.busiest),
+        evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found, largest),
         advice=(
             "look for arguments, such as the attention backend, with which the server runs without graphs",
@@ -97,7 +98,7 @@ def _beyond(launch: Launch, found: Steady) -> Finding:
         severity=Severity.INFO,
         summary=f"{_seen(found)}: graphs are useful for batches of up to {GRAPH_SIZES[0]} or "
         f"{GRAPH_SIZES[-1]}, and these are larger",
-        evidence=evidence(launch.busiest),
+        evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found),
     )
 
@@ -119,7 +120,7 @@ def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=_seen(found) + (f": {since}" if since else ""),
-        evidence=evidence(launch.busiest, _captured(launch)),
+        evidence=evidence(shown(launch, Column.NO_GRAPH), _captured(launch)),
         numbers={**_numbers(found, largest), **cost},
         advice=(told(move), sentence),
         moves=(move,),

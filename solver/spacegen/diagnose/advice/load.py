@@ -8,10 +8,11 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import FULL, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.serving import each_rank, evidence, full_load, of_lines, slots, span
+from spacegen.diagnose.advice.serving import each_rank, evidence, full_load, of_lines, shown, slots, span
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase
+from spacegen.diagnose.series import Column
 
 __all__ = ["load"]
 
@@ -85,7 +86,7 @@ def _empty(launch: Launch, found: Steady) -> Finding:
         severity=Severity.WARNING if lasting else Severity.INFO,
         summary=seen
         + ("the client submits too slowly" if lasting else "the load varies, and never fills the server"),
-        evidence=evidence(launch.busiest),
+        evidence=evidence(shown(launch, Column.EMPTY_QUEUE)),
         numbers={**_numbers(found), "in_flight": flight},
         advice=advice,
     )

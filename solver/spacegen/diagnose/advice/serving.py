@@ -8,8 +8,19 @@ from spacegen.diagnose.advice.guide import OFTEN
 from spacegen.diagnose.advice.said import Key, argument, number
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
+from spacegen.diagnose.series import Column
 
-__all__ = ["attention_groups", "each_rank", "evidence", "full_load", "of_lines", "per_cent", "slots", "span"]
+__all__ = [
+    "attention_groups",
+    "each_rank",
+    "evidence",
+    "full_load",
+    "of_lines",
+    "per_cent",
+    "shown",
+    "slots",
+    "span",
+]
 
 _MINUTE: Final = 60.0
 
@@ -42,6 +53,11 @@ def slots(launch: Launch) -> float | None:
 def evidence(*lines: Line | None) -> tuple[Line, ...]:
     """The lines that there are, each once."""
     return tuple(dict.fromkeys(line for line in lines if line is not None))
+
+
+def shown(launch: Launch, column: Column) -> Line | None:
+    """A line that shows what a column counts; else that of the largest batch."""
+    return launch.examples.get(column, launch.busiest)
 
 
 def per_cent(share: float) -> str:

@@ -10,11 +10,12 @@ from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
 
-__all__ = ["MOST_INTERVALS", "Intervals"]
+__all__ = ["GOOD_USAGE", "MOST_INTERVALS", "Intervals"]
 
 MOST_INTERVALS: Final = 512
 """An even number: two neighbours become one where there are more."""
-_GOOD_USAGE: Final = 9 * SCALE // 10
+GOOD_USAGE: Final = 9 * SCALE // 10
+"""The token usage from which a cache is well filled."""
 
 _SUMS: Final = (
     Column.DECODES,
@@ -120,7 +121,7 @@ def _columns(fields: Integers) -> tuple[Integers, Integers]:
         usage,
         fields[Field.RATE] * decode,
         decode & (queue == 0),
-        decode & (queue > 0) & (usage < _GOOD_USAGE),
+        decode & (queue > 0) & (usage < GOOD_USAGE),
         without,
         fields[Field.KIND] == Batch.PREFILL,
         fields[Field.NEW],

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Launch, Line
@@ -16,6 +17,7 @@ from spacegen.diagnose.reading.events import LINES, Event, events
 from spacegen.diagnose.reading.fields import Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.reading.text import SHOWN, plain
+from spacegen.diagnose.series import Column
 
 __all__ = ["LogReader"]
 
@@ -78,8 +80,7 @@ class _Current:
         self._name = name
         self._intervals = Intervals()
         self._peers: dict[int, int] = {}
-        self._most = -1
-        self._busiest: Line | None = None
+        self._examples = Examples()
         self._retraction: Line | None = None
         self._lines = 0
         self.startup = Startup()
@@ -90,10 +91,12 @@ class _Current:
         series = self._intervals.series(len(self._peers))
         if not len(series) and not self.startup.begun:
             return ()
+        examples = dict(self._examples.lines)
         launch = Launch(
-            **self.startup.fields(self._busiest),
+            **self.startup.fields(examples.pop(Column.DECODES, None)),
             series=series,
-            busiest=self._busiest,
+            busiest=self._examples.lines.get(Column.DECODES),
+            examples=examples,
             retraction=self._retraction,
             files=(self._name,),
             lines=self._lines,
@@ -126,13 +129,8 @@ class _Current:
         return heard
 
     def _remember(self, fields: Integers, lines: Integers, batches: Batches, before: int) -> None:
-        kinds, running = fields[Field.KIND], fields[Field.RUNNING]
-        decodes = np.flatnonzero(kinds == Batch.DECODE)
-        if len(decodes):
-            busiest = int(decodes[running[decodes].argmax()])
-            if running[busiest] > self._most:
-                self._most = int(running[busiest])
-                self._busiest = self._line(batches, int(lines[busiest]), before)
+        kinds = fields[Field.KIND]
+        self._examples.take(fields, lambda at: self._line(batches, int(lines[at]), before))
         retractions = np.flatnonzero(kinds == Batch.RETRACTION)
         if self._retraction is None and len(retractions):
             self._retraction = self._line(batches, int(lines[retractions[0]]), before)
