@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,22 @@ def test_the_worst_comes_first_and_the_figures_last(monkeypatch: pytest.MonkeyPa
     to = io.StringIO()
     print_diagnosis(FAILED, to=to)
     assert to.getvalue() == (Path(__file__).parent / "cases" / "diagnose" / "failed.txt").read_text("utf-8")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_the_same_words_in_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    plain, terminal = io.StringIO(), _Terminal()
+    print_diagnosis(FAILED, to=plain)
+    print_diagnosis(FAILED, to=terminal)
+    assert "\x1b[1;31merror:\x1b[0m the GPU ran out" in terminal.getvalue()
+    assert re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue()) == plain.getvalue()
 
 
 def test_a_diagnosis_without_a_finding_says_so() -> None:

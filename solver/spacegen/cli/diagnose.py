@@ -11,7 +11,7 @@ import typer
 
 from spacegen.cli.diagnosing import Narrowed, Page, room
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
-from spacegen.cli.output import print_json
+from spacegen.cli.output import print_json, watched
 
 if TYPE_CHECKING:
     from spacegen.diagnose.diagnosis import Diagnosis
@@ -23,6 +23,8 @@ __all__ = ["diagnose"]
 
 _GOALS: Final = ("throughput", "latency")
 _INTERRUPTED: Final = 130
+_LONG: Final = 2**25
+"""Bytes from which it is told how far reading is."""
 _VERSIONS: Final = {"sglang": "0.5.6", "minisgl": "0.1.0"}
 """Whose arguments a log without a version has."""
 
@@ -92,7 +94,7 @@ def diagnose(
     if reading.follow:
         found, interrupted = _followed(log, reading, as_json=as_json)
     else:
-        found, interrupted = _read(log, reading), False
+        found, interrupted = _read(log, reading, quiet=selection.quiet), False
     narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     if not page.alone:
         _print(found, narrowing, as_json=as_json, indent=None if reading.follow else 2)
@@ -104,11 +106,15 @@ def diagnose(
     return 0 if found.worst in (None, Severity.INFO) else 1
 
 
-def _read(log: Sequence[str], reading: Reading) -> Diagnosis:
+def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
     from spacegen.diagnose.diagnosis import nothing_said, read
     from spacegen.diagnose.reading.sources import log_files
 
-    launches = tuple(launch for file in log_files(log) for launch in read(file))
+    launches: list[Launch] = []
+    for file in log_files(log):
+        size = file.size or 0
+        total = size if size >= _LONG and not file.name.endswith(".gz") else 0
+        launches += read(file, partial(watched, total=total, quiet=quiet, what=file.name))
     if not launches:
         raise nothing_said(log)
     return _examined(launches, reading)
@@ -118,16 +124,16 @@ def _followed(log: Sequence[str], reading: Reading, *, as_json: bool) -> tuple[D
     from spacegen.cli.follow import follow, view
     from spacegen.diagnose.watched import Watched
 
-    watched = Watched(log)
-    examine = partial(_of_watched, watched, reading)
-    return follow(watched, examine, view(as_json=as_json), reading.idle)
+    logs = Watched(log)
+    examine = partial(_of_watched, logs, reading)
+    return follow(logs, examine, view(as_json=as_json), reading.idle)
 
 
-def _of_watched(watched: Watched, reading: Reading) -> Diagnosis:
-    return _examined(watched.launches, reading)
+def _of_watched(logs: Watched, reading: Reading) -> Diagnosis:
+    return _examined(logs.launches, reading)
 
 
-def _examined(launches: tuple[Launch, ...], reading: Reading) -> Diagnosis:
+def _examined(launches: Sequence[Launch], reading: Reading) -> Diagnosis:
     from spacegen.diagnose.diagnosis import examine
 
     return examine(launches, config=_asked(reading, launches), goal=reading.goal)

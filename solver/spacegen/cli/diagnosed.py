@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
+from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -19,6 +21,12 @@ __all__ = ["print_diagnosis", "whole"]
 _BESIDE: Final = 40
 """What stands beside the curves, in characters."""
 _WIDEST: Final = 60
+_STYLES: Final = {
+    "error:": "bold red",
+    "warning:": "bold yellow",
+    "note:": "bold",
+    "next launch": "bold green",
+}
 
 
 def whole(found: Diagnosis, narrowing: Narrowing | None = None) -> str:
@@ -33,12 +41,31 @@ def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: Te
     from spacegen.diagnose.telling.text import in_words
 
     stream = to or sys.stdout
+    write = _coloured(stream) if stream.isatty() else partial(print, file=stream)
     for line in in_words(found, narrowing):
-        print(line, file=stream)
+        write(line)
     for launch in found.launches[-1:]:
         if len(found.launches) > 1:
             print(f"\nthe last launch, {', '.join(launch.files)}:", file=stream)
-        _print_figures(launch, stream)
+        # Boxes around a handful of numbers would be most of what is seen.
+        plain = io.StringIO()
+        _print_figures(launch, plain)
+        stream.write(plain.getvalue())
+
+
+def _coloured(stream: TextIO) -> Callable[[str], None]:
+    """What writes lines on a terminal, with colours for how bad it is."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False)
+
+    def write(line: str) -> None:
+        lead = next((word for word in _STYLES if line.startswith(word)), "")
+        text = Text.assemble((lead, _STYLES.get(lead, "")), line[len(lead) :])
+        console.print(text, soft_wrap=True)
+
+    return write
 
 
 def _print_figures(launch: Launch, stream: TextIO) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,10 +67,10 @@ def examine(
     return Diagnosis(launches=seen, findings=tuple(found))
 
 
-def read(file: LogFile) -> tuple[Launch, ...]:
-    """The launches of one log. Raises ConfigError."""
+def read(file: LogFile, through: Callable[[Iterator[bytes]], Iterable[bytes]] = iter) -> tuple[Launch, ...]:
+    """The launches of one log, whose pieces pass `through` somebody who counts them. Raises ConfigError."""
     reader = Reader(file.name)
-    for piece in pieces(file):
+    for piece in through(pieces(file)):
         reader.take(piece)
     reader.close()
     return reader.launches
