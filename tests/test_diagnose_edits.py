@@ -215,6 +215,23 @@ def test_arguments_are_called_as_the_space_calls_them() -> None:
     assert (edit.ways[0].parameter, edit.ways[0].values) == ("max_prefill_length", (1024, 2048, 4096))
 
 
+def test_switches_are_sizes_where_a_space_searches_these() -> None:
+    ran = launch(enable_dp_attention=True, dp_size=8, tp_size=8)
+    ground = Ground.of(h100(), ran)
+    assert (ground.ran["attn_dp_size"], ground.ran["dp_size"]) == (8, 1)
+    off = Move(parameter="enable_dp_attention", among=(False,), was=True, to=False)
+    fewer = Move(parameter="dp_size", at_most=7, was=8, to=4)
+    for move, kept in ((off, (1,)), (fewer, (1, 2, 4))):
+        edit = ground.edit(finding(move))
+        assert isinstance(edit, Edit)
+        assert edit.ways == (Kept(parameter="attn_dp_size", values=kept),)
+    space = Space.build("s", {"cuda_graph_backend_decode": [None, "full", "disabled"]})
+    none = Move(parameter="disable_cuda_graph", among=(True,), was=False, to=True)
+    edit = Ground.of(space, launch(cuda_graph_backend_decode=None)).edit(finding(none))
+    assert isinstance(edit, Edit)
+    assert edit.ways[0].values == ("disabled",)
+
+
 def test_why_a_finding_changes_nothing() -> None:
     assert reason(small(), Move(parameter="mem_fraction_static", at_most=0.5)).startswith(
         "the space has no way out: no value of `mem_fraction_static`"
@@ -318,6 +335,10 @@ def test_the_next_config_is_the_nearest_one_to_what_was_launched() -> None:
     assert made.next.config == {**RAN, "mem_fraction_static": 0.8}
     assert [str(change) for change in made.next.changes] == ["mem_fraction_static: 0.88 -> 0.8"]
     assert narrow(small(), [Launch()], []).next is None
+    # An overlay does not say what to try first: it is the first way, as near as it comes.
+    made = narrow(small(), [launch()], [], earlier=[edit((0.3, 0.7))])
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == ["caution: 1.0 -> 0.7"]
 
 
 # Overlays

@@ -19,6 +19,7 @@ from spacegen.diagnose.narrowing.launched import (
     schema_of,
     spellings,
 )
+from spacegen.diagnose.narrowing.switches import translated
 from spacegen.language.expr import Scalar
 from spacegen.language.model import NoDefault, same_value
 from spacegen.language.retarget import target_default
@@ -69,7 +70,8 @@ class Ground:
         if of_another_server(self.space, self.launch):
             about = f"a log of {self.launch.server} and a space of {self.space.base.target}"
             return self._dropped(finding, about)
-        members = (*finding.moves, *finding.unless)
+        moves, unless = map(self._translated, (finding.moves, finding.unless))
+        members = (*moves, *unless)
         if held := next((m for m in members if self._held(m)), None):
             return self._dropped(finding, f"the space already keeps to it: `{held.parameter}`")
         domains = {p.name: p.domain for p in self.space.parameters}
@@ -85,9 +87,12 @@ class Ground:
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways,
             because=because(finding),
-            first=self._first(finding.moves, ways),
+            first=self._first(moves, ways),
             launch=finding.launch,
         )
+
+    def _translated(self, moves: Iterable[Move]) -> tuple[Move, ...]:
+        return tuple(translated(m, self.launch.arguments, self.space.model.index) for m in moves)
 
     def _dropped(self, finding: Finding, reason: str) -> Dropped:
         return Dropped(finding=finding.id, launch=finding.launch, reason=reason)

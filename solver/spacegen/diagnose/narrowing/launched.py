@@ -7,6 +7,7 @@ from typing import Any, Final, TypeGuard
 
 from spacegen.api import Space
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.switches import switched
 from spacegen.errors import SpaceError
 from spacegen.language.model import Domain, NoDefault, Parameter
 from spacegen.launch.flags import negated
@@ -84,7 +85,8 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
 
 def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     known = spellings(space, version)
-    return {known[name]: value for name, value in given.items() if name in known and is_scalar(value)}
+    said = switched(given, space.model.index)
+    return {known[name]: value for name, value in said.items() if name in known and is_scalar(value)}
 
 
 def _as_run(value: Any, parameter: Parameter) -> Any:

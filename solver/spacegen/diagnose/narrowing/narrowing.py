@@ -127,6 +127,16 @@ def narrow(
     )
 
 
+def _first(edit: Edit, ran: Mapping[str, Any], space: Space) -> dict[str, Scalar]:
+    """What to try first for an edit that an earlier file says: its first way, as near as it comes."""
+    way = edit.ways[0]
+    domain = space.model[way.parameter].domain
+    at = domain.code(ran.get(way.parameter))
+    given: list[Scalar] = [value for value in way.values if value is not None]
+    near = min(given or way.values, key=lambda value: abs((domain.code(value) or 0) - (at or 0)))
+    return {way.parameter: near}
+
+
 def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a launch, what the log does not say at its default; nothing where it says nothing."""
     defaults = {p.name: p.default for p in space.parameters if not isinstance(p.default, NoDefault)}
@@ -152,7 +162,8 @@ def _next(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Next |
     wanted: dict[str, Any] = {}
     for edit in edits:
         if not holds(edit, {**ran, **wanted}):
-            wanted.update({name: value for name, value in edit.first.items() if name not in wanted})
+            first = edit.first or _first(edit, ran, space)
+            wanted.update({name: value for name, value in first.items() if name not in wanted})
     try:
         found = space.repair({**ran, **wanted}, keep=wanted)
         if not isinstance(found, Repair):
