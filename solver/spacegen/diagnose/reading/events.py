@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,20 +41,20 @@ _FRONT: Final = re.compile(
 )
 _BAR: Final = re.compile(r"(?:/s|s/it)\](?=\[\d{4}-\d\d-\d\d)")
 """The end of a progress bar that others wrote on behind."""
-_NUMBER: Final = r"(-?[\d.]*\d)"
+_NUMBER: Final = r"(-?\d{1,15}(?:\.\d{1,15})?)"
 _AVAILABLE: Final = re.compile(rf"avail mem={_NUMBER} GB")
 _USED: Final = re.compile(rf"mem usage={_NUMBER} GB")
 _ELAPSED: Final = re.compile(rf"(?:elapsed=|Time elapsed: ){_NUMBER} s")
-_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )(\[[\d, ]*\])")
-_TOKENS: Final = re.compile(r"#tokens: (\d+)")
+_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )\[((?:\d{1,9}(?:, )?){0,4096})\]")
+_TOKENS: Final = re.compile(r"#tokens: (\d{1,15})")
 _PART: Final = re.compile(rf"size: {_NUMBER} ?GB")
 _GIB: Final = re.compile(rf"[:=] *{_NUMBER} GiB")
-_PAGES: Final = re.compile(r"Allocating (\d+) (tokens|pages) for KV cache")
+_PAGES: Final = re.compile(r"Allocating (\d{1,15}) (tokens|pages) for KV cache")
 _SET_UP: Final = {
-    Fact.POOL_TOKENS: re.compile(r"max_total_num_tokens=(\d+)"),
-    Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d+)"),
-    Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d+)"),
-    Fact.CONTEXT: re.compile(r"context_len=(\d+)"),
+    Fact.POOL_TOKENS: re.compile(r"max_total_num_tokens=(\d{1,15})"),
+    Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d{1,15})"),
+    Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d{1,15})"),
+    Fact.CONTEXT: re.compile(r"context_len=(\d{1,15})"),
     Fact.LEFT: re.compile(rf"available_[gc]pu_mem={_NUMBER} GB"),
 }
 
@@ -149,7 +148,7 @@ def _facts(text: str, forms: dict[Fact, re.Pattern[str]]) -> dict[Fact, float]:
 
 def _sizes(text: str) -> tuple[int, ...] | None:
     found = _SIZES.search(text)
-    return None if found is None else tuple(ast.literal_eval(found[1]))
+    return None if found is None else tuple(map(int, found[1].replace(",", " ").split()))
 
 
 def _loading(text: str, _: re.Match[str]) -> Progress:

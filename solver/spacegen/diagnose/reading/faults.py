@@ -41,7 +41,7 @@ _POOL: Final = re.compile(
 )
 _COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
 _SOFT: Final = re.compile(r"soft=True")
-_CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d+)", re.IGNORECASE)
+_CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d{1,9})", re.IGNORECASE)
 _KILLED: Final = re.compile(
     r"Killed process \d+|oom-?kill|OOMKilled|^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b"
 )
@@ -49,23 +49,23 @@ _SEGMENT: Final = re.compile(r"Segmentation fault")
 _SHELL: Final = 128
 _HARMLESS: Final = (1, 2, 3, 15)
 """Signals that end what is left when another part has failed, or that people send."""
-_SIZE: Final = r"([\d.]+) ?([KMGT]?i?B)"
+_SIZE: Final = r"(\d{1,15}(?:\.\d{1,15})?) ?([KMGT]i?B|B)"
 _TRIED: Final = re.compile(rf"[Tt]ried to allocate {_SIZE}")
 _FREE: Final = re.compile(rf"of which {_SIZE} is free|{_SIZE} free;")
 _CAPACITY: Final = re.compile(rf"total capacity of {_SIZE}|{_SIZE} total capacity")
-_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d+) tokens")
-_SHARE: Final = re.compile(r"mem[_-]fraction[_-]static=([\d.]+\d)")
-_LEAST_SHARE: Final = re.compile(r"minimum viable = [^=]*= ([\d.]+\d)")
+_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d{1,15}) tokens")
+_SHARE: Final = re.compile(r"mem[_-]fraction[_-]static=(\d(?:\.\d{1,15})?)")
+_LEAST_SHARE: Final = re.compile(r"minimum viable = [^=]*= (\d(?:\.\d{1,15})?)")
 _UNITS: Final = {"B": -3, "K": -2, "M": -1, "G": 0, "T": 1}
 _PORTS: Final = tuple(
     map(
         re.compile,
         (
-            r"\('[^']*', (\d+)\)",
-            r"[Pp]ort:? at (\d+)|\bat (\d+) is not available",
-            r"port[:= ]+(\d+)",
-            r"://[^\s'\"]*:(\d+)",
-            r"\b\d+\.\d+\.\d+\.\d+:(\d+)",
+            r"\('[^']*', (\d{1,5})\)",
+            r"[Pp]ort:? at (\d{1,5})|\bat (\d{1,5}) is not available",
+            r"port[:= ]+(\d{1,5})",
+            r"://[^\s'\"]*:(\d{1,5})",
+            r"\b\d+\.\d+\.\d+\.\d+:(\d{1,5})",
         ),
     )
 )
