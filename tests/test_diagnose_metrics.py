@@ -169,6 +169,19 @@ def test_the_fullest_pool_of_a_hybrid_model_counts() -> None:
     assert _only(_scrape(5) + usages).series.columns[Column.MOST_USED] == (0.81,)
 
 
+@pytest.mark.parametrize(
+    ("story", "column", "metric"),
+    [
+        ("under-filled", Column.EMPTY_QUEUE, "num_queue_reqs"),
+        ("conservative", Column.UNFILLED, "token_usage"),
+        ("no-graph", Column.NO_GRAPH, "cuda_graph_passes_total"),
+    ],
+)
+def test_evidence_is_the_metric_that_shows_it(story: str, column: Column, metric: str) -> None:
+    launch = _only("".join(metrics(NEW, log(NEW, story, decodes=20))))
+    assert launch.examples[column].text.startswith(f"sglang:{metric}{{")
+
+
 def test_what_is_torn_or_no_number_says_nothing() -> None:
     text = "sglang:num_queue_reqs NaN\nsglang:token_usage{model_na\nsglang:num_running_reqs \n\x00\udcff\n"
     launch = _only(text + _scrape(5) + 'sglang:gen_throughput{model_name="x"')

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
 from spacegen.diagnose.reading.serverinfo import read_info
 from spacegen.diagnose.reading.text import SHOWN, plain
+from spacegen.diagnose.series import Column
 
 __all__ = ["MetricsReader", "looks_like_metrics"]
 
@@ -33,6 +35,12 @@ _NEWER: Final = frozenset(
 _MOST_RETRACTIONS: Final = 10_000
 """Between two scrapes."""
 _WITHOUT, _WITH = "decode_none", "decode_cuda_graph"
+_SHOWN_BY: Final = {
+    Column.EMPTY_QUEUE: "num_queue_reqs",
+    Column.UNFILLED: "token_usage",
+    Column.NO_GRAPH: f"cuda_graph_passes_total {_WITHOUT}",
+}
+"""The metrics that show what these columns count."""
 
 
 class MetricsReader:
@@ -135,10 +143,9 @@ class _Server:
         self._intervals = Intervals()
         self._figures: dict[Fact, Figure] = {}
         self._replicas: set[int] = set()
-        self._most = 0.0
         self._usual = 0.0
         self._ready: Line | None = None
-        self._busiest: Line | None = None
+        self._examples = Examples()
         self._retraction: Line | None = None
         self._newer = False
         self._version: str | None = None
@@ -177,8 +184,6 @@ class _Server:
         without, with_graph = (
             self._since(said, f"cuda_graph_passes_total {mode}", replica) for mode in (_WITHOUT, _WITH)
         )
-        if running > self._most:
-            self._most, self._busiest = running, self._line(said, ("num_running_reqs", replica))
         row = _row(Batch.DECODE)
         row[Field.REPLICA] = replica
         row[Field.RUNNING] = round(running)
@@ -187,7 +192,16 @@ class _Server:
         row[Field.RATE] = round(numbers.get(("gen_throughput", replica), 0.0) * SCALE)
         # The gauge `is_cuda_graph` is no evidence: neither version ever sets it.
         row[Field.GRAPH] = -1 if without == with_graph else int(with_graph > without)
+        self._show(said, replica, row)
         return row
+
+    def _show(self, said: _Said, replica: int, row: list[int]) -> None:
+        """Remembers the lines of this scrape, where they show something best."""
+        here = self._line(said, ("num_running_reqs", replica))
+        self._examples.take(np.array([row], np.int64).T, lambda _: here)
+        for column, name in _SHOWN_BY.items():
+            if self._examples.lines.get(column) is here and (name, replica) in said.lines:
+                self._examples.lines[column] = self._line(said, (name, replica))
 
     def _prefill(self, said: _Said) -> Iterator[list[int]]:
         """What was computed and what was found in the cache since the scrape before, or since the start."""
@@ -255,6 +269,7 @@ class _Server:
 
     def launch(self, lines: int) -> Launch:
         """What is known. A server that answers is ready."""
+        examples = dict(self._examples.lines)
         return Launch(
             server="sglang",
             version=self._version or ("0.5.23" if self._newer else "0.5.6"),
@@ -264,7 +279,8 @@ class _Server:
             ready=self._ready,
             figures=self._figures,
             retraction=self._retraction,
-            busiest=self._busiest,
+            busiest=examples.pop(Column.DECODES, None),
+            examples=examples,
             series=self._intervals.series(len(self._replicas)).model_copy(update={"sampled": True}),
             files=(self._name,),
             lines=lines,
