@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-kill lint format bench bench-tune preflight wheel-check clean
+.PHONY: help run test test-kill lint format bench bench-tune bench-logs preflight wheel-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ bench: $(VENV)/.group-bench ## time spacegen beside its peers
 
 bench-tune: $(VENV)/.group-test ## compare samplers on made-up servers
 	@$(BIN)/python -m benchmarks.tune
+
+bench-logs: $(VENV)/.group-test ## time the reading of long server logs beside grep
+	@$(BIN)/python -m benchmarks.logs
 
 preflight: $(VENV)/.spacegen ## judge the shipped spaces by the argument code of real servers
 	@PYTHON=$(BIN)/python .ci/preflight $(VERSIONS)
