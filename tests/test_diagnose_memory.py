@@ -508,7 +508,11 @@ def test_no_window_names_what_opens_one() -> None:
     (finding,) = window([at(0.84, LOW), at(0.85, HIGH)], "throughput")
     assert (finding.id, finding.severity, finding.launch) == ("no-memory-window", Severity.ERROR, 1)
     assert finding.summary == "0.84 is too low and 0.85 runs out: no share in steps of 0.01 works"
-    assert finding.moves[0].parameter == "chunked_prefill_size"
+    assert [move.parameter for move in finding.moves[:3]] == [
+        "chunked_prefill_size",
+        "tp_size",
+        "quantization",
+    ]
     assert "mem_fraction_static" not in {move.parameter for move in finding.moves}
     assert "quantization" in {move.parameter for move in finding.moves}
 
@@ -521,6 +525,20 @@ def test_what_lies_between_is_the_window() -> None:
     (finding,) = window([at(0.88, HIGH), at(0.85), at(0.84, LOW)], "throughput")
     assert finding.moves[0].to == 0.85
     assert "0.85 worked" in finding.summary
+
+
+def test_what_was_missing_narrows_the_window() -> None:
+    short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
+    (finding,) = window([at(0.84, LOW), at(0.89, short)], "throughput")
+    assert finding.summary.startswith(
+        "0.84 is too low and 0.89 runs out, as any from 0.88 on would: the window is"
+    )
+    assert (finding.moves[0].at_least, finding.moves[0].at_most) == (0.85, 0.87)
+    (finding,) = window([at(0.84, LOW), at(0.86, short)], "throughput")
+    assert finding.id == "no-memory-window"
+    # One that worked is believed before numbers are.
+    (finding,) = window([at(0.84, LOW), at(0.85), at(0.86, short)], "throughput")
+    assert (finding.id, finding.moves[0].to) == ("memory-window", 0.85)
 
 
 def test_launches_that_differ_otherwise_have_no_window_in_common() -> None:

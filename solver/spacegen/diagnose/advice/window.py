@@ -14,6 +14,7 @@ from typing import Final
 from spacegen.diagnose.advice.lighter import weights
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.said import Key, key, number, troubled
+from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.ways import STEP, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Line, Phase
@@ -39,17 +40,22 @@ _PASSING: Final = (
 _EARLY: Final = (Phase.ARGUMENTS, Phase.WEIGHTS)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Edge:
+    """A share that failed, and the `bound` up to which, or from which on, all shares fail by the numbers."""
+
+    bound: float
+    share: float
+    place: int
+
+
 @dataclass(slots=True)
 class _Tried:
-    """The launches of one kind, by what became of them: their place and their share."""
+    """The launches of one kind, by what became of them."""
 
-    low: list[tuple[float, int]] = field(default_factory=list)
-    high: list[tuple[float, int]] = field(default_factory=list)
-    good: list[tuple[float, int]] = field(default_factory=list)
-
-    @property
-    def last(self) -> int:
-        return max(place for _, place in (*self.low, *self.high, *self.good))
+    low: list[_Edge] = field(default_factory=list)
+    high: list[_Edge] = field(default_factory=list)
+    good: list[float] = field(default_factory=list)
 
 
 def window(launches: Sequence[Launch], _goal: str) -> Iterable[Finding]:
@@ -57,12 +63,12 @@ def window(launches: Sequence[Launch], _goal: str) -> Iterable[Finding]:
     for tried in _kinds(launches):
         if not tried.low or not tried.high:
             continue
-        (low, lowest), (high, highest) = max(tried.low), min(tried.high)
-        works = sorted({share for share, _ in tried.good if low < share < high})
-        if works or round(high - low, 4) > STEP:
-            yield _open(launches, tried, (lowest, highest), (low, high), works)
+        low, high = max(tried.low), min(tried.high)
+        works = sorted({share for share in tried.good if low.share < share < high.share})
+        if works or round(high.bound - low.bound, 4) > STEP:
+            yield _open(launches, low, high, works)
         else:
-            yield _closed(launches, tried, (lowest, highest), (low, high))
+            yield _closed(launches, low, high)
 
 
 def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
@@ -73,12 +79,22 @@ def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
             continue
         tried = kinds[_likeness(launch)]
         if troubled(launch, Kind.NO_POOL):
-            tried.low.append((share, place))
+            more = _share_of(launch, short_pool(launch, ""))
+            least = None if more is None else more.at_least
+            tried.low.append(_Edge(share if least is None else round(least - STEP, 2), share, place))
         elif _ran_out(launch):
-            tried.high.append((share, place))
+            less = _share_of(launch, gpu_memory(launch, ""))
+            most = None if less is None else less.at_most
+            tried.high.append(_Edge(share if most is None else round(most + STEP, 2), share, place))
         elif launch.ready is not None:
-            tried.good.append((share, place))
+            tried.good.append(share)
     return kinds.values()
+
+
+def _share_of(launch: Launch, findings: Iterable[Finding]) -> Move | None:
+    """How far findings move the share."""
+    moves = (move for finding in findings for move in finding.moves)
+    return next((move for move in moves if move.parameter == key(launch, Key.SHARE)), None)
 
 
 def _likeness(launch: Launch) -> str:
@@ -93,58 +109,53 @@ def _ran_out(launch: Launch) -> bool:
     return any(finding.moves and finding.phase not in _EARLY for finding in gpu_memory(launch, ""))
 
 
-def _lines(launches: Sequence[Launch], low: int, high: int) -> tuple[Line, ...]:
+def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, ...]:
     """One line of each, the most telling."""
-    below = troubled(launches[low], Kind.NO_POOL)
-    above = troubled(launches[high], Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+    below = troubled(launches[low.place], Kind.NO_POOL)
+    above = troubled(launches[high.place], Kind.OUT_OF_MEMORY, Kind.CAPTURE)
     return tuple(line for trouble in (*below[:1], *above[:1]) for line in trouble.lines[:1])
 
 
-def _open(
-    launches: Sequence[Launch],
-    tried: _Tried,
-    places: tuple[int, int],
-    shares: tuple[float, float],
-    works: Sequence[float],
-) -> Finding:
-    low, high = shares
-    name = key(launches[tried.last], Key.SHARE)
-    first, last = round(low + STEP, 2), round(high - STEP, 2)
-    to = works[-1] if works else round((low + high) / 2, 2)
-    worked = ", ".join(f"{share:g}" for share in works)
-    known = f"{worked} worked" if works else "none of them was tried"
-    move = Move(parameter=name, at_least=first, at_most=last, to=to)
+def _told(low: _Edge, high: _Edge) -> str:
+    below = "" if low.bound <= low.share else f", as any up to {low.bound:g} would be,"
+    above = "" if high.bound >= high.share else f", as any from {high.bound:g} on would"
+    return f"{low.share:g} is too low{below} and {high.share:g} runs out{above}"
+
+
+def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[float]) -> Finding:
+    last = max(low.place, high.place)
+    name = key(launches[last], Key.SHARE)
+    # What worked counts for more than what was worked out.
+    bottom, top = (low.share, high.share) if works else (low.bound, high.bound)
+    first, final = round(bottom + STEP, 2), round(top - STEP, 2)
+    to = works[-1] if works else round((bottom + top) / 2, 2)
+    known = f"{', '.join(f'{share:g}' for share in works)} worked" if works else "none of them was tried"
     return Finding(
         id="memory-window",
         phase=Phase.KV_POOL,
         severity=Severity.INFO,
-        launch=tried.last,
-        summary=f"{low:g} is too low and {high:g} runs out: the window is {first:g} to {last:g}; {known}",
-        evidence=_lines(launches, *places),
-        numbers={"too_low": low, "runs_out": high},
+        launch=last,
+        summary=f"{_told(low, high)}: the window is {first:g} to {final:g}; {known}",
+        evidence=_lines(launches, low, high),
+        numbers={"too_low": bottom, "runs_out": top},
         advice=(f"keep `{name}` at {to:g}" if works else f"try `{name}` at {to:g}",),
-        moves=(move,),
+        moves=(Move(parameter=name, at_least=first, at_most=final, to=to),),
     )
 
 
-def _closed(
-    launches: Sequence[Launch], tried: _Tried, places: tuple[int, int], shares: tuple[float, float]
-) -> Finding:
+def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
     """No share works: something else must need less memory, of what ran out above or of weights."""
-    low, high = shares
-    above = launches[places[1]]
-    name = key(above, Key.SHARE)
-    moves = tuple(_openers(above, name))
-    crossed = low >= high
+    above = launches[high.place]
+    moves = tuple(_openers(above, key(above, Key.SHARE)))
+    none = "no share works" if low.bound >= high.bound else f"no share in steps of {STEP} works"
     return Finding(
         id="no-memory-window",
         phase=Phase.KV_POOL,
         severity=Severity.ERROR,
-        launch=tried.last,
-        summary=f"{low:g} is too low and {high:g} runs out"
-        + (": no share works" if crossed else f": no share in steps of {STEP} works"),
-        evidence=_lines(launches, *places),
-        numbers={"too_low": low, "runs_out": high},
+        launch=max(low.place, high.place),
+        summary=f"{_told(low, high)}: {none}",
+        evidence=_lines(launches, low, high),
+        numbers={"too_low": low.bound, "runs_out": high.bound},
         advice=(
             "no share works before something else needs less memory; one of these opens a window:",
             *(told(move) for move in moves[:4]),
@@ -155,9 +166,11 @@ def _closed(
 
 def _openers(above: Launch, name: str) -> Iterator[Move]:
     """All that makes the launch that ran out need less, but for the share; then what shrinks its weights."""
+    findings, lighter = tuple(gpu_memory(above, "")), weights(above)
+    ways = [move for finding in findings for move in finding.moves]
+    others = [move for finding in findings for move in finding.unless]
     seen = set()
-    found = [move for finding in gpu_memory(above, "") for move in (*finding.moves, *finding.unless)]
-    for move in (*found, *weights(above)):
+    for move in (*ways, *lighter[:2], *others, *lighter):
         one = move.model_dump_json()
         if move.parameter != name and one not in seen:
             seen.add(one)
