@@ -46,6 +46,7 @@ FAILED = Diagnosis(
             ready=_line(60, "The server is fired up and ready to roll!"),
             figures={
                 Fact.WEIGHTS: Figure(value=15.014, line=_line(12, "Load weight end.")),
+                Fact.POOL: Figure(value=51.2, line=_line(14, "KV Cache is allocated.")),
                 Fact.POOL_TOKENS: Figure(value=665690, line=_line(14, "KV Cache is allocated.")),
                 Fact.CAPTURE_SECONDS: Figure(value=4.63, line=_line(15, "Capture end.")),
             },
@@ -81,7 +82,8 @@ FAILED = Diagnosis(
             evidence=(_line(4123, f"[2025-08-11 17:17:03] OutOfMemoryError {'x' * 300}"),),
             advice=("lower `cuda_graph_max_bs` from 256 to 128",),
         ),
-        _finding(Severity.INFO, id="port", phase=Phase.ARGUMENTS, command="ss -tlnp | grep :30000"),
+        _finding(Severity.INFO, id="stopped", phase=Phase.ARGUMENTS, advice=("see who did",), command="last"),
+        _finding(Severity.INFO, id="load-good"),
     ),
 )
 
@@ -200,7 +202,11 @@ def test_curves_are_means_of_lines_and_what_ranks_do_adds_up() -> None:
 
 def test_the_document_has_findings_with_edits_and_no_secret() -> None:
     found = as_document(FAILED)
-    assert [finding["id"] for finding in found["findings"]] == ["out-of-memory-decode", "port"]
+    assert [finding["id"] for finding in found["findings"]] == [
+        "out-of-memory-decode",
+        "stopped",
+        "load-good",
+    ]
     edits = [finding["edit"] for finding in found["findings"]]
     assert edits[0]["moves"][0]["parameter"] == "cuda_graph_max_bs"
     assert edits[1] is None

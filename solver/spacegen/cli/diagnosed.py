@@ -74,7 +74,7 @@ def _print_figures(launch: Launch, stream: TextIO) -> None:
     from spacegen.diagnose.telling.text import curve_rows, limit_row, memory_row, period
 
     for row in (memory_row(launch), limit_row(launch)):
-        if row:
+        if len(row) > 1:
             print(file=stream)
             headers, values = zip(*row, strict=True)
             print_table(headers, [values], stream, numbers=range(len(row)))

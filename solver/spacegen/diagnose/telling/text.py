@@ -25,11 +25,11 @@ _QUOTED: Final = 200
 _MANY: Final = 8
 """More launches are counted, not listed."""
 _MEMORY: Final = {
-    Fact.BEFORE_LOADING: "GB before loading",
-    Fact.WEIGHTS: "weights",
-    Fact.POOL: "KV pool",
-    Fact.GRAPHS: "graphs",
-    Fact.LEFT: "left when ready",
+    Fact.BEFORE_LOADING: "GB free at first",
+    Fact.WEIGHTS: "GB of weights",
+    Fact.POOL: "GB of KV pool",
+    Fact.GRAPHS: "GB of graphs",
+    Fact.LEFT: "GB left when ready",
 }
 _LIMITS: Final = {
     Fact.POOL_TOKENS: "tokens in the pool",
@@ -51,8 +51,9 @@ def in_words(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterat
         yield SIMULATED
         yield ""
     yield from _launches(diagnosis.launches)
-    yield _verdict(diagnosis)
-    for alike in _alike(diagnosis.findings):
+    told = _worth_telling(diagnosis.findings)
+    yield _verdict(told)
+    for alike in _alike(told):
         yield ""
         yield from finding_lines(alike[-1], diagnosis, narrowing)
         if len(alike) > 1:
@@ -92,9 +93,15 @@ def _next_lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"  {flag(launch, move.parameter, move.to)}{was}"
 
 
-def _verdict(diagnosis: Diagnosis) -> str:
+def _worth_telling(findings: Sequence[Finding]) -> list[Finding]:
+    """All, unless something failed: then nobody asks what is fine."""
+    failed = any(finding.severity is Severity.ERROR for finding in findings)
+    return [one for one in findings if not failed or one.severity is not Severity.INFO or one.advice]
+
+
+def _verdict(findings: Iterable[Finding]) -> str:
     """How many findings of each severity, in a line."""
-    counted = Counter(finding.severity for finding in diagnosis.findings)
+    counted = Counter(finding.severity for finding in findings)
     parts = [how_many(counted[one], _WORDS[one]) for one in reversed(Severity) if counted[one]]
     return ", ".join(parts) or "nothing to say"
 
