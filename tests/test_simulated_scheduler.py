@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import io
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from simulated_loads import Served, serve
 from spacegen.errors import UsageError
-from spacegen.servers.schema import load
 from spacegen.tune.simulated.admission import EOS, Endings, Expected, Request, share_in, to_retract
-from spacegen.tune.simulated.clock import Clock
-from spacegen.tune.simulated.effective import effective
-from spacegen.tune.simulated.engine import Engine
-from spacegen.tune.simulated.log import Log
 
 RETRACTED = re.compile(
     r"KV cache pool is full\. Retract requests\. #retracted_reqs: (\d+), (?:#new_tokens_gained: \d+, )?"
@@ -25,50 +17,12 @@ RETRACTED = re.compile(
 )
 
 
-@dataclass
-class Served:
-    """What became of requests that all came at once."""
-
-    requests: list[Request]
-    log: str
-
-    @property
-    def rate(self) -> float:
-        end = max(request.done for request in self.requests)
-        return sum(request.made for request in self.requests) / (end - self.requests[0].asked)
-
-    def of_decoding(self, key: str) -> list[float]:
-        return [float(found) for found in re.findall(rf"Decode batch.*{key}: ([\d.]+)", self.log)]
-
-    @property
-    def retractions(self) -> list[tuple[str, ...]]:
-        return RETRACTED.findall(self.log)
+def _serve(requests: int, wanted: int, share: float, *, version: str = "0.5.23", **given: Any) -> Served:
+    return serve(given, requests, wanted, share, version=version)
 
 
-def _serve(
-    requests: int,
-    wanted: int,
-    share: float = 1.0,
-    *,
-    version: str = "0.5.23",
-    prompt: int = 100,
-    **given: Any,
-) -> Served:
-    schema = load("sglang", version)
-    launch = effective(schema, given)
-    log, said = Log(schema, launch, Clock(1e6)), io.StringIO()
-
-    async def served() -> list[Request]:
-        engine = Engine(launch, log, endings=Endings(share))
-        work = asyncio.create_task(engine.run())
-        found = engine.submit([100] * requests, [wanted] * requests, fixed=False)
-        for request in found:
-            await request.finished()
-        work.cancel()
-        return found
-
-    with contextlib.redirect_stderr(said):
-        return Served(asyncio.run(served()), said.getvalue())
+def _retractions(found: Served) -> list[tuple[str, ...]]:
+    return RETRACTED.findall(found.log)
 
 
 def test_answers_that_end_early_leave_the_cache_empty_while_requests_wait() -> None:
@@ -76,7 +30,7 @@ def test_answers_that_end_early_leave_the_cache_empty_while_requests_wait() -> N
     told = zip(found.of_decoding("token usage"), found.of_decoding("#queue-req"), strict=True)
     busy = [share for share, queued in told if queued]
     assert max(busy) < 0.3
-    assert found.retractions == []
+    assert _retractions(found) == []
 
 
 def test_the_less_careful_the_more_requests_run_and_the_more_tokens_come() -> None:
@@ -92,13 +46,13 @@ def test_the_less_careful_the_more_requests_run_and_the_more_tokens_come() -> No
 def test_where_too_many_run_requests_are_retracted_and_more_is_expected_from_then_on(version: str) -> None:
     small: dict[str, Any] = {"max_total_tokens": 50_000, "version": version}
     found = _serve(400, 1000, 0.8, schedule_conservativeness=0.3, **small)
-    assert len(found.retractions) > 5
-    assert float(found.retractions[0][1]) < float(found.retractions[0][2])
+    assert len(_retractions(found)) > 5
+    assert float(_retractions(found)[0][1]) < float(_retractions(found)[0][2])
     assert ("#new_tokens_gained" in found.log) == (version == "0.5.23")
     assert all(request.made == request.ends for request in found.requests)
     assert max(found.of_decoding("token usage")) > 0.95
     careful = _serve(400, 1000, 0.8, schedule_conservativeness=1.3, **small)
-    assert len(careful.retractions) < len(found.retractions)
+    assert len(_retractions(careful)) < len(_retractions(found))
 
 
 def test_the_same_requests_take_the_same_times_however_fast_the_machine_is() -> None:

@@ -33,7 +33,7 @@ from spacegen.tune.simulated.log import Log
 from spacegen.tune.simulated.speed import speed_in
 from spacegen.tune.simulated.words import memory_words
 
-__all__ = ["FAIL", "FAILURES", "main"]
+__all__ = ["FAIL", "FAILURES", "EndedError", "Server", "main"]
 
 FAIL: Final = "SPACEGEN_SIM_FAIL"
 FAILURES: Final = (
@@ -59,7 +59,7 @@ _PHASES: Final[Mapping[str, Cause]] = {
 }
 
 
-class _EndedError(Exception):
+class EndedError(Exception):
     """The start fails; `words` are the server's last ones."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -68,7 +68,9 @@ class _EndedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
+    """A launch from its arguments on: it comes up, answers, and ends."""
+
     schema: TargetSchema
     given: Mapping[str, Any]
     launch: Effective
@@ -115,7 +117,7 @@ class _Server:
             return 0
         try:
             await work
-        except (_EndedError, OutOfMemoryError) as error:
+        except (EndedError, OutOfMemoryError) as error:
             self.log.died(error.words)
         except OSError as error:
             self.log.bare(f"ERROR:    [Errno {error.errno}] {(error.strerror or str(error)).lower()}")
@@ -127,7 +129,7 @@ class _Server:
 
         from spacegen.tune.simulated.web import Face, application
 
-        await self._start()
+        await self.start()
         broken = {"crash-serving": _CRASH, "serving": memory_words(self.needs, self.launch)}.get(
             self.fail, ()
         )
@@ -169,8 +171,8 @@ class _Server:
             "launch_command": " ".join(LaunchConfig(self.schema, self.given).argv()),
         }
 
-    async def _start(self) -> None:
-        """Weights, cache, graphs: each takes its time, and may fail."""
+    async def start(self) -> None:
+        """Weights, cache, graphs: each takes its time. Raises EndedError where memory does not suffice."""
         log, needs, a = self.log, self.needs, self.launch
         total = start_seconds(a)
         graphs = min(total / 2, 0.05 * a.graphs)
@@ -179,9 +181,9 @@ class _Server:
         if self.fail == "hang":
             await asyncio.Event().wait()
         if self.fail == "crash":
-            raise _EndedError(_CRASH)
+            raise EndedError(_CRASH)
         if needs.failing is Cause.LOADING_MEMORY:
-            raise _EndedError(memory_words(needs, a))
+            raise EndedError(memory_words(needs, a))
         log.loaded(needs, total - graphs)
         log.allocated(needs)
         left = GPU_GIB * (1 - needs.share)
@@ -190,7 +192,7 @@ class _Server:
             log.capturing(sizes, left)
             await self._sleep(graphs)
         if needs.failing is Cause.GRAPH_MEMORY:
-            raise _EndedError(memory_words(needs, a))
+            raise EndedError(memory_words(needs, a))
         if a.graphs:
             log.captured(sizes, needs, graphs, left - needs.graphs)
         log.set_up(needs, left - needs.graphs)
@@ -223,7 +225,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     launch = effective(schema, given)
     log = Log(schema, launch, Clock(speed_in(os.environ) or 1.0))
-    server = _Server(schema, given, launch, log, Endings(share_in(os.environ)), fail)
+    server = Server(schema, given, launch, log, Endings(share_in(os.environ)), fail)
     log.arguments(server.settings)
     return asyncio.run(server.serve())
 
