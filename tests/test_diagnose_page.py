@@ -181,6 +181,14 @@ def test_phases_follow_each_other_to_the_end_of_the_log(diagnosis: Diagnosis) ->
     assert phases[-1]["to"] == found["start"] + found["width"] * len(found["columns"]["rate"])
 
 
+def test_the_time_at_full_load_is_told(diagnosis: Diagnosis) -> None:
+    found = timeline(diagnosis.launches[0], ())
+    ((first, last),) = found["steady"]
+    end = found["start"] + found["width"] * len(found["columns"]["rate"])
+    assert found["start"] < first < last < end
+    assert last - first > 0.8 * 90 * 2000, "90 lines of decoding at full load, one in two seconds"
+
+
 def _finding(number: int, text: str) -> Finding:
     line = Line(file="server.log", number=number, text=text)
     return Finding(id="x", phase=Phase.SERVING, severity=Severity.ERROR, summary="", evidence=(line,))

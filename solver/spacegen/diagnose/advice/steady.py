@@ -17,7 +17,7 @@ from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.series import Column, Series
 
-__all__ = ["Steady", "steady"]
+__all__ = ["Steady", "steady", "stretches"]
 
 _Floats = NDArray[np.float64]
 _Mask = NDArray[np.bool_]
@@ -77,14 +77,28 @@ def steady(launch: Launch) -> Steady | None:
     evidence however short it is.
     """
     series = launch.series
-    columns = {name: np.asarray(series.columns.get(name, ()), np.float64) for name in Column}
-    columns = {name: values if len(values) else np.zeros(len(series)) for name, values in columns.items()}
+    columns = _columns(series)
     if not columns[Column.DECODES].any():
         return None
     chosen = _full_load(columns, _pause(series, columns[Column.DECODES]))
     found = _averages(launch, columns, chosen)
     excerpt = not series.timed and launch.ready is None
     return found if excerpt or found.seconds >= LEAST_SECONDS else None
+
+
+def stretches(series: Series) -> list[tuple[int, int]]:
+    """When the load was full: the first interval of each stretch, and the one behind its last."""
+    columns = _columns(series)
+    lines = columns[Column.DECODES]
+    if not lines.any():
+        return []
+    pause = _pause(series, lines)
+    return _spells(_full_load(columns, pause), lines > 0, pause)
+
+
+def _columns(series: Series) -> dict[Column, _Floats]:
+    found = {name: np.asarray(series.columns.get(name, ()), np.float64) for name in Column}
+    return {name: values if len(values) else np.zeros(len(series)) for name, values in found.items()}
 
 
 def _pause(series: Series, lines: _Floats) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from string import Template
 from typing import Final
 
+from spacegen.diagnose.advice.guide import FREQUENT_RETRACTIONS, FULL
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.telling.tables import arguments, findings_table, launches_table, name_of
@@ -43,6 +44,7 @@ def page(launches: Sequence[Launch], findings: Sequence[Finding], *, title: str 
         body=body,
         style=asset(_HERE, "page.css"),
         data={
+            "guide": {"usage": FULL, "retractions": FREQUENT_RETRACTIONS},
             "launches": [
                 {
                     "name": name_of(launches, number),

@@ -18,11 +18,11 @@ from spacegen.tune.secret import HIDDEN, is_secret
 __all__ = ["arguments", "findings_table", "launches_table", "name_of"]
 
 _FACTS: Final = {
-    Fact.WEIGHTS: "weights GiB",
-    Fact.POOL: "KV GiB",
+    Fact.WEIGHTS: "weights GB",
+    Fact.POOL: "KV GB",
     Fact.POOL_TOKENS: "KV tokens",
-    Fact.GRAPHS: "graphs GiB",
-    Fact.LEFT: "left GiB",
+    Fact.GRAPHS: "graphs GB",
+    Fact.LEFT: "left GB",
 }
 _MEANS: Final = {
     "tokens/s": Column.RATE,

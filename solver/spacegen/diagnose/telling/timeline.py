@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from spacegen.diagnose.advice.steady import stretches
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.reading.stamps import STAMP, seconds
@@ -37,6 +38,10 @@ def timeline(launch: Launch, findings: Sequence[tuple[int, Finding]]) -> dict[st
         "ranks": series.ranks,
         "columns": {str(column): _means(series, column, decodes) for column in _MEANS} if len(series) else {},
         "phases": list(_phases(launch)),
+        "steady": [
+            [(series.start * series.timed + place * series.width) * unit for place in stretch]
+            for stretch in stretches(series)
+        ],
         "findings": [
             {"row": row, "at": at} for row, finding in findings if (at := _at(launch, finding)) is not None
         ],
@@ -73,7 +78,7 @@ def _column(series: Series, column: Column) -> Any:
 
 
 def memory(launch: Launch) -> dict[str, float]:
-    """What a GPU's memory went to, in GiB, as far as the log says it; what nobody names is `other`."""
+    """What a GPU's memory went to, in GB as logs have it, as far as the log says it; what nobody names is `other`."""
     found = {str(fact): value for fact in _SHARES if (value := launch.figure(fact)) is not None}
     before = launch.figure(Fact.BEFORE_LOADING)
     if before is not None and Fact.LEFT in launch.figures and (rest := before - sum(found.values())) > 0.005:

@@ -9,8 +9,6 @@ const PANELS = [
 ];
 const SEVERITY = { error: "failed", warning: "missed", info: "front" };
 const MEMORY = { "weights": "front", "KV pool": "second", "graphs": "missed", "other": "measured", "available when ready": "grid" };
-const GOOD_USAGE = 0.9;
-const OFTEN = 1; // retractions a minute of a rank
 const PAUSE = 30000; // milliseconds without a batch: the server had nothing to do
 let chosen = 0;
 
@@ -91,11 +89,14 @@ function drawTimeline() {
     const top = 1 - lane - gap - i * (each + gap);
     more[`yaxis${i + 2}`] = { ...axis, domain: [Math.max(top - each, 0), top], title: { text: panel.title }, rangemode: "tozero", ...(panel.range ? { range: panel.range } : {}) };
     traces.push(panel.key === "retractions" ? retractions(launch, `y${i + 2}`) : curve(launch, panel, `y${i + 2}`));
-    if (panel.key === "retractions" && launch.timed) more.shapes.push(level(OFTEN * launch.ranks, `y${i + 2}`));
-    if (panel.key === "usage") more.shapes.push(level(GOOD_USAGE, `y${i + 2}`));
+    if (panel.key === "retractions" && launch.timed) more.shapes.push(level(data.guide.retractions * launch.ranks, `y${i + 2}`));
+    if (panel.key === "usage") more.shapes.push(level(data.guide.usage, `y${i + 2}`));
     if (panel.key === "running" && launch.most && Math.max(...launch.columns.running) > launch.most * launch.ranks / 2) more.shapes.push(level(launch.most * launch.ranks, `y${i + 2}`));
   });
   more.xaxis = { ...axis, type: unstamped(launch) ? "linear" : "date", anchor: panels.length ? `y${panels.length + 1}` : "y", title: { text: unstamped(launch) ? "lines of batches" : "" }, showspikes: true, spikemode: "across", spikethickness: 1, spikecolor: css("quiet"), spikedash: "dot" };
+  for (const [x0, x1] of launch.steady) {
+    more.shapes.push({ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1 - lane - gap, line: { width: 0 }, fillcolor: css("grid"), opacity: 0.55, layer: "below" });
+  }
   for (const one of launch.findings) {
     more.shapes.push({ type: "line", xref: "x", yref: "paper", x0: one.at, x1: one.at, y0: 0, y1: 1 - lane / 2, line: { color: css(SEVERITY[findings[one.row].severity]), width: 1, dash: "dot" } });
   }
@@ -112,12 +113,12 @@ function drawMemory() {
   const traces = Object.keys(MEMORY).filter((part) => known.some(([launch]) => part in launch.memory)).map((part) => ({
     type: "bar", orientation: "h", name: part, y: known.map(([, i]) => i), x: known.map(([launch]) => launch.memory[part] ?? 0), customdata: known.map(([, i]) => ({ launch: i })),
     marker: { color: css(MEMORY[part]), line: { width: 1, color: css("line") } }, text: known.map(([launch]) => (part in launch.memory ? shown(launch.memory[part]) : "")), textposition: "inside", insidetextanchor: "middle", textangle: 0,
-    hovertemplate: `${literal(part)}: %{x:.2f} GiB<extra></extra>`,
+    hovertemplate: `${literal(part)}: %{x:.2f} GB<extra></extra>`,
   }));
   document.getElementById("memory").style.height = `${110 + 34 * known.length}px`;
   draw("memory", traces, {
     barmode: "stack", uniformtext: { mode: "hide", minsize: 9 }, margin: { l: 60, r: 20, t: 30, b: 45 }, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, traceorder: "normal" },
-    xaxis: { title: { text: "GiB of one GPU" }, rangemode: "tozero" }, yaxis: { tickvals: known.map(([, i]) => i), ticktext: names, autorange: "reversed" },
+    xaxis: { title: { text: "GB of one GPU" }, rangemode: "tozero" }, yaxis: { tickvals: known.map(([, i]) => i), ticktext: names, autorange: "reversed" },
   });
 }
 
