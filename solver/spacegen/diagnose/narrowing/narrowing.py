@@ -17,6 +17,7 @@ from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, NoDefault
 from spacegen.questions.near.repair import Change, Repair
+from spacegen.questions.why.together import codes_of, possible
 
 __all__ = ["APPLIED", "Narrowing", "Next", "narrow"]
 
@@ -127,6 +128,16 @@ def narrow(
     )
 
 
+def _nearest(space: Space, target: Mapping[str, Any], kept: Mapping[str, Any]) -> Repair | None:
+    """The nearest solution that keeps some of the values; the more are kept, the faster it is found."""
+    if any(value not in space.model[name].domain for name, value in kept.items()):
+        return None
+    if not possible(space.engine, codes_of(space.model, kept)):
+        return None
+    found = space.repair(target, keep=kept)
+    return found if isinstance(found, Repair) else None
+
+
 def _first(edit: Edit, ran: Mapping[str, Any], space: Space) -> dict[str, Scalar]:
     """What to try first for an edit that an earlier file says: its first way, as near as it comes."""
     way = edit.ways[0]
@@ -164,10 +175,11 @@ def _next(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Next |
         if not holds(edit, {**ran, **wanted}):
             first = edit.first or _first(edit, ran, space)
             wanted.update({name: value for name, value in first.items() if name not in wanted})
+    target = {**ran, **wanted}
+    about = {name for edit in edits for name in edit.parameters}
+    rest = {name: value for name, value in target.items() if name in wanted or name not in about}
     try:
-        found = space.repair({**ran, **wanted}, keep=wanted)
-        if not isinstance(found, Repair):
-            found = space.repair({**ran, **wanted})
+        found = _nearest(space, target, rest) or _nearest(space, target, wanted) or space.repair(target)
     except EngineError:
         return None
     if not isinstance(found, Repair):

@@ -56,11 +56,13 @@ def windows(
 def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
     """Whether a config keeps to an edit, by another parameter than `but` where one is given."""
     return any(
-        way.parameter != but
-        and way.parameter in config
-        and any(same_value(value, config[way.parameter]) for value in way.values)
+        way.parameter != but and way.parameter in config and _has(way, config[way.parameter])
         for way in edit.ways
     )
+
+
+def _has(way: Kept, value: Any) -> bool:
+    return any(same_value(value, one) for one in way.values)
 
 
 def _numeric(space: Space, edits: Iterable[Edit]) -> Iterator[str]:
@@ -90,7 +92,8 @@ def _window(
         max(lower, key=lambda pair: pair[0]),
         min(upper, key=lambda pair: pair[0]),
     )
-    if any(too_low < value < runs_out for value in numbers):
+    # What the server would choose is no window that anybody has seen.
+    if any(all(_has(way, value) for _, way in binding) for value in numbers):
         return None
     return Window(
         parameter=name,
@@ -123,6 +126,8 @@ def _opening(
 ) -> dict[str, tuple[Any, Scalar]] | None:
     """The changes beside the parameter itself that the nearest config makes to get past these edits."""
     edits = list(binding)
+    if None in space.model[name].domain:
+        space = space.where(f"{name} is not null")
     rest = {other: value for other, value in ran.items() if other != name}
     ways = {way.parameter for edit in edits for way in edit.ways}
     try:
