@@ -66,7 +66,7 @@ _KEYS: Final = (
     (Field.QUEUE, re.compile(rb"#queue-req: *" + _NUMBER)),
     # Hybrid models have a pool for each kind of layer; what is kept on the host is no measure of room.
     (Field.USAGE, re.compile(rb"(?<!cpu )(?:token|mamba) usage: *" + _NUMBER)),
-    (Field.RATE, re.compile(rb"gen throughput[^:,]*: *" + _NUMBER)),
+    (Field.RATE, re.compile(rb"gen throughput[^:,]{0,40}: *" + _NUMBER)),
     (Field.NEW, re.compile(rb"#new-token: *" + _NUMBER)),
     (Field.CACHED, re.compile(rb"#cached-token: *" + _NUMBER)),
     (Field.RETRACTED, re.compile(rb"#retracted_reqs: *" + _NUMBER)),
