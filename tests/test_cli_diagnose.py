@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,43 @@ def test_a_growing_log_tells_findings_as_they_appear_and_ctrl_c_the_last(tmp_pat
     assert process.returncode == 130
     assert complaints == ""
     assert "next launch:" in rest
+
+
+def test_ctrl_c_before_a_server_says_anything(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_bytes(b"waiting\nfor\nGPUs\n")
+    with _followed(log, "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["launches"] == []
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_terminal_shows_the_summary_in_place(tmp_path: Path) -> None:
+    import pty
+
+    log = tmp_path / "server.log"
+    log.write_bytes(SERVER.read_bytes())
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "spacegen", "diagnose", "-f", str(log), "--idle", "0.1"]
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b"".join(_read_to_the_end(ours)).decode()
+    assert process.returncode == 1
+    first, last = shown.split("\x1b[2K", maxsplit=1)[0], shown.rsplit("\x1b[2K", maxsplit=1)[1]
+    assert first.index("tokens/s     ███████") < first.index("memory-unused")
+    assert last.index("memory-unused") < last.index("tokens/s     ███████")
+
+
+def _read_to_the_end(terminal: int) -> Iterator[bytes]:
+    # Reading a terminal that nobody writes to any more is an error on Linux.
+    with suppress(OSError):
+        while piece := os.read(terminal, 2**16):
+            yield piece
+    os.close(terminal)
 
 
 def test_documents_of_a_log_that_grows_are_a_line_each(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def diagnose(
     Exits with 0 where nothing is wrong, with 1 where something went wrong or throughput is lost, and with 2
     where a log cannot be read.
     """
+    from spacegen.diagnose.diagnosis import nothing_said
     from spacegen.diagnose.finding import Severity
 
     reading.check()
@@ -95,6 +96,8 @@ def diagnose(
         found, interrupted = _followed(log, reading, as_json=as_json)
     else:
         found, interrupted = _read(log, reading, quiet=selection.quiet), False
+    if not found.launches and not interrupted:
+        raise nothing_said(log)
     narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     if not page.alone:
         _print(found, narrowing, as_json=as_json, indent=None if reading.follow else 2)
@@ -107,7 +110,7 @@ def diagnose(
 
 
 def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
-    from spacegen.diagnose.diagnosis import nothing_said, read
+    from spacegen.diagnose.diagnosis import read
     from spacegen.diagnose.reading.sources import log_files
 
     launches: list[Launch] = []
@@ -115,8 +118,6 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
         size = file.size or 0
         total = size if size >= _LONG and not file.name.endswith(".gz") else 0
         launches += read(file, partial(watched, total=total, quiet=quiet, what=file.name))
-    if not launches:
-        raise nothing_said(log)
     return _examined(launches, reading)
 
 

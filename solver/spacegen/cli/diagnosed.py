@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, TextIO
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spacegen.diagnose.launch import Launch
     from spacegen.diagnose.narrowing.narrowing import Narrowing
 
-__all__ = ["print_diagnosis", "whole"]
+__all__ = ["at_a_glance", "print_diagnosis"]
 
 _BESIDE: Final = 40
 """What stands beside the curves, in characters."""
@@ -29,11 +29,11 @@ _STYLES: Final = {
 }
 
 
-def whole(found: Diagnosis, narrowing: Narrowing | None = None) -> str:
-    """The text as one, for stdout."""
-    to = io.StringIO()
-    print_diagnosis(found, narrowing, to)
-    return to.getvalue()
+def at_a_glance(found: Diagnosis) -> str:
+    """The text with what happened over time in front of the findings, for a screen that shows its top."""
+    from spacegen.diagnose.telling.text import body, head
+
+    return "\n".join((*head(found), *_figures(found), *body(found)))
 
 
 def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: TextIO | None = None) -> None:
@@ -44,13 +44,19 @@ def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: Te
     write = _coloured(stream) if stream.isatty() else partial(print, file=stream)
     for line in in_words(found, narrowing):
         write(line)
+    for line in _figures(found):
+        print(line, file=stream)
+
+
+def _figures(found: Diagnosis) -> Iterator[str]:
+    """What the last launch came to."""
     for launch in found.launches[-1:]:
         if len(found.launches) > 1:
-            print(f"\nthe last launch, {', '.join(launch.files)}:", file=stream)
+            yield f"\nthe last launch, {', '.join(launch.files)}:"
         # Boxes around a handful of numbers would be most of what is seen.
         plain = io.StringIO()
         _print_figures(launch, plain)
-        stream.write(plain.getvalue())
+        yield from plain.getvalue().splitlines()
 
 
 def _coloured(stream: TextIO) -> Callable[[str], None]:

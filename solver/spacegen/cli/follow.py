@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from spacegen.cli.diagnosed import whole
+from spacegen.cli.diagnosed import at_a_glance
 from spacegen.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -88,7 +88,14 @@ class _Screen(_Lines):
         from rich.live import Live
 
         super().__init__()
-        self._live = Live(console=Console(), transient=True, auto_refresh=False, vertical_overflow="crop")
+        self._live = Live(
+            console=Console(),
+            transient=True,
+            auto_refresh=False,
+            # The text is made for stdout as it is.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -100,7 +107,8 @@ class _Screen(_Lines):
     def show(self, found: Diagnosis) -> None:
         from rich.text import Text
 
-        self._live.update(Text(whole(found)), refresh=True)
+        text = Text(at_a_glance(found), no_wrap=True, overflow="ellipsis")
+        self._live.update(text, refresh=True)
 
 
 def follow(

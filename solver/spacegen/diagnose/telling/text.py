@@ -17,7 +17,17 @@ from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
 
-__all__ = ["SIMULATED", "curve_rows", "finding_lines", "in_words", "limit_row", "memory_row", "period"]
+__all__ = [
+    "SIMULATED",
+    "body",
+    "curve_rows",
+    "finding_lines",
+    "head",
+    "in_words",
+    "limit_row",
+    "memory_row",
+    "period",
+]
 
 SIMULATED: Final = "SIMULATED: the server is a simulated one; nothing here is about hardware."
 
@@ -47,13 +57,25 @@ _WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 def in_words(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[str]:
     """The launches, the findings, the worst first, what to change for the next launch, and what is left of
     the space."""
+    yield from head(diagnosis)
+    yield from body(diagnosis, narrowing)
+
+
+def head(diagnosis: Diagnosis) -> Iterator[str]:
+    """The launches, and how many findings there are."""
     if diagnosis.simulated:
         yield SIMULATED
         yield ""
+    if not diagnosis.launches:
+        yield "no line of a server yet"
+        return
     yield from _launches(diagnosis.launches)
-    told = _worth_telling(diagnosis.findings)
-    yield _verdict(told)
-    for alike in _alike(told):
+    yield _verdict(_worth_telling(diagnosis.findings))
+
+
+def body(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[str]:
+    """The findings and what follows from them, each part after an empty line."""
+    for alike in _alike(_worth_telling(diagnosis.findings)):
         yield ""
         yield from finding_lines(alike[-1], diagnosis, narrowing)
         if len(alike) > 1:
