@@ -513,3 +513,67 @@ def test_a_clause_has_its_members_however_it_is_written() -> None:
     space = Space.build("s", {"a": [1, 2], "b": [1, 2], "c": [1, 2]})
     rule = space.with_rule("a == 1 or (b == 1 or c == 1) == true", id="r").rules[0]
     assert len(members(rule.condition)) == 3
+
+
+# A made-up server that needs less memory the more ranks it has, and the smaller chunks and pool are
+
+
+def needs(config: Mapping[str, Any]) -> float:
+    chunk: int = config["chunked_prefill_size"] or 8192
+    ranks: int = config["tp_size"]
+    share: float = config["mem_fraction_static"]
+    return 40 / ranks + chunk / 512 + 60 * share
+
+
+def server(memory: float) -> tuple[Space, dict[bool, list[dict[str, Any]]]]:
+    space = (
+        Space.build("s", {"tp_size": [1, 2, 4]})
+        .with_parameter("chunked_prefill_size", [None, 1024, 2048, 4096, 8192], default=None)
+        .with_parameter("mem_fraction_static", [0.7, 0.8, 0.9], default=0.9)
+    )
+    by_fate: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for config in space.solutions():
+        by_fate[needs(config) <= memory].append(dict(config))
+    return space, by_fate
+
+
+def ran_out(config: Mapping[str, Any]) -> tuple[Launch, Finding]:
+    """The launch of a config that failed, as its log tells it: with what the server chose for null."""
+    ran = {name: value if value is not None else 8192 for name, value in config.items()}
+    fewer = Move(parameter="chunked_prefill_size", at_most=ran["chunked_prefill_size"] - 1)
+    lower = Move(parameter="mem_fraction_static", at_most=ran["mem_fraction_static"] - 0.01)
+    more = Move(parameter="tp_size", at_least=ran["tp_size"] + 1)
+    failed = finding(fewer, lower, id="oom", error=True, unless=(more,))
+    return Launch(server="sglang", version="0.5.6", arguments=ran), failed
+
+
+@pytest.mark.parametrize("memory", [60, 70, 90, 100])
+def test_launching_what_comes_next_ends_with_what_works(memory: float) -> None:
+    space, by_fate = server(memory)
+    config: Mapping[str, Any] = {"tp_size": 1, "chunked_prefill_size": None, "mem_fraction_static": 0.9}
+    edits: tuple[Edit, ...] = ()
+    launches = 0
+    while needs(config) > memory:
+        launches += 1
+        assert launches <= len(by_fate[False])
+        told, failed = ran_out(config)
+        asked = {name: value for name, value in config.items() if value is not None}
+        made = narrow(space, [told], [failed], asked=asked, earlier=edits)
+        edits = made.edits
+        assert not made.space.check(config).valid
+        # What works is never lost.
+        assert all(made.space.check(good).valid for good in by_fate[True])
+        assert made.next is not None
+        config = made.next.config
+    assert launches
+
+
+def test_failures_of_all_that_fails_leave_what_works() -> None:
+    space, by_fate = server(80)
+    told = [ran_out(config) for config in by_fate[False]]
+    grounds = [Ground.of(space, one, config) for (one, _), config in zip(told, by_fate[False], strict=True)]
+    edits = [ground.edit(failed) for ground, (_, failed) in zip(grounds, told, strict=True)]
+    left = resolve(space, [edit for edit in edits if isinstance(edit, Edit)])
+    assert len(left.kept) < len(edits)
+    works = {tuple(config.values()) for config in by_fate[True]}
+    assert {tuple(config.values()) for config in left.space.solutions()} == works
