@@ -160,7 +160,6 @@ def test_small_gpus_leave_less() -> None:
 # Where memory ran out. The sizes are the guide's.
 
 PLACES = [
-    (Kind.OUT_OF_MEMORY, Phase.WEIGHTS, None, "out-of-memory-weights", {"tp_size": 2, "quantization": "fp8"}),
     (Kind.OUT_OF_MEMORY, Phase.KV_POOL, None, "out-of-memory-kv-pool", {"mem_fraction_static": 0.8}),
     (
         Kind.OUT_OF_MEMORY,
@@ -247,6 +246,14 @@ def test_a_failure_excludes_the_launch_itself(
             assert move.at_most is None or was > move.at_most
 
 
+def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:
+    facts = {Fact.BEFORE_LOADING: 78.0}
+    finding = only(launch(ARGUMENTS, facts, failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)))
+    assert (finding.id, finding.phase) == ("out-of-memory-weights", Phase.WEIGHTS)
+    assert ways(finding.moves) == {"tp_size": 2, "quantization": "fp8"}
+    assert ways(finding.unless) == {"pp_size": 2}
+
+
 def test_what_was_missing_sizes_the_share() -> None:
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=0.94)
     finding = only(launch(ARGUMENTS, FACTS, trouble))
@@ -273,10 +280,28 @@ def test_what_torch_says_beside_is_told() -> None:
         free_gib=1.2,
         capacity_gib=79.11,
     )
-    advice = only(launch(ARGUMENTS, FACTS, trouble)).advice
+    advice = only(launch(ARGUMENTS, {}, trouble)).advice
     assert advice[-2].startswith("2.00 GiB were reserved and in pieces too small to use")
     assert advice[-1] == "process 4712 holds 20.00 GiB of the same GPU: end it"
     assert only(launch(ARGUMENTS, {}, trouble)).numbers["capacity_gib"] == 79.11
+
+
+def test_others_on_the_gpu_are_told_when_they_grow() -> None:
+    words = "CUDA out of memory. Including non-PyTorch memory, this process has 70.00 GiB memory in use."
+    trouble = failed(
+        Kind.OUT_OF_MEMORY, Phase.SERVING, words=words, tried_gib=1.0, free_gib=0.5, capacity_gib=79.0
+    )
+    # 79 - 0.5 - 70 are held by others now; 79 - 78 were at the start.
+    advice = only(launch(ARGUMENTS, FACTS, trouble)).advice[-1]
+    assert advice == "others hold 7.50 GiB more of the GPU than when this server started: see `nvidia-smi`"
+
+
+def test_a_draft_model_is_loaded_beside_the_cache() -> None:
+    arguments = {**ARGUMENTS, "speculative_algorithm": "EAGLE"}
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)
+    finding = only(launch(arguments, FACTS, trouble))
+    assert "draft model" in finding.summary
+    assert ways(finding.moves) == {"mem_fraction_static": 0.8, "speculative_algorithm": None}
 
 
 def test_the_least_share_is_taken_from_the_server_where_it_says_so() -> None:

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, reserves, weights
-from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, said, troubled, whole, words
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    fact,
+    is_mini,
+    key,
+    number,
+    said,
+    troubled,
+    whole,
+    words,
+)
 from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
@@ -21,6 +32,9 @@ __all__ = ["gpu_memory"]
 _STARTING: Final = (Phase.ARGUMENTS, Phase.WEIGHTS, Phase.KV_POOL, Phase.GRAPHS)
 _MEMORY_WORDS: Final = ("out of memory", "outofmemory", "alloc_failed", "memoryallocation")
 _UNUSABLE: Final = re.compile(r"([\d.]+) ([GM]iB) is reserved by PyTorch but unallocated")
+_OWN: Final = re.compile(r"this process has ([\d.]+) ([GM]iB)")
+# Ours: less, in GiB, may be what drivers keep.
+_GROWN: Final = 1.0
 _NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+) ([GM]iB) memory in use")
 _DUMMY: Final = "try memory without the weights' download: `{}` fills them with random numbers"
 
@@ -40,6 +54,8 @@ def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
         yield _capture(launch, trouble)
         return
     match Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase:
+        case Phase.WEIGHTS if fact(launch, Fact.POOL_TOKENS) is not None:
+            yield _drafting(launch, trouble)
         case Phase.ARGUMENTS | Phase.WEIGHTS:
             yield _loading(launch, trouble)
         case Phase.KV_POOL:
@@ -70,6 +86,20 @@ def _loading(launch: Launch, trouble: Trouble) -> Finding:
         ways[2:],
         advice=advice if ways else (f"use more ranks, as with `{Key.RANKS}`", *advice),
         command="nvidia-smi",
+    )
+
+
+def _drafting(launch: Launch, trouble: Trouble) -> Finding:
+    """A draft model is loaded when the cache of the other stands, so that the share counts for it, too."""
+    lighter = sorted(weights(launch), key=lambda move: move.parameter != "speculative_algorithm")
+    share = lower_share(launch, _missing(trouble))
+    return _failed(
+        launch,
+        trouble,
+        "out-of-memory-weights",
+        "the weights of the draft model do not fit beside the KV cache",
+        (*known(share), *lighter[:1]),
+        (*lighter[1:], *pool(launch)),
     )
 
 
@@ -172,7 +202,7 @@ def _failed(
         summary=summary + short,
         evidence=(*trouble.lines, *also),
         numbers=numbers if missing is None else {**numbers, "missing_gib": round(missing, 2)},
-        advice=(*proposed, *_of_torch(trouble)),
+        advice=(*proposed, *_of_torch(launch, trouble)),
         command=command,
         moves=moves,
         unless=_others(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
@@ -197,17 +227,32 @@ def _missing(trouble: Trouble) -> float | None:
     return tried - free
 
 
-def _of_torch(trouble: Trouble) -> Iterator[str]:
+def _gib(size: re.Match[str]) -> float:
+    return float(size[1]) / (1024 if size[2] == "MiB" else 1)
+
+
+def _grown(launch: Launch, trouble: Trouble, own: float) -> float:
+    """How much more of the GPU others hold than before loading, in GiB, where that can be told."""
+    capacity, free = said(trouble, "capacity_gib"), said(trouble, "free_gib")
+    before = fact(launch, Fact.BEFORE_LOADING)
+    if capacity is None or free is None or before is None:
+        return 0.0
+    return (capacity - free - own) - (capacity - before)
+
+
+def _of_torch(launch: Launch, trouble: Trouble) -> Iterator[str]:
     """What torch says beside: memory that it holds and cannot use, and others on the same GPU."""
     text, missing = words(trouble), _missing(trouble)
     if (kept := _UNUSABLE.search(text)) and missing is not None:
-        unusable = float(kept[1]) / (1024 if kept[2] == "MiB" else 1)
+        unusable = _gib(kept)
         if unusable >= missing:
             yield (
                 f"{unusable:.2f} GiB were reserved and in pieces too small to use: set "
                 "`PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` in the environment first"
             )
-    if "this process has" in text and (other := _NEIGHBOUR.search(text)):
+    if (own := _OWN.search(text)) and (more := _grown(launch, trouble, _gib(own))) > _GROWN:
+        yield f"others hold {more:.2f} GiB more of the GPU than when this server started: see `nvidia-smi`"
+    elif own and (other := _NEIGHBOUR.search(text)):
         yield f"process {other[1]} holds {other[2]} {other[3]} of the same GPU: end it"
 
 

@@ -37,7 +37,7 @@ _PASSING: Final = (
     "served_model_name",
     "watchdog_timeout",
 )
-_EARLY: Final = (Phase.ARGUMENTS, Phase.WEIGHTS)
+_SHORT: Final = (Kind.OUT_OF_MEMORY, Kind.CAPTURE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,11 +82,10 @@ def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
             more = _share_of(launch, short_pool(launch, ""))
             least = None if more is None else more.at_least
             tried.low.append(_Edge(share if least is None else round(least - STEP, 2), share, place))
-        elif _ran_out(launch):
-            less = _share_of(launch, gpu_memory(launch, ""))
-            most = None if less is None else less.at_most
-            tried.high.append(_Edge(share if most is None else round(most + STEP, 2), share, place))
-        elif launch.ready is not None:
+        elif less := _share_of(launch, gpu_memory(launch, "")):
+            most = share if less.at_most is None else round(less.at_most + STEP, 2)
+            tried.high.append(_Edge(most, share, place))
+        elif launch.ready is not None and not troubled(launch, *_SHORT):
             tried.good.append(share)
     return kinds.values()
 
@@ -102,11 +101,6 @@ def _likeness(launch: Launch) -> str:
     apart = {key(launch, Key.SHARE), *_PASSING}
     rest = {name: value for name, value in launch.arguments.items() if name not in apart}
     return json.dumps([launch.server, rest], default=str, sort_keys=True)
-
-
-def _ran_out(launch: Launch) -> bool:
-    """Whether it had too little memory beside its static share, or for it."""
-    return any(finding.moves and finding.phase not in _EARLY for finding in gpu_memory(launch, ""))
 
 
 def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, ...]:
