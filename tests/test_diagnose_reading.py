@@ -281,7 +281,7 @@ def test_more_shapes_than_are_remembered_are_read_all_the_same() -> None:
 def test_pieces_are_whole_lines_of_the_text(
     pack: Callable[[bytes], bytes], lines: list[bytes], size: int
 ) -> None:
-    text = b"\n".join(lines)
+    text = b"\n".join([b"no archive", *lines])
     pieces = list(chunks(io.BytesIO(pack(text)), size))
     assert b"".join(pieces) == text
     assert all(piece.endswith(b"\n") for piece in pieces[:-1])

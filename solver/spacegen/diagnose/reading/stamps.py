@@ -15,11 +15,13 @@ __all__ = ["RANKS", "STAMP", "STAMP_WIDTH", "Integers", "Words", "peer", "second
 
 STAMP: Final = re.compile(rb"(?<!\d)\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d(?!\d)")
 """`2025-08-11 17:17:03` in sglang; mini-SGLang has a bar between, other programs that stand in front a T."""
+_DATE: Final = re.compile(rb"\d{4}-\d\d-\d\d")
 STAMP_WIDTH: Final = 19
 RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,4})\b")
 _DAY: Final = 86_400
 _DIGITS_OF_TIME: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
 _FORM_OF_TIME: Final = np.uint64(0x30303A30303A3030)
+_SIGNS: Final = tuple(np.uint64(sign) for sign in b" T|")
 _TWOS: Final = np.uint64(0x0F0F000F0F000F0F)
 _TEN_AND_ONE: Final = np.uint64(10 * 2**8 + 1)
 _BYTE: Final = np.uint64(255)
@@ -44,6 +46,9 @@ def seconds(stamp: bytes) -> int:
 
 @lru_cache(maxsize=1024)
 def _day(text: bytes) -> int:
+    # Not all that dates may look like elsewhere is a stamp.
+    if _DATE.fullmatch(text) is None:
+        return -1
     try:
         return date.fromisoformat(text.decode()).toordinal() - date(1970, 1, 1).toordinal()
     except ValueError:
@@ -56,7 +61,9 @@ def times(words: Words, at: Integers) -> tuple[Integers, NDArray[np.bool_]]:
     `words` has the eight bytes from each place of the text on, the first of them lowest.
     """
     clock = words[at + 11]
-    good = (clock & _DIGITS_OF_TIME) == _FORM_OF_TIME
+    sign = words[at + 10] & _BYTE
+    good = (sign == _SIGNS[0]) | (sign == _SIGNS[1]) | (sign == _SIGNS[2])
+    good &= (clock & _DIGITS_OF_TIME) == _FORM_OF_TIME
     # Each two digits become the number that they spell, in the byte of the first.
     pairs = ((clock & _TWOS) * _TEN_AND_ONE) >> np.uint64(8)
     hours, minutes, left = pairs & _BYTE, (pairs >> np.uint64(24)) & _BYTE, (pairs >> np.uint64(48)) & _BYTE
