@@ -21,7 +21,7 @@ from spacegen.diagnose.narrowing.forms import members
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.narrowing.resolving import edits_in, resolve
-from spacegen.errors import UsageError
+from spacegen.errors import SpaceError, UsageError
 from tests.server_logs import NEW, OLD, STORIES, Story, write
 
 SNAPSHOTS = Path(__file__).parent / "cases" / "diagnose"
@@ -421,6 +421,30 @@ def test_a_file_of_somebody_else_is_not_lost(tmp_path: Path) -> None:
     written(out, root, CALM)
     out.write_text(out.read_text() + "pin: {tp_size: 1}\n")
     with pytest.raises(UsageError, match="holds what no finding says: `pin: tp_size`"):
+        overlay.earlier(out, str(root), load(root))
+
+    # Nor is it left out of a third file.
+    with pytest.raises(UsageError, match="holds what no finding says: `pin: tp_size`"):
+        overlay.earlier(tmp_path / "other.yaml", str(out), load(out))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("values: [0.3, 0.7]", "vals: [0.3, 0.7]", "unknown key `vals`"),
+        ("require: 'chunk", "require: 'chunky", "unknown name"),
+        ("extends: base.yaml", "extends: gone.yaml", "narrows another space"),
+        ("restrict:", "restrict: [", "flow sequence|not YAML|expected"),
+    ],
+)
+def test_a_file_that_somebody_broke_is_told_as_such(
+    before: str, after: str, message: str, tmp_path: Path
+) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    written(out, root, OOM, CALM)
+    assert before in out.read_text()
+    out.write_text(out.read_text().replace(before, after))
+    with pytest.raises((SpaceError, UsageError), match=message):
         overlay.earlier(out, str(root), load(root))
 
 

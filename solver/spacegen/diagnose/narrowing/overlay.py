@@ -6,29 +6,24 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import conditions
-from spacegen.diagnose.narrowing.resolving import read_edit, without_edits
-from spacegen.errors import Fault, SpaceError, UsageError
+from spacegen.diagnose.narrowing.resolving import without_edits
+from spacegen.diagnose.narrowing.written import FIRST, base_of, edits_of, extended, is_ours, read
+from spacegen.errors import Fault, UsageError
 from spacegen.language import catalog
-from spacegen.language.expr import Ref
-from spacegen.language.files import read_source, shown
 from spacegen.language.model import Domain
-from spacegen.language.nodes import Tree, read_tree
-from spacegen.language.overlays import find_space
+from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import write_scalar
-from spacegen.language.syntax import Names, parse
 from spacegen.language.unparse import unparse
 from spacegen.launch.files import refuse_foreign, replacing
 from spacegen.servers import renames
 
 __all__ = ["earlier", "overlay_text", "write"]
 
-_FIRST: Final = "# Narrowed by findings of spacegen"
-_KEYS: Final = frozenset({"spacegen", "extends", "name", "pin", "restrict", "rules"})
 _ID: Final = "found-"
 
 
@@ -49,24 +44,23 @@ def write(path: Path, name: str, space: Space, edits: Sequence[Edit], counts: tu
 
 def refuse(path: Path) -> None:
     """Raises UsageError where a file at `path` is no overlay of ours: nobody meant to lose it."""
-    refuse_foreign(path, "overlay written by spacegen", _is_ours, "choose another name")
+    refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
 
 
 def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
     """The edits of an overlay of ours that is there already, none where nothing is. `space` is the one that
     `name` names. Raises UsageError for any other file, and for an overlay of another space; SpaceError."""
+    base = base_of(name)
     if not path.is_file() or not path.stat().st_size:
         return ()
     refuse(path)
-    tree = _tree(path)
-    base = find_space(str(tree.data["extends"]), path.parent)
-    if base.resolve() != _base(name).resolve():
-        message = f"{path} narrows another space: {tree.data['extends']}"
+    file = read(path)
+    if extended(path, file).resolve() != base.resolve():
+        message = f"{path} narrows another space: {file.document.extends}"
         raise UsageError(Fault(message, hint="choose another name, or remove the file"))
-    _refuse_own(path, tree)
     spelling = _spelling(name, space)
     domains = {p.name: p.domain for p in space.parameters}
-    found = (spelling.back(edit, domains) for edit in _read(tree, spelling.domains))
+    found = (spelling.back(edit, domains) for edit in edits_of(file, spelling.domains))
     return tuple(edit for edit in found if edit is not None)
 
 
@@ -123,7 +117,7 @@ def _spelling(name: str, space: Space) -> Spelling:
     from spacegen.api import load
 
     version = str(written["version"])
-    domains = {p.name: p.domain for p in load(str(_base(name))).parameters}
+    domains = {p.name: p.domain for p in load(str(base_of(name))).parameters}
     old = {p.name: renames.renamed(target.server, p.name, target.version, version) for p in space.parameters}
     names = {now: then for now, then in old.items() if then is not None and then in domains}
     return Spelling(domains, names)
@@ -136,7 +130,7 @@ def _lines(
     counts: tuple[int, int] | None,
     spelling: Spelling,
 ) -> Iterator[str]:
-    yield f"{_FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
+    yield f"{FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
     if counts is not None:
         yield f"# {counts[1]:,} of {counts[0]:,} configs are left."
     yield "spacegen: 1"
@@ -198,67 +192,8 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'" if text.isprintable() else write_scalar(text)
 
 
-def _is_ours(stream: BinaryIO) -> bool:
-    return stream.readline().startswith(_FIRST.encode())
-
-
-def _tree(path: Path) -> Tree:
-    tree = read_tree(read_source(path, shown(path)))
-    if not isinstance(tree.data, dict) or "extends" not in tree.data:
-        raise SpaceError(Fault(f"{path} extends nothing", tree.at()))
-    return tree
-
-
-def _refuse_own(path: Path, tree: Tree) -> None:
-    """Raises UsageError where somebody wrote more into the file than we did, which would be lost."""
-    data = tree.data
-    assert isinstance(data, dict)
-    own = [f"`{key}`" for key in data if key not in _KEYS]
-    for section in ("pin", "restrict"):
-        for name, entry in (data.get(section) or {}).items():
-            if not _says_source(entry):
-                own.append(f"`{section}: {name}`")
-    own += [f"rule `{r.get('id')}`" for r in data.get("rules") or [] if not _says_source(r)]
-    if own:
-        hint = "a space of your own can extend this one and say it there"
-        raise UsageError(Fault(f"{path} holds what no finding says: {', '.join(own)}", hint=hint))
-
-
-def _says_source(entry: Any) -> bool:
-    source = entry.get("source") if isinstance(entry, dict) else None
-    return Edit.origin(source if isinstance(source, str) else None) is not None
-
-
-def _read(tree: Tree, domains: Mapping[str, Domain]) -> Iterator[Edit]:
-    data = tree.data
-    assert isinstance(data, dict)
-    for section, key in (("pin", "value"), ("restrict", "values")):
-        for name, entry in (data.get(section) or {}).items():
-            values = [entry[key]] if section == "pin" else entry[key]
-            basis, finding = Edit.origin(entry["source"]) or (Basis.ADVICE, "")
-            kept = Kept(
-                parameter=name, values=tuple(v for v in domains.get(name, ()) if v in Domain(tuple(values)))
-            )
-            if kept.values:
-                yield Edit(finding=finding, basis=basis, ways=(kept,), because=str(entry.get("because", "")))
-    names = Names({name: Ref(name) for name in domains}, domains)
-    for i, rule in enumerate(data.get("rules") or []):
-        condition = parse(str(rule["require"]), tree.at(("rules", i, "require")), names)
-        edit = read_edit(condition, str(rule.get("because", "")), rule["source"], domains)
-        if edit is not None:
-            yield edit
-
-
-def _base(name: str) -> Path:
-    """The file that an overlay of this space is to extend: itself, or the base of an overlay of ours."""
-    path = find_space(name)
-    with path.open("rb") as stream:
-        ours = _is_ours(stream)
-    return find_space(str(_tree(path).data["extends"]), path.parent) if ours else path
-
-
 def _extends(name: str, out: Path) -> str:
-    path = _base(name)
+    path = base_of(name)
     if path.resolve().is_relative_to(catalog.folder("spaces").resolve()):
         return path.resolve().relative_to(catalog.folder("spaces").resolve()).with_suffix("").as_posix()
     near = os.path.relpath(path.resolve(), out.resolve().parent)

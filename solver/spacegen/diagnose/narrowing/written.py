@@ -1,0 +1,92 @@
+"""Overlays of ours as they stand in files: what they extend, and the edits that they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from spacegen.diagnose.narrowing.edit import Edit, Kept
+from spacegen.diagnose.narrowing.resolving import read_edit
+from spacegen.errors import Fault, SpaceError, UsageError
+from spacegen.language.document import Overlay, PinEntry, RestrictEntry
+from spacegen.language.expr import Ref
+from spacegen.language.files import read_source, shown
+from spacegen.language.model import Domain
+from spacegen.language.nodes import read_tree
+from spacegen.language.overlays import find_space
+from spacegen.language.syntax import Names, parse
+from spacegen.language.validate import File, validate
+
+__all__ = ["FIRST", "base_of", "edits_of", "extended", "is_ours", "read"]
+
+FIRST: Final = "# Narrowed by findings of spacegen"
+_OURS: Final = frozenset({"spacegen", "extends", "pin", "restrict", "rules"})
+
+
+def is_ours(stream: BinaryIO) -> bool:
+    """Whether a file begins as ours do."""
+    return stream.readline(len(FIRST)).startswith(FIRST.encode())
+
+
+def read(path: Path) -> File[Overlay]:
+    """An overlay of ours. Raises SpaceError where it is none any more, UsageError where somebody wrote more
+    into it than we did, which would be lost."""
+    faults: list[Fault] = []
+    file = validate(read_tree(read_source(path, shown(path))), Overlay, faults)
+    if faults or file is None:
+        raise SpaceError(*faults)
+    if own := list(_others(file.document)):
+        hint = "a space of your own can extend this one and say it there"
+        raise UsageError(Fault(f"{path} holds what no finding says: {', '.join(own)}", hint=hint))
+    return file
+
+
+def _others(document: Overlay) -> Iterator[str]:
+    yield from (f"`{key}`" for key in sorted(document.model_fields_set - _OURS))
+    for section, entries in (("pin", document.pin), ("restrict", document.restrict)):
+        for name, entry in entries.items():
+            if not isinstance(entry, PinEntry | RestrictEntry) or Edit.origin(entry.source) is None:
+                yield f"`{section}: {name}`"
+    for number, rule in enumerate(document.rules, 1):
+        if Edit.origin(rule.source) is None or not isinstance(rule.require, str):
+            yield f"rule `{rule.id or number}`"
+
+
+def extended(path: Path, file: File[Overlay]) -> Path:
+    """The file that an overlay extends."""
+    return find_space(file.document.extends, path.parent)
+
+
+def base_of(name: str) -> Path:
+    """The file that an overlay of this space is to extend: itself, or the base of an overlay of ours.
+    Raises as `read` does."""
+    path = find_space(name)
+    if not path.is_file():
+        return path
+    with path.open("rb") as stream:
+        ours = is_ours(stream)
+    return extended(path, read(path)) if ours else path
+
+
+def edits_of(file: File[Overlay], domains: Mapping[str, Domain]) -> Iterator[Edit]:
+    """The edits that an overlay says of a space with these domains. Raises SpaceError."""
+    for name, entry in (*file.document.pin.items(), *file.document.restrict.items()):
+        match entry:
+            case PinEntry(value=value, because=because, source=source):
+                values = [value]
+            case RestrictEntry(values=values, because=because, source=source):
+                pass
+            case _:
+                continue
+        kept = tuple(v for v in domains.get(name, ()) if v in Domain(tuple(values)))
+        origin = Edit.origin(source)
+        if kept and origin is not None:
+            ways = (Kept(parameter=name, values=kept),)
+            yield Edit(finding=origin[1], basis=origin[0], ways=ways, because=because or "")
+    names = Names({name: Ref(name) for name in domains}, domains)
+    for i, rule in enumerate(file.document.rules):
+        condition = parse(rule.require, file.at("rules", i, "require"), names)
+        edit = read_edit(condition, rule.because, rule.source, domains)
+        if edit is not None:
+            yield edit
