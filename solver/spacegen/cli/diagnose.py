@@ -14,9 +14,9 @@ from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, watched
 
 if TYPE_CHECKING:
+    from spacegen.cli.diagnosing import Room
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
-    from spacegen.diagnose.narrowing.narrowing import Narrowing
     from spacegen.diagnose.watched import Watched
 
 __all__ = ["diagnose"]
@@ -67,7 +67,7 @@ def diagnose(
         list[str],
         typer.Argument(
             metavar="LOG…",
-            help="Logs of servers or texts of /metrics, also compressed ones and folders; `-` is stdin.",
+            help="Logs of servers, packed or not, and folders of them; http://…/metrics, or its text; `-` is stdin.",
             show_default=False,
         ),
     ],
@@ -86,9 +86,6 @@ def diagnose(
     Exits with 0 where nothing is wrong, with 1 where something went wrong or throughput is lost, and with 2
     where a log cannot be read.
     """
-    from spacegen.diagnose.diagnosis import nothing_said
-    from spacegen.diagnose.finding import Severity
-
     reading.check()
     page.refuse()
     place = room(narrowed, selection, engine)
@@ -97,15 +94,20 @@ def diagnose(
     else:
         found, interrupted = _read(log, reading, quiet=selection.quiet), False
     if not found.launches and not interrupted:
-        raise nothing_said(log)
-    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
-    if not page.alone:
-        _print(found, narrowing, as_json=as_json, indent=None if reading.follow else 2)
-    page.write(found)
-    if place is not None and narrowing is not None:
-        place.write(narrowing)
-    if interrupted:
-        return _INTERRUPTED
+        raise _nothing_said(log)
+    _tell(found, place, page, reading, as_json=as_json)
+    return _INTERRUPTED if interrupted else _status(found)
+
+
+def _nothing_said(log: Sequence[str]) -> Exception:
+    from spacegen.diagnose.diagnosis import nothing_said
+
+    return nothing_said(log)
+
+
+def _status(found: Diagnosis) -> int:
+    from spacegen.diagnose.finding import Severity
+
     return 0 if found.worst in (None, Severity.INFO) else 1
 
 
@@ -161,11 +163,16 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
     return config
 
 
-def _print(found: Diagnosis, narrowing: Narrowing | None, *, as_json: bool, indent: int | None) -> None:
+def _tell(found: Diagnosis, place: Room | None, page: Page, reading: Reading, *, as_json: bool) -> None:
+    """Says it, and writes the files that are wanted."""
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
 
-    if as_json:
-        print_json(as_document(found, narrowing), indent=indent)
-    else:
+    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
+    if as_json and not page.alone:
+        print_json(as_document(found, narrowing), indent=None if reading.follow else 2)
+    elif not page.alone:
         print_diagnosis(found, narrowing)
+    page.write(found)
+    if place is not None and narrowing is not None:
+        place.write(narrowing)

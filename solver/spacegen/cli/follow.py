@@ -45,6 +45,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._told: dict[tuple[int, str], str] = {}
+        self._marked = False
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +53,11 @@ class _Lines:
     def __exit__(self, *raised: object) -> None: ...
 
     def show(self, found: Diagnosis) -> None:
-        from spacegen.diagnose.telling.text import finding_lines
+        from spacegen.diagnose.telling.text import SIMULATED, finding_lines
 
+        if found.simulated and not self._marked:
+            print(f"{SIMULATED}\n", flush=True)
+            self._marked = True
         present = {(finding.launch, finding.id): finding for finding in found.findings}
         for key in self._told.keys() - present.keys():
             print(f"no longer: {self._told.pop(key)}\n", flush=True)
