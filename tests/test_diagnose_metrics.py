@@ -99,7 +99,8 @@ def test_pieces_may_end_anywhere(piece: int) -> None:
 def test_data_parallel_ranks_add_up_and_others_say_the_same_again() -> None:
     launch = _only("".join(metrics(NEW, log(NEW, "healthy", decodes=4, dp=2))))
     assert launch.series.ranks == 2
-    ranks = [f'sglang:num_running_reqs{{dp_rank="0",tp_rank="{rank}"}} 7\n' for rank in (3, 1, 2)]
+    names = ("num_running_reqs", "num_queue_reqs", "token_usage")
+    ranks = [f'sglang:{name}{{dp_rank="0",tp_rank="{rank}"}} 7\n' for name in names for rank in (3, 1, 2)]
     found = _only("".join(ranks)).series
     assert (found.ranks, found.columns[Column.RUNNING]) == (1, (7.0,))
 
@@ -107,6 +108,7 @@ def test_data_parallel_ranks_add_up_and_others_say_the_same_again() -> None:
 def _scrape(running: int, made: int = 0, *, labels: str = "") -> str:
     return (
         f"# TYPE sglang:num_running_reqs gauge\nsglang:num_running_reqs{{{labels}}} {running}\n"
+        f"sglang:num_queue_reqs{{{labels}}} 0\nsglang:token_usage{{{labels}}} 0\n"
         f"# TYPE sglang:generation_tokens_total counter\nsglang:generation_tokens_total{{{labels}}} {made}\n"
     )
 
@@ -129,7 +131,11 @@ def test_a_line_before_a_scrape_says_when_it_was(head: str) -> None:
 
 
 def test_samples_may_have_times_of_their_own() -> None:
-    text = "".join(f"sglang:num_running_reqs {running} {1754931600 + running}000\n" for running in (1, 9))
+    text = "".join(
+        f"sglang:{name} {value} {1754931600 + value}000\n"
+        for value in (1, 9)
+        for name in ("num_running_reqs", "num_queue_reqs", "token_usage")
+    )
     series = _only(text).series
     assert (series.start, len(series)) == (1754931601, 9)
 
@@ -152,20 +158,24 @@ def test_counters_that_begin_anew_are_another_launch() -> None:
 
 
 def test_a_prometheus_server_passes_on_several_servers() -> None:
-    one = 'sglang_num_running_reqs{{instance="{}:30000"}} {}\n'
-    text = "# TYPE sglang_num_running_reqs untyped\n" + one.format("a", 3) + one.format("b", 4)
+    names = ("num_running_reqs", "num_queue_reqs", "token_usage")
+    servers = (("a", 3), ("b", 4))
+    one = 'sglang_{}{{instance="{}:30000"}} {}\n'
+    text = "".join(one.format(name, server, value) for name in names for server, value in servers)
     assert [launch.series.columns[Column.RUNNING] for launch in _read(text)] == [(3.0,), (4.0,)]
 
 
 def test_parts_of_a_queue_by_priority_stand_beside_the_whole() -> None:
     parts = "".join(
-        f'sglang:num_running_reqs{{priority="{part}"}} {many}\n' for part, many in (("1", 9), ("", 12))
+        f'sglang:{name}{{priority="{part}"}} {many}\n'
+        for name in ("num_running_reqs", "num_queue_reqs", "token_usage")
+        for part, many in (("1", 9), ("", 12))
     )
     assert _only(parts).series.columns[Column.RUNNING] == (12.0,)
 
 
 def test_the_fullest_pool_of_a_hybrid_model_counts() -> None:
-    usages = "sglang:token_usage 0.3\nsglang:full_token_usage 0.3\nsglang:swa_token_usage 0.81\n"
+    usages = "sglang:full_token_usage 0.3\nsglang:swa_token_usage 0.81\n"
     assert _only(_scrape(5) + usages).series.columns[Column.MOST_USED] == (0.81,)
 
 
@@ -191,6 +201,10 @@ def test_what_is_torn_or_no_number_says_nothing() -> None:
         Column.EMPTY_QUEUE: (1.0,),
         Column.MOST_RUNNING: (5.0,),
     }
+
+
+def test_running_requests_alone_are_no_batch() -> None:
+    assert len(_only("sglang:num_running_reqs 5\nsglang:num_queue_reqs 3\n").series) == 0
 
 
 def test_the_simulated_server_says_so() -> None:

@@ -87,7 +87,8 @@ def test_it_generates_in_every_form(tmp_path: Path) -> None:
         answer = _ask(port, "/v1/completions", prompt="a", max_tokens=3)
         assert answer["choices"][0] == {"index": 0, "text": " so" * 3, "finish_reason": "length"}
         assert _ask(port, "/v1/models")["data"][0]["id"] == "tiny"
-        assert "sglang:num_requests_total" in _ask(port, "/metrics")
+        told = _ask(port, "/metrics")
+        assert all(f"sglang:{name}" in told for name in ("num_requests_total", "token_usage"))
         assert "flushed" in _ask(port, "/flush_cache")
         info = _ask(port, "/server_info")
         assert info["tp_size"] == 2

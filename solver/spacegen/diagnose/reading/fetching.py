@@ -17,7 +17,7 @@ from spacegen.tune.running.readiness import Endpoints, server_info
 __all__ = ["Polled", "fetch"]
 
 _PATIENCE: Final = 10.0
-_EVERY: Final = 5.0
+_EVERY: Final = 2.0
 """Seconds from one scrape to the next."""
 _LARGEST: Final = 2**26
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))

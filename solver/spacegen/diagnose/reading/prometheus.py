@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.said import USAGES, Said
 from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
 from spacegen.diagnose.reading.serverinfo import read_info
 from spacegen.diagnose.reading.text import SHOWN, plain
@@ -19,7 +19,6 @@ from spacegen.diagnose.series import Column
 
 __all__ = ["MetricsReader", "looks_like_metrics"]
 
-_USAGES: Final = ("token_usage", "full_token_usage", "swa_token_usage", "mamba_usage")
 _FACTS: Final = {
     "weight_memory_usage_gb": Fact.WEIGHTS,
     "kv_cache_memory_usage_gb": Fact.POOL,
@@ -79,9 +78,9 @@ class MetricsReader:
                 whose = tuple(sample.labels.get(label, "") for label in ("instance", "pod"))
                 apart.setdefault(whose, []).append(sample)
             for whose, samples in apart.items():
-                self._one(whose, _Said.of(samples), scrape)
+                self._one(whose, Said.of(samples), scrape)
 
-    def _one(self, whose: tuple[str, ...], said: _Said, scrape: Scrape) -> None:
+    def _one(self, whose: tuple[str, ...], said: Said, scrape: Scrape) -> None:
         known = self._servers.get(whose)
         if known is not None and said.began_anew(known.before):
             self._ended.append(known.launch(self._scrapes.lines))
@@ -89,50 +88,6 @@ class MetricsReader:
         if known is None:
             known = self._servers[whose] = _Server(self._name)
         known.take(said, scrape)
-
-
-@dataclass(slots=True)
-class _Said:
-    """The numbers of one server at one time: by metric and data-parallel rank, of those that share the rank
-    of the first; `lines` has a sample for each number."""
-
-    numbers: dict[tuple[str, int], float] = field(default_factory=dict)
-    lines: dict[tuple[str, int], Sample] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, samples: Iterable[Sample]) -> _Said:
-        found = cls()
-        peers: dict[tuple[str, int], tuple[int, int]] = {}
-        for sample in samples:
-            name, labels = sample.name, sample.labels
-            if not name.endswith("_total"):
-                if labels.get("priority"):
-                    continue  # parts of the number that stands beside them
-            elif mode := labels.get("mode"):
-                name = f"{name} {mode}"
-            key = (name, _whole(labels, "dp_rank"))
-            peer = (_whole(labels, "pp_rank"), _whole(labels, "tp_rank"))
-            if key not in peers or peer < peers[key]:
-                peers[key], found.lines[key], found.numbers[key] = peer, sample, sample.value
-            elif peer == peers[key]:
-                found.numbers[key] += sample.value
-        return found
-
-    def total(self, name: str) -> float | None:
-        """Over all ranks; None where nobody says it."""
-        values = [value for (known, _), value in self.numbers.items() if known == name]
-        return sum(values) if values else None
-
-    def began_anew(self, before: _Said) -> bool:
-        """Whether a counter is less than it was."""
-        return any(
-            value < before.numbers.get(key, 0.0) for key, value in self.numbers.items() if "_total" in key[0]
-        )
-
-
-def _whole(labels: Mapping[str, str], name: str) -> int:
-    text = labels.get(name, "")
-    return int(text) if text.isdecimal() else 0
 
 
 class _Server:
@@ -152,9 +107,9 @@ class _Server:
         self._arguments: dict[str, Any] = {}
         self._arguments_line: Line | None = None
         self._simulated = False
-        self.before = _Said()
+        self.before = Said()
 
-    def take(self, said: _Said, scrape: Scrape) -> None:
+    def take(self, said: Said, scrape: Scrape) -> None:
         """Takes in a scrape."""
         if scrape.info is not None:
             self._told(*scrape.info)
@@ -170,17 +125,17 @@ class _Server:
         self._simulated |= scrape.simulated
         self.before = said
 
-    def _rows(self, said: _Said) -> Iterator[list[int]]:
+    def _rows(self, said: Said) -> Iterator[list[int]]:
         for (name, replica), running in said.numbers.items():
-            if name == "num_running_reqs" and running > 0:
+            if name == "num_running_reqs" and running > 0 and said.whole(replica):
                 self._replicas.add(replica)
                 yield self._decode(said, replica, running)
         yield from self._prefill(said)
         yield from self._retracted(said)
 
-    def _decode(self, said: _Said, replica: int, running: float) -> list[int]:
+    def _decode(self, said: Said, replica: int, running: float) -> list[int]:
         numbers = said.numbers
-        usage = max(numbers.get((name, replica), 0.0) for name in _USAGES)
+        usage = max(numbers.get((name, replica), 0.0) for name in USAGES)
         without, with_graph = (
             self._since(said, f"cuda_graph_passes_total {mode}", replica) for mode in (_WITHOUT, _WITH)
         )
@@ -195,7 +150,7 @@ class _Server:
         self._show(said, replica, row)
         return row
 
-    def _show(self, said: _Said, replica: int, row: list[int]) -> None:
+    def _show(self, said: Said, replica: int, row: list[int]) -> None:
         """Remembers the lines of this scrape, where they show something best."""
         here = self._line(said, ("num_running_reqs", replica))
         self._examples.take(np.array([row], np.int64).T, lambda _: here)
@@ -203,7 +158,7 @@ class _Server:
             if self._examples.lines.get(column) is here and (name, replica) in said.lines:
                 self._examples.lines[column] = self._line(said, (name, replica))
 
-    def _prefill(self, said: _Said) -> Iterator[list[int]]:
+    def _prefill(self, said: Said) -> Iterator[list[int]]:
         """What was computed and what was found in the cache since the scrape before, or since the start."""
         new = self._more(said, "realtime_tokens_total prefill_compute")
         cached = self._more(said, "realtime_tokens_total prefill_cache")
@@ -215,7 +170,7 @@ class _Server:
             row[Field.NEW], row[Field.CACHED] = max(round(new), 0), round(cached)
             yield row
 
-    def _retracted(self, said: _Said) -> Iterator[list[int]]:
+    def _retracted(self, said: Said) -> Iterator[list[int]]:
         """As many as the requests since the scrape before make, if each is as large as the last known one."""
         name = "num_retracted_reqs"
         counted = last = said.total(name) or 0.0
@@ -235,14 +190,14 @@ class _Server:
             row[Field.RETRACTED] = round(counted * (number + 1) / times) - round(counted * number / times)
             yield row
 
-    def _since(self, said: _Said, name: str, replica: int) -> float:
+    def _since(self, said: Said, name: str, replica: int) -> float:
         key = (name, replica)
         return said.numbers.get(key, 0.0) - self.before.numbers.get(key, 0.0)
 
-    def _more(self, said: _Said, name: str) -> float:
+    def _more(self, said: Said, name: str) -> float:
         return (said.total(name) or 0.0) - (self.before.total(name) or 0.0)
 
-    def _remember(self, said: _Said) -> None:
+    def _remember(self, said: Said) -> None:
         for key, value in said.numbers.items():
             name, _ = key
             if self._ready is None and name == "num_running_reqs":
@@ -260,7 +215,7 @@ class _Server:
             for fact, value in told.figures.items():
                 self._figures.setdefault(fact, Figure(value=value, line=line))
 
-    def _line(self, said: _Said, key: tuple[str, int]) -> Line:
+    def _line(self, said: Said, key: tuple[str, int]) -> Line:
         sample = said.lines[key]
         return self._shown(sample.number, sample.raw)
 

@@ -78,7 +78,7 @@ def _column(series: Series, column: Column) -> Any:
 
 
 def memory(launch: Launch) -> dict[str, float]:
-    """What a GPU's memory went to, in GB as logs have it, as far as the log says it; what nobody names is `other`."""
+    """What a GPU's memory went to, in GB as logs count them; what nobody names is `other`."""
     found = {str(fact): value for fact in _SHARES if (value := launch.figure(fact)) is not None}
     before = launch.figure(Fact.BEFORE_LOADING)
     if before is not None and Fact.LEFT in launch.figures and (rest := before - sum(found.values())) > 0.005:

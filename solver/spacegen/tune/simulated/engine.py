@@ -92,7 +92,7 @@ class _Replica:
         self._launch, self._log, self._number = launch, log, number
         self._broken = broken
         self._pace = Pace(launch)
-        self._tokens = memory(launch, 0).tokens
+        self.tokens = memory(launch, 0).tokens
         self._expected = Expected(launch.caution)
         self._news = asyncio.Event()
         self._at = 0.0
@@ -137,7 +137,7 @@ class _Replica:
     def _batch(self) -> list[tuple[Request, int]]:
         """The requests of the next prefill, and how many tokens of each: a chunk that memory has room for."""
         found: list[tuple[Request, int]] = []
-        tokens = self._tokens - self._used - self._expected.room(self.running)
+        tokens = self.tokens - self._used - self._expected.room(self.running)
         room, places = self._launch.chunk, self._launch.most_running - len(self.running)
         for request in self.waiting:
             tokens -= self._expected.needed(request)
@@ -159,7 +159,7 @@ class _Replica:
         seconds = self._pace.prefill(fresh) * (0.78 if self._launch.mixed else 1.0)
         running, queued = len(self.running), len(self.waiting) - len(batch)
         pending = sum(request.left for request in self.waiting) - fresh
-        told = Batch(running, queued, 0, self._share, fresh / seconds, len(batch), fresh, pending)
+        told = Batch(running, queued, 0, self.share, fresh / seconds, len(batch), fresh, pending)
         self._log.prefill(told, self._number, self._at)
         await self._take_time(seconds)
         self._used += fresh
@@ -183,7 +183,7 @@ class _Replica:
         if self._steps == _LOGGED:
             self.rate = self._made / self._spent
             graph = running <= self._launch.graphs
-            told = Batch(running, len(self.waiting), self._used, self._share, self.rate, graph=graph)
+            told = Batch(running, len(self.waiting), self._used, self.share, self.rate, graph=graph)
             self._log.decode(told, self._number, self._at)
             self._steps, self._made, self._spent = 0, 0, 0.0
 
@@ -195,7 +195,7 @@ class _Replica:
 
     def _make_room(self) -> None:
         """Retracts requests where the next step has no room; else less is expected of those that run."""
-        back = to_retract(self.running, self._tokens - self._used)
+        back = to_retract(self.running, self.tokens - self._used)
         if not back:
             self._expected.decay()
             return
@@ -212,8 +212,9 @@ class _Replica:
         self._log.retracted(len(back), gained, (before, self._expected.ratio), self._number, self._at)
 
     @property
-    def _share(self) -> float:
-        return min(1.0, self._used / max(self._tokens, 1))
+    def share(self) -> float:
+        """Of the cache that is in use."""
+        return min(1.0, self._used / max(self.tokens, 1))
 
     async def _take_time(self, seconds: float) -> None:
         self._at += seconds

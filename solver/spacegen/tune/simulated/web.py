@@ -241,19 +241,24 @@ async def _texts(work: Request, chunk: _Chunk, interval: int) -> AsyncGenerator[
 
 
 def _exposition(engine: Engine, model: str) -> str:
-    """A few of SGLang's metrics in Prometheus's text format."""
-    replicas = engine.replicas
-    values = {
-        "num_running_reqs": ("gauge", sum(len(r.running) for r in replicas)),
-        "num_queue_reqs": ("gauge", sum(len(r.waiting) for r in replicas)),
-        "gen_throughput": ("gauge", engine.rate),
-        "num_requests_total": ("counter", engine.served),
-        "prompt_tokens_total": ("counter", engine.prompt_tokens),
-        "generation_tokens_total": ("counter", engine.made_tokens),
+    """A few of SGLang's metrics in Prometheus's text format: of each scheduler, and of what was served."""
+    named = f"model_name={json.dumps(model)}"
+    several = len(engine.replicas) > 1
+    ranks = {f'{named},dp_rank="{i}"' if several else named: r for i, r in enumerate(engine.replicas)}
+    gauges: dict[str, dict[str, float]] = {
+        "num_running_reqs": {labels: len(replica.running) for labels, replica in ranks.items()},
+        "num_queue_reqs": {labels: len(replica.waiting) for labels, replica in ranks.items()},
+        "token_usage": {labels: round(replica.share, 4) for labels, replica in ranks.items()},
+        "gen_throughput": {labels: replica.rate for labels, replica in ranks.items()},
+        "max_total_num_tokens": {labels: replica.tokens for labels, replica in ranks.items()},
     }
-    label = json.dumps(model)
+    counters: dict[str, dict[str, float]] = {
+        "num_requests_total": {named: engine.served},
+        "prompt_tokens_total": {named: engine.prompt_tokens},
+        "generation_tokens_total": {named: engine.made_tokens},
+    }
     return "".join(
-        f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {kind}\n"
-        f"sglang:{name}{{model_name={label}}} {float(value)}\n"
-        for name, (kind, value) in values.items()
+        f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {'counter' if name in counters else 'gauge'}\n"
+        + "".join(f"sglang:{name}{{{labels}}} {float(value)}\n" for labels, value in values.items())
+        for name, values in {**gauges, **counters}.items()
     )
