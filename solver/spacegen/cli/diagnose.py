@@ -67,7 +67,7 @@ def diagnose(
         list[str],
         typer.Argument(
             metavar="LOG…",
-            help="Logs of servers, packed or not, and folders of them; http://…/metrics, or its text; `-` is stdin.",
+            help="Logs of servers, packed or not; folders of them; http://…/metrics; `-` is stdin.",
             show_default=False,
         ),
     ],
