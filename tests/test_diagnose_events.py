@@ -400,7 +400,16 @@ def test_each_way_to_fail_is_found_in_its_phase(version: str, story: str, noise:
         assert trouble.during == ends.partition("-")[0]
 
 
-@pytest.mark.parametrize("front", ["server-1  | ", "2025-08-11T17:17:03.123Z stdout F "])
+FRONTS = [
+    "server-1  | ",
+    "2025-08-11T17:17:03.123Z stdout F ",
+    "Aug 11 17:17:03 node7 sglang[4711]: ",
+    "[rank0]: ",
+    "(WorkerDict pid=616, ip=10.0.0.7) ",
+]
+
+
+@pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("story", ["healthy", "refused", "prefill-oom", "graphs-oom"])
 def test_what_containers_put_in_front_hides_nothing(story: str, front: str) -> None:
     (plain_one,) = launches(log(OLD, story, decodes=4, tp=2))
@@ -537,7 +546,9 @@ def test_memory_does_not_grow_with_the_troubles_of_a_log() -> None:
     assert len(trouble.lines) == 3
 
 
-@pytest.mark.parametrize("word", ["Capture ", "Aa", "a.", "Killed ", "port ", ": ", "x: line 3: ", "(", "'"])
+@pytest.mark.parametrize(
+    "word", ["Capture ", "Aa", "a.", "Killed ", "port ", ": ", "x: line 3: ", "(", "'", "graph bs [1", "]: "]
+)
 def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
     line = word * (200_000 // len(word)) + "!"
     started = time.perf_counter()

@@ -37,15 +37,17 @@ LINES: Final = re.compile(
 """What a line has that says something here; all others may be skipped."""
 
 _FRONT: Final = re.compile(
-    r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?)"
+    r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
+    r"|[A-Z][a-z]{2} +\d{1,2} [\d:]{8} \S+ [\w.@-]+\[\d+\]: ?|\[rank\d+\]: ?|\(\w+ pid=[^)]*\) ?){1,3}"
 )
+"""Of docker compose, Kubernetes, the journal, torch and Ray."""
 _BAR: Final = re.compile(r"(?:/s|s/it)\](?=\[\d{4}-\d\d-\d\d)")
 """The end of a progress bar that others wrote on behind."""
 _NUMBER: Final = r"(-?\d{1,15}(?:\.\d{1,15})?)"
 _AVAILABLE: Final = re.compile(rf"avail mem={_NUMBER} GB")
 _USED: Final = re.compile(rf"mem usage={_NUMBER} GB")
 _ELAPSED: Final = re.compile(rf"(?:elapsed=|Time elapsed: ){_NUMBER} s")
-_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )\[((?:\d{1,9}(?:, )?){0,4096})\]")
+_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )\[((?:\d{1,9}, )*+\d{0,9})\]")
 _TOKENS: Final = re.compile(r"#tokens: (\d{1,15})")
 _PART: Final = re.compile(rf"size: {_NUMBER} ?GB")
 _GIB: Final = re.compile(rf"[:=] *{_NUMBER} GiB")
@@ -99,7 +101,7 @@ Event = Progress | Ready | Simulated | Given | Fault | Detail | Traced
 
 
 def bare(text: str) -> str:
-    """The line without what docker, a log collector or a progress bar put in front of it."""
+    """The line without what other programs or a progress bar put in front of it."""
     text = _FRONT.sub("", text, count=1)
     found = _BAR.search(text)
     return text if found is None else text[found.end() :]

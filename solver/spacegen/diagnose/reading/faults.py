@@ -32,8 +32,10 @@ _EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
 _AT_START: Final = rb"(?:Process \S+:\s*$|\s+File \"|\s+assert\b|" + _EXCEPTION + rb")"
 TRACED: Final = re.compile(_TRACE + rb"|^" + _AT_START)
 """Which lines a traceback is made of, its sources aside."""
-FRONTED: Final = re.compile(rb"(?:^[\w.-]+ *\| ?|Z |std(?:out|err) [FP] )" + _AT_START)
-"""The same behind what docker or a log collector put in front."""
+FRONTED: Final = re.compile(
+    rb"(?:^[\w.-]+ *\| ?|Z |std(?:out|err) [FP] |\]: ?|^\(\w+ pid=[^)]*\) )" + _AT_START
+)
+"""The same behind what containers, log collectors, journals, torch or Ray put in front."""
 
 _POOL: Final = re.compile(
     r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
