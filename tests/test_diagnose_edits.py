@@ -190,6 +190,15 @@ def test_null_stays_where_the_launch_did_not_leave_it_to_the_server() -> None:
     assert ways(small(), CHUNK, asked={"tp_size": 1}) == {"chunked_prefill_size": (2048, 4096)}
 
 
+def test_what_was_not_asked_for_is_at_the_default_of_the_target() -> None:
+    ran = Ground.of(h100(), launch(), {"mem_fraction_static": 0.88}).ran
+    assert ran["mem_fraction_static"] == 0.88
+    assert (ran["schedule_conservativeness"], ran["chunked_prefill_size"]) == (1.0, None)
+    made = narrow(h100(), [launch()], [finding(LOWER)], asked={"mem_fraction_static": 0.88})
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == ["mem_fraction_static: 0.88 -> 0.8"]
+
+
 def test_no_limit_is_more_than_any() -> None:
     more = Move(parameter="chunked_prefill_size", at_least=8192)
     assert ways(small(), more, chunked_prefill_size=4096) == {"chunked_prefill_size": (None, -1, 8192)}

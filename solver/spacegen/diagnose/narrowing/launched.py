@@ -10,6 +10,7 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.switches import switched
 from spacegen.errors import SpaceError
 from spacegen.language.model import Domain, NoDefault, Parameter
+from spacegen.language.retarget import target_default
 from spacegen.launch.flags import negated
 from spacegen.questions.check import is_scalar
 from spacegen.servers import renames
@@ -66,20 +67,23 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
 
     `asked` are the arguments that were given, where they are known: then what is missing there was left to
     the server. Without them it was where the server names no value, or one that the space does not offer and
-    that a server may choose. None stands for it where the domain has null. Other values that the domain lacks
-    stay what they are.
+    that a server may choose. The target's default stands for it, or null where the domain has that. Other
+    values that the domain lacks stay what they are.
     """
     if of_another_server(space, launch):
         return {}
     arguments = _by_parameter(space, launch.version, launch.arguments)
     given = None if asked is None else _by_parameter(space, launch.version, asked)
+    schema = schema_of(space)
     found: dict[str, Any] = {}
     for parameter in space.parameters:
         name = parameter.name
         if given is not None:
-            found[name] = _of_domain(given[name], parameter.domain) if name in given else _unsaid(parameter)
+            found[name] = (
+                _of_domain(given[name], parameter.domain) if name in given else _unsaid(parameter, schema)
+            )
         elif name in arguments:
-            found[name] = _as_run(arguments[name], parameter)
+            found[name] = _as_run(arguments[name], parameter, schema)
     return {name: value for name, value in found.items() if not isinstance(value, NoDefault)}
 
 
@@ -89,13 +93,13 @@ def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -
     return {known[name]: value for name, value in said.items() if name in known and is_scalar(value)}
 
 
-def _as_run(value: Any, parameter: Parameter) -> Any:
+def _as_run(value: Any, parameter: Parameter, schema: TargetSchema | None) -> Any:
     """A value from the log; one between those of the domain is the server's own choice where it has one."""
     found = _of_domain(value, parameter.domain)
     if found in parameter.domain:
         return found
     chosen = None in parameter.domain and _may_be_chosen(found, [v for v in parameter.domain if is_number(v)])
-    return _unsaid(parameter) if value is None or chosen else found
+    return _unsaid(parameter, schema) if value is None or chosen else found
 
 
 def _may_be_chosen(value: Any, offered: Sequence[float]) -> bool:
@@ -110,7 +114,12 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _unsaid(parameter: Parameter) -> Any:
+def _unsaid(parameter: Parameter, schema: TargetSchema | None) -> Any:
+    """What a launch has of an argument that it does not give: the target's default, as the space has it."""
+    known = schema is not None and parameter.name in schema.arguments
+    default = target_default(schema, parameter.name) if schema is not None and known else None
+    if not isinstance(default, NoDefault) and default in parameter.domain:
+        return default
     return None if None in parameter.domain else parameter.default
 
 
