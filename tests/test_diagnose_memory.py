@@ -296,6 +296,25 @@ def test_others_on_the_gpu_are_told_when_they_grow() -> None:
     assert advice == "others hold 7.50 GiB more of the GPU than when this server started: see `nvidia-smi`"
 
 
+def test_a_share_that_the_server_chose_depends_on_what_it_keeps_room_for() -> None:
+    # Servers choose in thousandths; with larger chunks or graphs they choose less.
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.874}, FACTS, trouble))
+    larger = {move.parameter: move.at_least for move in finding.unless if move.at_least is not None}
+    assert larger["chunked_prefill_size"] == 8193
+    assert larger["cuda_graph_max_bs"] == 257
+    chosen = only(launch(ARGUMENTS, FACTS, trouble))
+    assert all(move.parameter != "chunked_prefill_size" for move in chosen.unless)
+
+
+@pytest.mark.parametrize("off", [{"disable_cuda_graph": True}, {"cuda_graph_backend_decode": "disabled"}])
+def test_graphs_that_are_off_cannot_be_smaller(off: dict[str, Any]) -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    finding = only(launch({**ARGUMENTS, **off}, FACTS, trouble))
+    names = {move.parameter for move in (*finding.moves, *finding.unless)}
+    assert not names & {"cuda_graph_max_bs", "disable_cuda_graph"}
+
+
 def test_a_draft_model_is_loaded_beside_the_cache() -> None:
     arguments = {**ARGUMENTS, "speculative_algorithm": "EAGLE"}
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)
