@@ -66,6 +66,16 @@ def test_the_older_server_says_less_of_itself(story: str) -> None:
     assert _ids("metrics.txt", metrics(OLD, lines)) == told
 
 
+def test_what_was_asked_for_stands_in_for_what_metrics_do_not_say() -> None:
+    launches = _read("".join(metrics(NEW, log(NEW, "full-slots", decodes=90))))
+    unknown, known = (
+        {finding.id for finding in examine(launches, config=config).findings}
+        for config in (None, {"max_running_requests": 128})
+    )
+    assert "too-conservative" in unknown
+    assert "too-few-slots" in known - unknown
+
+
 def test_a_launch_has_its_figures_its_time_and_lines_as_evidence() -> None:
     text = "".join(metrics(NEW, log(NEW, "retracting", decodes=90)))
     launch = _only(text)

@@ -56,12 +56,16 @@ def diagnose(
 def examine(
     launches: Iterable[Launch], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
 ) -> Diagnosis:
-    """What launches show."""
-    seen = tuple(launches)
+    """What launches show. One that does not say its arguments is taken to run as it was asked to."""
+    asked = dict(config or {})
+    seen = tuple(
+        launch if launch.arguments or not asked else launch.model_copy(update={"arguments": asked})
+        for launch in launches
+    )
     otherwise = [
         finding.model_copy(update={"launch": number})
         for number, launch in enumerate(seen)
-        for finding in changed(launch, config or {})
+        for finding in changed(launch, asked)
     ]
     found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: _BADNESS.index(one.severity))
     return Diagnosis(launches=seen, findings=tuple(found))
