@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,22 @@ def test_the_pieces_of_a_log_change_nothing(which: int, cuts: list[int]) -> None
 def test_a_byte_at_a_time_is_the_same() -> None:
     text = LOGS[0][-6000:]
     assert taken(text, list(range(len(text)))) == taken(text)
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    lines = b"".join(LOGS).splitlines(keepends=True)
+    piece = b"".join(line for line in lines if b"server_args" not in line and b"batch" in line)[: 2**19]
+    reader = LogReader("server.log")
+    reader.take(piece)
+    tracemalloc.start()
+    sizes = []
+    for _ in range(12):
+        reader.take(piece)
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max(sizes) - sizes[1] < 20_000
+    assert peak < 10 * len(piece)
 
 
 def test_a_log_without_a_server_has_no_launch() -> None:
