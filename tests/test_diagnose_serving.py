@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
@@ -12,7 +13,8 @@ from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Launch, Phase
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.series import Column, Series
 from tests.server_logs import NEW, OLD, STORIES, Story, encoded, log
 
 DECODE = (
@@ -486,6 +488,49 @@ def test_weights_that_leave_little_are_quantized() -> None:
 
 
 # The book
+
+
+def anything(dice: random.Random) -> Launch:
+    """A launch of any numbers, with arguments of types that no server has."""
+    count = dice.choice([1, 2, 20])
+    columns = {name: tuple(float(dice.choice([0, 1, 7, 900])) for _ in range(count)) for name in Column}
+    columns[Column.DECODES] = lines = tuple(float(dice.choice([0, 1, 5])) for _ in range(count))
+    columns[Column.USAGE] = tuple(dice.random() * number for number in lines)
+    for part in (Column.EMPTY_QUEUE, Column.UNFILLED, Column.NO_GRAPH):
+        columns[part] = tuple(float(dice.randint(0, int(number))) for number in lines)
+    given = {
+        name: dice.choice([None, 0, 1, 8, 256, "?", True]) for name in ("tp_size", "dp_size", "attn_dp_size")
+    }
+    given |= {
+        name: dice.choice([None, 0, 1, 256, "?"]) for name in ("max_running_requests", "cuda_graph_max_bs")
+    }
+    given |= {name: dice.choice([None, 0, 0.3, 1.3, "?"]) for name in ("schedule_conservativeness",)}
+    given |= {
+        "decode_log_interval": dice.choice([None, 0, 1, "?"]),
+        "enable_dp_attention": dice.choice([1, True]),
+    }
+    line = Line(file="server.log", number=1, text="?")
+    figures = {fact: Figure(value=dice.choice([0, 1, 80, 4096]), line=line) for fact in Fact}
+    return Launch(
+        arguments=given,
+        figures={fact: figure for fact, figure in figures.items() if dice.random() < 0.7},
+        series=Series(timed=dice.random() < 0.5, width=64, ranks=dice.choice([1, 8]), columns=columns),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_to_be_tried_is_within_its_own_bounds(seed: int) -> None:
+    dice = random.Random(seed)
+    told = [findings([anything(dice)], goal) for _ in range(60) for goal in ("throughput", "latency")]
+    assert {finding.id for found in told for finding in found} >= {
+        "queue-empty",
+        "too-conservative",
+        "graphs-too-small",
+    }
+    for move in (move for found in told for finding in found for move in finding.moves):
+        if isinstance(move.to, int | float) and move.among is None:
+            assert move.at_least is None or move.to >= move.at_least
+            assert move.at_most is None or move.to <= move.at_most
 
 
 def test_the_worst_comes_first_then_the_phase() -> None:

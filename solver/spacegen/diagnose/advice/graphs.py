@@ -124,7 +124,15 @@ def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
         numbers={**_numbers(found, largest), **cost},
         advice=(told(move), sentence),
         moves=(move,),
+        also=tuple(_paid(launch, cost)),
     )
+
+
+def _paid(launch: Launch, cost: dict[str, float]) -> Iterable[Move]:
+    """The static share that leaves room for larger graphs, where they need that."""
+    if (share := cost.get("share")) is not None:
+        share = round(share, 2)
+        yield Move(parameter=key(launch, Key.SHARE), at_most=share, was=number(launch, Key.SHARE), to=share)
 
 
 def _captured(launch: Launch) -> Line | None:
@@ -137,7 +145,7 @@ def _cost(launch: Launch, to: int, largest: float | None) -> tuple[dict[str, flo
     share, now = key(launch, Key.SHARE), launch.figure(Fact.GRAPHS)
     if largest is None:
         return {}, f"graphs take memory: lower `{share}` with it where little is left"
-    more = now * (to / largest - 1) if now else (to - largest) * _MIB_EACH / 1024
+    more = now * (to / largest - 1) if now and largest else (to - largest) * _MIB_EACH / 1024
     cost = {"graphs_gib_more": round(more, 2)}
     left, gpu, was = launch.figure(Fact.LEFT), gpu_gib(launch), number(launch, Key.SHARE)
     takes = f"it takes about {more:.2f} GB more"

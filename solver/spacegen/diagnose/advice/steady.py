@@ -81,6 +81,8 @@ def steady(launch: Launch) -> Steady | None:
     if not columns[Column.DECODES].any():
         return None
     chosen = _full_load(columns, _pause(series, columns[Column.DECODES]))
+    if not chosen.any():
+        return None
     found = _averages(launch, columns, chosen)
     excerpt = not series.timed and launch.ready is None
     return found if excerpt or found.seconds >= LEAST_SECONDS else None
@@ -112,7 +114,7 @@ def _full_load(columns: dict[Column, _Floats], pause: int) -> _Mask:
     """Which intervals are at full load."""
     lines = columns[Column.DECODES]
     running = _each(columns[Column.RUNNING], lines)
-    full = (lines > 0) & (running >= FULL_LOAD * _quantile(running, lines, _USUAL))
+    full = (running > 0) & (running >= FULL_LOAD * _quantile(running, lines, _USUAL))
     usage = _each(columns[Column.USAGE], lines)
     for first, end in _spells(full, lines > 0, pause):
         here = slice(first, end)
@@ -204,8 +206,9 @@ def _around(chosen: _Mask, lines: _Floats, pause: int) -> _Mask:
 
 def _step_seconds(launch: Launch, sums: dict[Column, float]) -> float:
     """The time of the steps that the lines of one rank stand for, from their batches and throughput."""
-    steps = argument(launch, "decode_log_interval") or STEPS_A_LINE
+    told = argument(launch, "decode_log_interval")
+    steps = told if isinstance(told, int) and told > 0 else STEPS_A_LINE
     if not sums[Column.RATE]:
         return 0.0
-    each = float(steps) * sums[Column.RUNNING] / sums[Column.RATE]
+    each = steps * sums[Column.RUNNING] / sums[Column.RATE]
     return each * sums[Column.DECODES] / launch.series.ranks
