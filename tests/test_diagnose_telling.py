@@ -164,6 +164,16 @@ def test_of_an_argument_the_worst_finding_decides() -> None:
     assert [(move.parameter, move.to) for _, move in found] == [("mem_fraction_static", 0.8)]
 
 
+def test_what_pays_for_a_change_changes_with_it() -> None:
+    graphs = Move(parameter="cuda_graph_max_bs", was=160, to=512)
+    finding = _finding(Severity.WARNING, graphs, also=(_share(0.8),))
+    found = changes(Diagnosis(launches=(OLD,), findings=(finding,)))
+    assert [(move.parameter, move.to) for _, move in found] == [
+        ("cuda_graph_max_bs", 512),
+        ("mem_fraction_static", 0.8),
+    ]
+
+
 def test_only_the_last_launch_says_what_the_next_one_changes() -> None:
     findings = (_finding(Severity.WARNING, _share(0.9)), _finding(Severity.WARNING, _share(0.7), launch=1))
     (change,) = changes(Diagnosis(launches=(OLD, NEW), findings=findings))

@@ -63,3 +63,5 @@ class Finding(Value):
     """What to type, where a command shows more or mends it."""
     moves: tuple[Move, ...] = ()
     unless: tuple[Move, ...] = ()
+    also: tuple[Move, ...] = ()
+    """What has to change with the best way out, which would fail without it."""

@@ -87,7 +87,7 @@ class Ground:
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways,
             because=because(finding),
-            first=self._first(moves, ways),
+            first=self._beside(finding) | self._first(moves, ways),
             launch=finding.launch,
         )
 
@@ -143,6 +143,17 @@ class Ground:
             if name is not None and values:
                 return {name: _nearest(values, move)}
         return {}
+
+    def _beside(self, finding: Finding) -> dict[str, Scalar]:
+        """What changes with the best way out, as far as the space has values for it."""
+        found: dict[str, Scalar] = {}
+        for move in self._translated(finding.also):
+            name = self.parameters.get(move.parameter)
+            domain = () if name is None else self.space.model[name].domain
+            values = [value for value in domain if value is not None and _fits(move, value)]
+            if name is not None and values:
+                found[name] = _nearest(values, move)
+        return found
 
 
 def _fits(move: Move, value: Scalar) -> bool:

@@ -33,6 +33,6 @@ def _launch(launch: Launch) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = finding.model_dump(mode="json")
-    moves, unless = found.pop("moves"), found.pop("unless")
-    found["edit"] = {"moves": moves, "unless": unless} if moves else None
+    parts = {name: found.pop(name) for name in ("moves", "unless", "also")}
+    found["edit"] = parts if parts["moves"] else None
     return found

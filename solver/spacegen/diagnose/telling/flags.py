@@ -30,9 +30,9 @@ def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
     for finding in sorted(diagnosis.findings, key=lambda one: -list(Severity).index(one.severity)):
         if finding.severity is Severity.INFO or finding.launch != last or not finding.moves:
             continue
-        move = finding.moves[0]
-        if move.to is not None and move.to != move.was:
-            found.setdefault(move.parameter, (diagnosis.launches[finding.launch], move))
+        for move in (finding.moves[0], *finding.also):
+            if move.to is not None and move.to != move.was:
+                found.setdefault(move.parameter, (diagnosis.launches[finding.launch], move))
     return tuple(found.values())
 
 
