@@ -498,17 +498,17 @@ def anything(dice: random.Random) -> Launch:
     columns[Column.USAGE] = tuple(dice.random() * number for number in lines)
     for part in (Column.EMPTY_QUEUE, Column.UNFILLED, Column.NO_GRAPH):
         columns[part] = tuple(float(dice.randint(0, int(number))) for number in lines)
-    given = {
-        name: dice.choice([None, 0, 1, 8, 256, "?", True]) for name in ("tp_size", "dp_size", "attn_dp_size")
+    values: dict[str, list[Any]] = {
+        "tp_size": [None, 0, 1, 8, "?", True],
+        "dp_size": [None, 0, 1, 8, "?", True],
+        "attn_dp_size": [None, 0, 1, 8, "?"],
+        "enable_dp_attention": [None, True, "?"],
+        "max_running_requests": [None, 0, 1, 256, "?"],
+        "cuda_graph_max_bs": [None, 0, 1, 256, "?"],
+        "schedule_conservativeness": [None, 0, 0.3, 1.3, "?"],
+        "decode_log_interval": [None, 0, 1, "?"],
     }
-    given |= {
-        name: dice.choice([None, 0, 1, 256, "?"]) for name in ("max_running_requests", "cuda_graph_max_bs")
-    }
-    given |= {name: dice.choice([None, 0, 0.3, 1.3, "?"]) for name in ("schedule_conservativeness",)}
-    given |= {
-        "decode_log_interval": dice.choice([None, 0, 1, "?"]),
-        "enable_dp_attention": dice.choice([1, True]),
-    }
+    given = {name: dice.choice(choices) for name, choices in values.items()}
     line = Line(file="server.log", number=1, text="?")
     figures = {fact: Figure(value=dice.choice([0, 1, 80, 4096]), line=line) for fact in Fact}
     return Launch(
