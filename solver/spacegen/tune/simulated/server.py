@@ -182,9 +182,10 @@ class Server:
             await asyncio.Event().wait()
         if self.fail == "crash":
             raise EndedError(_CRASH)
+        log.loaded(needs, total - graphs)
+        # The weights fit into any GPU that the formula knows: it is the cache that does not.
         if needs.failing is Cause.LOADING_MEMORY:
             raise EndedError(memory_words(needs, a))
-        log.loaded(needs, total - graphs)
         log.allocated(needs)
         left = GPU_GIB * (1 - needs.share)
         sizes = _sizes(a.graphs)
