@@ -199,6 +199,23 @@ def test_what_was_not_asked_for_is_at_the_default_of_the_target() -> None:
     assert [str(change) for change in made.next.changes] == ["mem_fraction_static: 0.88 -> 0.8"]
 
 
+def test_the_command_beside_a_log_says_what_was_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "trial-00001"
+    folder.mkdir()
+    log = write(folder / "server.log", NEW, "prefill-oom", decodes=80)
+    command = "CUDA_VISIBLE_DEVICES=0 python -m sglang.launch_server --model-path m --mem-fraction-static 0.9"
+    (folder / "command.txt").write_text(f"{command}\n")
+    found = diagnose([log])
+    ran = Ground.of(h100(), found.launches[0]).ran
+    assert (ran["mem_fraction_static"], ran["chunked_prefill_size"]) == (0.9, None)
+    made = narrow(h100(), found.launches, found.findings)
+    assert None not in made.edits[0].ways[0].values
+    # The words of another version are not understood well enough.
+    assert Ground.of(load("h100", target="sglang==0.5.6"), found.launches[0]).ran["chunked_prefill_size"]
+    (folder / "command.txt").write_text("'")
+    assert Ground.of(h100(), found.launches[0]).ran["chunked_prefill_size"] == 8192
+
+
 def test_no_limit_is_more_than_any() -> None:
     more = Move(parameter="chunked_prefill_size", at_least=8192)
     assert ways(small(), more, chunked_prefill_size=4096) == {"chunked_prefill_size": (None, -1, 8192)}

@@ -10,6 +10,7 @@ from typing import Any, Final
 from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.commands import commanded
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
 from spacegen.diagnose.narrowing.launched import (
     OF_ADVICE,
@@ -59,9 +60,11 @@ class Ground:
 
     @classmethod
     def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
-        """The ground of a launch, which was `asked` to run with some arguments."""
+        """The ground of a launch, which was `asked` to run with some arguments; where that is not known, with
+        those of the command beside its log."""
         found = spellings(space, launch.version)
-        return cls(space, launch, launched(space, launch, asked), found)
+        given = commanded(space, launch) if asked is None else None
+        return cls(space, launch, given or launched(space, launch, asked), found)
 
     def edit(self, finding: Finding) -> Edit | Dropped:
         """The finding as an edit of the space; why not, where it is none."""
