@@ -135,6 +135,7 @@ class Startup:
         self.phase = max(self.phase, phase, key=_PHASES.index)
 
     def _progress(self, said: Progress, line: Line) -> None:
+        self._troubles.go_on()
         if self.ready is None:
             self._reach(said.phase)
         self.server = self.server or said.server

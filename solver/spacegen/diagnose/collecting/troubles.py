@@ -75,6 +75,10 @@ class Troubles:
         """The server came up: what was said before did not keep it from that."""
         self.__init__()  # type: ignore[misc]
 
+    def go_on(self) -> None:
+        """The launch got on: an exception that no server calls its end was none."""
+        self._plain = None
+
     @property
     def fatal(self) -> bool:
         """Whether the launch ended of one."""
