@@ -29,8 +29,6 @@ class LogFile:
     name: str
     path: Path | None
     """None for stdin and for an address."""
-    named: bool = True
-    """Whether somebody named it; else it was found in a folder."""
     address: str | None = None
     """Of a server's `/metrics`."""
 
@@ -75,7 +73,7 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
             "logs end in .log, .out or .err, also with a number and .gz behind; name other files themselves"
         )
         raise ConfigError(Fault(f"no file in {path} is called like a log", hint=hint))
-    yield from (LogFile(str(file), file, named=False) for file in inside)
+    yield from (LogFile(str(file), file) for file in inside)
 
 
 def _inside(folder: Path) -> Iterator[Path]:

@@ -170,7 +170,7 @@ def _place(line: Line) -> str:
 def _quoted(line: Line) -> str:
     """A line of a log with its place."""
     text = line.text.strip()
-    return f"{_place(line)}: {text if len(text) <= _QUOTED else text[: _QUOTED - 1] + '…'}"
+    return f"{_place(line)}: {text if len(text) <= _QUOTED else text[: _QUOTED - 3] + '...'}"
 
 
 def memory_row(launch: Launch) -> list[tuple[str, str]]:
