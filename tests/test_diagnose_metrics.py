@@ -227,6 +227,7 @@ def test_metrics_are_told_from_logs_by_their_start() -> None:
     assert looks_like_metrics(b"# HELP python_info Python\n# TYPE python_info gauge\n")
     assert looks_like_metrics(b'# 2025-08-11 17:00:00\nsglang:token_usage{model_name="m"} 0.5\n')
     assert not looks_like_metrics("".join(log(NEW, "healthy", decodes=5)).encode())
+    assert not looks_like_metrics(b"a line of a log\n" * 40 + b"sglang:token_usage 0.5\n")
     assert not looks_like_metrics(b"# HELP\nsglang:token_usage is a gauge\n")
     assert _read("# HELP python_info Python\n# TYPE python_info gauge\npython_info 1\n") == ()
 

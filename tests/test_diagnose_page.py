@@ -168,6 +168,18 @@ def test_a_page_of_nothing(chromium: Any, tmp_path: Path) -> None:
     found.page.context.close()
 
 
+def test_of_many_launches_the_bars_around_the_chosen_one_are_drawn(chromium: Any, tmp_path: Path) -> None:
+    weights = Figure(value=15.0, line=Line(file="server.log", number=1, text=""))
+    launches = [Launch(files=(f"{i}.log",), figures={Fact.WEIGHTS: weights}) for i in range(70)]
+    found = Opened(chromium, tmp_path, page(launches, ()))
+    for chosen, first in ((0, 0), (30, 15), (69, 40)):
+        found.page.select_option("#launch", str(chosen))
+        drawn = found.page.evaluate("document.getElementById('memory').data[0].y")
+        assert drawn == list(range(first, first + 30))
+    assert found.complaints == []
+    found.page.context.close()
+
+
 def test_the_same_input_gives_the_same_page(diagnosis: Diagnosis) -> None:
     assert page(diagnosis.launches, diagnosis.findings) == page(diagnosis.launches, diagnosis.findings)
 

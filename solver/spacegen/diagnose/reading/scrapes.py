@@ -58,6 +58,10 @@ _METRICS: Final = re.compile(
 )
 
 
+_HEAD: Final = 40
+"""Lines before metrics, such as headers of HTTP."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A line with a value. `name` is without the prefix."""
@@ -81,8 +85,9 @@ class Scrape:
 
 
 def looks_like_metrics(first: bytes) -> bool:
-    """Whether this start of a text is that of metrics, and not of a log."""
-    return _METRICS.search(first) is not None
+    """Whether this start of a text is that of metrics, and not of a log that somebody writes some into."""
+    head = b"\n".join(first.split(b"\n", _HEAD)[:_HEAD])
+    return _METRICS.search(head) is not None
 
 
 class ScrapeReader:

@@ -9,6 +9,7 @@ const PANELS = [
 ];
 const SEVERITY = { error: "failed", warning: "missed", info: "front" };
 const MEMORY = { "weights": "front", "KV pool": "second", "graphs": "missed", "other": "measured", "available when ready": "grid" };
+const BARS = 30; // launches that a chart of bars leaves readable: those around the chosen one
 const PAUSE = 30000; // milliseconds without a batch: the server had nothing to do
 let chosen = 0;
 
@@ -107,7 +108,9 @@ function drawTimeline() {
 const level = (y, axis) => ({ type: "line", xref: "paper", yref: axis, x0: 0, x1: 1, y0: y, y1: y, line: { color: css("quiet"), width: 1, dash: "dash" } });
 
 function drawMemory() {
-  const known = launches.map((launch, i) => [launch, i]).filter(([launch]) => Object.keys(launch.memory).length);
+  const all = launches.map((launch, i) => [launch, i]).filter(([launch]) => Object.keys(launch.memory).length);
+  const first = Math.max(0, Math.min(all.findIndex(([, i]) => i >= chosen) - BARS / 2, all.length - BARS));
+  const known = all.slice(first, first + BARS);
   if (!known.length) return instead("memory", "The log does not say what memory went to.");
   const names = known.map(([launch, i]) => brief(literal(launch.name), 40) + (i === chosen && launches.length > 1 ? " ◀" : ""));
   const traces = Object.keys(MEMORY).filter((part) => known.some(([launch]) => part in launch.memory)).map((part) => ({
