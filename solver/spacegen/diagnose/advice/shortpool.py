@@ -6,8 +6,7 @@ That is no lack of GPU memory: a lower static share makes it worse.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
-
+from spacegen.diagnose.advice.guide import LITTLE_LEFT, MOST_CONSERVATIVE
 from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
 from spacegen.diagnose.advice.said import (
     Key,
@@ -33,9 +32,6 @@ from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 
 __all__ = ["short_pool"]
-
-# SGLang's hyperparameter tuning guide: a cautious scheduler.
-_CAUTIOUS: Final = 1.3
 
 
 def short_pool(launch: Launch, _goal: str) -> Iterable[Finding]:
@@ -181,7 +177,7 @@ def _shortfall(launch: Launch) -> float | None:
 def _roomier(launch: Launch) -> Move | None:
     """A larger pool: a higher share, where what is left allows for it."""
     left = fact(launch, Fact.LEFT)
-    return higher_share(launch) if left is None or left > 5 else None
+    return higher_share(launch) if left is None or left > LITTLE_LEFT else None
 
 
 def _pages(pages: int | None) -> Move | None:
@@ -193,9 +189,9 @@ def _pages(pages: int | None) -> Move | None:
 def _careful(launch: Launch) -> Move | None:
     name = "schedule_conservativeness"
     was = sensible(argument(launch, name))
-    if was is None or was >= _CAUTIOUS:
+    if was is None or was >= MOST_CONSERVATIVE:
         return None
-    return Move(parameter=name, at_least=round(was + 0.1, 2), was=was, to=_CAUTIOUS)
+    return Move(parameter=name, at_least=round(was + 0.1, 2), was=was, to=MOST_CONSERVATIVE)
 
 
 def _richer(launch: Launch) -> tuple[Move, ...]:
