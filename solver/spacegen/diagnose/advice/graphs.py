@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from spacegen.diagnose.advice.guide import GRAPH_SIZES, LITTLE_LEFT, OFTEN
+from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_GPU, LITTLE_LEFT, OFTEN
 from spacegen.diagnose.advice.said import Key, argument, gpu_gib, key, number
 from spacegen.diagnose.advice.serving import evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
@@ -151,13 +151,14 @@ def _cost(launch: Launch, to: int, largest: float | None) -> tuple[dict[str, flo
     takes = f"it takes about {more:.2f} GB more"
     if left is None:
         return cost, f"{takes}: lower `{share}` with it where little is left"
-    if left - more >= LITTLE_LEFT:
+    little = LITTLE_LEFT * min(1.0, gpu / LARGE_GPU) if gpu else LITTLE_LEFT
+    if left - more >= little:
         return cost, f"{takes}, {left - more:.2f} GB are left then: `{share}` can stay"
     if gpu is None or was is None:
         return cost, f"{takes}, {left - more:.2f} GB are left then: lower `{share}` with it"
-    less = steps_up((LITTLE_LEFT - left + more) / gpu)
+    less = steps_up((little - left + more) / gpu)
     cost["share"] = round(was - less, 3)
     return (
         cost,
-        f"{takes}: lower `{share}` from {was:g} to {was - less:.2f} with it, to keep {LITTLE_LEFT:g} GB free",
+        f"{takes}: lower `{share}` from {was:g} to {was - less:.2f} with it, to keep {little:.2g} GB free",
     )

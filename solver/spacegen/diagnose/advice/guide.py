@@ -1,4 +1,4 @@
-"""The numbers of SGLang's hyperparameter tuning guide on serving, and where it only says "often", ours.
+"""The numbers of SGLang's hyperparameter tuning guide, and where it only says "often", ours.
 
 The guide is about throughput in a steady state under full load. Numbers marked as ours say how often is often
 and how much evidence there must be; they are told with each finding.
@@ -9,23 +9,29 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "AIMED_LEFT",
     "CLIPPED_NEW_TOKENS",
     "COMPILED_BATCH",
     "CONSERVATIVENESS",
+    "ENOUGH_LEFT",
     "FREQUENT_RETRACTIONS",
     "FULL",
     "FULL_LOAD",
     "GRAPH_SIZES",
-    "LARGE_RANKS",
+    "LARGE_GPU",
     "LEAST_CONSERVATIVE",
     "LEAST_SECONDS",
     "LITTLE_LEFT",
     "LONG_QUEUE",
+    "LOWER_RATIOS",
+    "LOWER_SHARES",
     "LPM_QUEUE",
     "MOST_CONSERVATIVE",
+    "MUCH_LEFT",
     "OFTEN",
     "SHARED_PREFIXES",
     "SHORT_QUEUE",
+    "SMALLER_CHUNKS",
     "SMALL_WEIGHTS_GIB",
     "STEPS_A_LINE",
     "WELL_FILLED",
@@ -49,11 +55,22 @@ FREQUENT_RETRACTIONS: Final = 1.5
 """Retractions a minute. The guide: about one a minute is okay. Ours: half more is no longer "about one"."""
 GRAPH_SIZES: Final = (512, 768)
 """The guide: graphs can be useful for batches of up to 512 or 768 requests, at large tensor parallelism."""
-LARGE_RANKS: Final = 4
-"""From how many tensor-parallel ranks the server itself takes larger graphs."""
 
 LITTLE_LEFT: Final = 5.0
-"""The guide: GB of a GPU below which it may run out of memory later."""
+"""The guide: 5 to 8 GB of a GPU left when the server is ready are good, with less it may run out later."""
+ENOUGH_LEFT: Final = 8.0
+MUCH_LEFT: Final = 10.0
+"""The guide: 10 to 20 GB left are too much."""
+AIMED_LEFT: Final = 6.5
+"""Ours: the middle of what is good."""
+LARGE_GPU: Final = 75.0
+"""Ours: below the free memory of a GPU of 80 GB, in GiB, what should be left shrinks in proportion."""
+SMALLER_CHUNKS: Final = (4096, 2048)
+"""The guide: `chunked_prefill_size` to try where a prefill runs out of memory."""
+LOWER_SHARES: Final = (0.8, 0.7)
+"""The guide: `mem_fraction_static` to try where memory runs out."""
+LOWER_RATIOS: Final = (0.8, 0.5, 0.3)
+"""mini-SGLang's argument guide: `memory_ratio` in production, and then where memory is short."""
 
 OFTEN: Final = 0.25
 """Ours: the share of the lines of decoding from which something is seen frequently."""

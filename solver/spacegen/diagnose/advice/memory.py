@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from spacegen.diagnose.advice.guide import AIMED_LEFT, ENOUGH_LEFT, FULL, LARGE_GPU, LITTLE_LEFT, MUCH_LEFT
 from spacegen.diagnose.advice.said import Key, fact, gpu_gib, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -19,15 +20,7 @@ from spacegen.diagnose.series import Column
 
 __all__ = ["left_memory"]
 
-# SGLang's hyperparameter tuning guide, on `available_gpu_mem`: 5 to 8 GB good, 10 to 20 too much.
-_LITTLE: Final = 5.0
-_ENOUGH: Final = 8.0
-_MUCH: Final = 10.0
-_AIM: Final = 6.5
-# Ours: below the free memory of a GPU of 80 GB, in GiB, the figures shrink in proportion.
-_LARGE_GPU: Final = 75.0
-# Ours: a pool that so many lines never show this full gains nothing from being larger.
-_FULL: Final = 0.9
+# Ours: a pool that so many lines never show full gains nothing from being larger.
 _MANY_LINES: Final = 30
 
 _SHORT: Final = (
@@ -77,8 +70,9 @@ def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 
 def _room(figure: Figure, gpu: float | None) -> _Room:
-    scale = min(1.0, gpu / _LARGE_GPU) if gpu else 1.0
-    return _Room(figure.value, gpu, _LITTLE * scale, _ENOUGH * scale, _MUCH * scale, _AIM * scale)
+    scale = min(1.0, gpu / LARGE_GPU) if gpu else 1.0
+    good = (size * scale for size in (LITTLE_LEFT, ENOUGH_LEFT, MUCH_LEFT, AIMED_LEFT))
+    return _Room(figure.value, gpu, *good)
 
 
 def _numbers(room: _Room) -> dict[str, float]:
@@ -206,4 +200,4 @@ def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
 def _never_full(launch: Launch) -> bool:
     columns = launch.series.columns
     lines, used = sum(columns.get(Column.DECODES, ())), columns.get(Column.MOST_USED, ())
-    return lines >= _MANY_LINES and max(used, default=0.0) < _FULL
+    return lines >= _MANY_LINES and max(used, default=0.0) < FULL

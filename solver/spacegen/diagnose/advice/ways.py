@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from spacegen.diagnose.advice.guide import LOWER_RATIOS, LOWER_SHARES, SMALLER_CHUNKS
 from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number, whole
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Launch
@@ -31,11 +32,6 @@ __all__ = [
     "told",
 ]
 
-# SGLang's hyperparameter tuning guide: sizes to try where nothing is known.
-_CHUNKS: Final = (4096, 2048)
-_SHARES: Final = (0.8, 0.7)
-# mini-SGLang's argument guide: 0.8 in production, 0.5 and then 0.3 where memory is short.
-_RATIOS: Final = (0.8, 0.5, 0.3)
 # What sglang itself names when graphs do not fit.
 _GRAPHS: Final = 16
 STEP: Final = 0.01
@@ -59,7 +55,7 @@ def lower_share(launch: Launch, short_gib: float | None) -> Move | None:
     None where the share cannot go lower.
     """
     name, was, gpu = key(launch, Key.SHARE), number(launch, Key.SHARE), gpu_gib(launch)
-    tries = _RATIOS if is_mini(launch) else _SHARES
+    tries = LOWER_RATIOS if is_mini(launch) else LOWER_SHARES
     if was is None:
         return Move(parameter=name, at_most=tries[0], to=tries[0])
     if short_gib is not None and short_gib > 0 and gpu:
@@ -99,8 +95,8 @@ def smaller_chunk(launch: Launch) -> Move:
     name, was = key(launch, Key.CHUNK), number(launch, Key.CHUNK)
     if was is None or was <= 0:
         # Without chunks a whole prompt is one.
-        return Move(parameter=name, at_most=_CHUNKS[0], was=_whole(was), to=_CHUNKS[0])
-    to = next((size for size in _CHUNKS if size < was), int(was) // 2)
+        return Move(parameter=name, at_most=SMALLER_CHUNKS[0], was=_whole(was), to=SMALLER_CHUNKS[0])
+    to = next((size for size in SMALLER_CHUNKS if size < was), int(was) // 2)
     return Move(parameter=name, at_most=was - 1, was=_whole(was), to=to)
 
 
