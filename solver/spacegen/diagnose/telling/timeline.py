@@ -106,11 +106,11 @@ def _phases(launch: Launch) -> Iterator[dict[str, Any]]:
     if now is not None and ready is not None and ready >= now:
         yield {"phase": str(Phase.WARM_UP), "from": now, "to": ready}
         now = ready
-    end = (series.start + len(series) * series.width) * 1000
+    last = (series.start + len(series) * series.width) * 1000
+    # A batch that warms the server up comes before it is ready.
     begin = series.start * 1000 if now is None else now
-    if series.timed and begin < end:
-        # A batch that warms the server up comes before it is ready.
-        yield {"phase": str(Phase.SERVING), "from": begin, "to": end}
+    if series.timed and begin < last:
+        yield {"phase": str(Phase.SERVING), "from": begin, "to": last}
 
 
 def _first(launch: Launch) -> int | None:
