@@ -6,6 +6,7 @@ That is no lack of GPU memory: a lower static share makes it worse.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+
 from spacegen.diagnose.advice.guide import LITTLE_LEFT, MOST_CONSERVATIVE
 from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
 from spacegen.diagnose.advice.said import (
