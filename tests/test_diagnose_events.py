@@ -540,7 +540,7 @@ def test_an_exception_of_a_request_is_no_trouble_of_a_server_that_goes_on() -> N
 
 def test_an_exception_that_a_start_outlives_is_no_trouble_while_it_goes_on() -> None:
     raised = ["Traceback (most recent call last):\n", '  File "/x/y.py", line 1, in z\n', "ValueError: no\n"]
-    start = [part for part in log(OLD, "healthy", decodes=2)][:4]
+    start = list(log(OLD, "healthy", decodes=2))[:4]
     (stuck,) = launches([*start, *raised])
     assert [trouble.kind for trouble in stuck.troubles] == [Kind.CRASH]
     (going,) = launches([*start, *raised, f"{T} KV Cache is allocated. #tokens: 9, KV size: 1.00 GB\n"])

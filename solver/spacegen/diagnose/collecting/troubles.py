@@ -18,7 +18,8 @@ _APART: Final = 100
 _FOLLOWING: Final = (Kind.CRASH, Kind.KILLED, Kind.WATCHDOG)
 """What a failure of one part of a server means for the others."""
 _LOST: Final = re.compile(
-    r"[Cc]onnection (?:closed|reset|refused)|[Bb]roken pipe|EOFError|NCCL|Gloo|TCPStore|died|is dead|there are other ranks"
+    r"[Cc]onnection (?:closed|reset|refused)|[Bb]roken pipe|EOFError|NCCL"
+    r"|Gloo|TCPStore|died|is dead|there are other ranks"
 )
 _DURING: Final = re.compile(r", in (?:_?execute|forward|_forward)_(extend|decode|prefill)")
 
