@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import known
+from spacegen.diagnose.advice.rule import once
 from spacegen.diagnose.advice.said import Key, argument, number, said, sensible, troubled, whole, words
 from spacegen.diagnose.advice.ways import rather, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -46,14 +47,8 @@ _REASONS: Final = {
 
 def endings(launch: Launch, _goal: str) -> Iterable[Finding]:
     """How a launch ended, unless the log gives a better reason."""
-    if troubled(launch, *_CAUSES):
-        return
-    seen = set()
-    for trouble in launch.troubles:
-        for finding in _of(launch, trouble):
-            if finding.id not in seen:
-                seen.add(finding.id)
-                yield finding
+    ends = () if troubled(launch, *_CAUSES) else launch.troubles
+    return once(finding for trouble in ends for finding in _of(launch, trouble))
 
 
 def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:

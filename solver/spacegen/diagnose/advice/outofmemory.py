@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, reserves, weights
+from spacegen.diagnose.advice.rule import once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -41,12 +42,8 @@ _DUMMY: Final = "try memory without the weights' download: `{}` fills them with 
 
 def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     """The GPU memory that did not suffice, a finding for each place where that was."""
-    seen = set()
-    for trouble in troubled(launch, Kind.OUT_OF_MEMORY, Kind.CAPTURE):
-        for finding in _at(launch, trouble):
-            if finding.id not in seen:
-                seen.add(finding.id)
-                yield finding
+    troubles = troubled(launch, Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+    return once(finding for trouble in troubles for finding in _at(launch, trouble))
 
 
 def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:

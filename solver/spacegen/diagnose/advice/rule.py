@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Launch
 
-__all__ = ["LATENCY", "Across", "Rule"]
+__all__ = ["LATENCY", "Across", "Rule", "once"]
 
 LATENCY: Final = "latency"
 """The goal under which an empty queue is fine and a long one is not; else it is "throughput"."""
@@ -17,3 +17,12 @@ Rule: TypeAlias = Callable[[Launch, str], Iterable[Finding]]
 """What one launch shows, for a goal; the book numbers the launches."""
 Across: TypeAlias = Callable[[Sequence[Launch], str], Iterable[Finding]]
 """What several launches show together; such findings name the launch they are about themselves."""
+
+
+def once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first of each id: what ranks say together is one finding."""
+    seen = set()
+    for finding in findings:
+        if finding.id not in seen:
+            seen.add(finding.id)
+            yield finding

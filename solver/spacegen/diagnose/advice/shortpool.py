@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from spacegen.diagnose.advice.guide import LITTLE_LEFT, MOST_CONSERVATIVE
 from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
+from spacegen.diagnose.advice.rule import once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -37,12 +38,7 @@ __all__ = ["short_pool"]
 
 def short_pool(launch: Launch, _goal: str) -> Iterable[Finding]:
     """A pool without room for any token, for those of a batch, or for a single request."""
-    seen = set()
-    for trouble in launch.troubles:
-        for finding in _of(launch, trouble):
-            if finding.id not in seen:
-                seen.add(finding.id)
-                yield finding
+    return once(finding for trouble in launch.troubles for finding in _of(launch, trouble))
 
 
 def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
@@ -114,7 +110,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
         trouble.phase,
         "the table of requests had no slots left for a batch",
         dict(trouble.numbers),
-        known_words(running, f"lower `{key(launch, Key.RUNNING)}`"),
+        _told(running, f"lower `{key(launch, Key.RUNNING)}`"),
         known(running),
         known(more_of(launch, "pp_size")),
     )
@@ -136,7 +132,7 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
     )
 
 
-def known_words(move: Move | None, otherwise: str) -> tuple[str, ...]:
+def _told(move: Move | None, otherwise: str) -> tuple[str, ...]:
     return (told(move),) if move is not None else (otherwise,)
 
 
