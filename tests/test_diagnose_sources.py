@@ -24,7 +24,9 @@ def _names(root: Path, *sources: Path) -> list[str]:
 
 
 def test_a_folder_has_what_is_called_like_a_log(tmp_path: Path) -> None:
-    _tree(tmp_path, "a.log", "b.log.1", "c.log.2.gz", "d.out", "notes.txt", "config.json", "deep/e.err", "log")
+    _tree(
+        tmp_path, "a.log", "b.log.1", "c.log.2.gz", "d.out", "notes.txt", "config.json", "deep/e.err", "log"
+    )
     assert _names(tmp_path) == ["a.log", "b.log.1", "c.log.2.gz", "d.out", "deep/e.err"]
 
 

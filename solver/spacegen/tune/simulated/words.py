@@ -31,10 +31,9 @@ def memory_words(needs: Memory, launch: Effective) -> tuple[str, ...]:
             return _NO_GRAPHS
         case _ if (short := needs.graphs + needs.work - GPU_GIB * (1 - needs.share)) > 0:
             # What lacks is memory beside the cache, not room in it.
-            return (
-                f"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate {needs.work:.2f} GiB. GPU 0 "
-                f"has a total capacity of {GPU_GIB:.2f} GiB of which {needs.work - short:.2f} GiB is free.",
-            )
+            tried = f"Tried to allocate {needs.work:.2f} GiB."
+            free = f"a total capacity of {GPU_GIB:.2f} GiB of which {needs.work - short:.2f} GiB is free."
+            return (f"torch.OutOfMemoryError: CUDA out of memory. {tried} GPU 0 has {free}",)
         case _:
             return (
                 "RuntimeError: Prefill out of memory. Try to lower your batch size.",
