@@ -203,6 +203,13 @@ def test_a_short_log_says_nothing_about_serving(story: str) -> None:
     assert set(faults(told(OLD, story, minutes=0.5))) & set(SERVING) == set()
 
 
+@pytest.mark.parametrize("story", TOLD)
+def test_long_logs_in_wide_intervals_say_the_same(story: str) -> None:
+    launch = read(log(NEW, story, minutes=90))
+    assert launch.series.width == 16
+    assert faults(launch) == [name for name in TOLD[story] if name in SERVING]
+
+
 def test_stamps_may_be_missing() -> None:
     bare = (line.split("] ", 1)[-1] for line in log(OLD, "conservative"))
     launch = read(bare)
@@ -252,6 +259,12 @@ def test_each_of_several_benchmarks_fills_and_drains() -> None:
     launch = lines(*text)
     assert faults(launch) == []
     assert full_load(launch).seconds == pytest.approx(4 * 300, rel=0.1)
+
+
+def test_many_benchmarks_in_wide_intervals_have_no_fault() -> None:
+    launch = lines(*(line for run in range(30) for line in shifted(batch(drain=60), run * 700)))
+    assert launch.series.width == 64
+    assert ids(launch) == ["load-good"]
 
 
 def shifted(told: Iterable[str], seconds: int) -> Iterator[str]:
