@@ -85,6 +85,27 @@ def test_a_config_is_held_against_what_the_server_runs(tmp_path: Path, capsys: C
     assert "`mem_fraction_static` is 0.83, not 0.88" in out
 
 
+@pytest.mark.parametrize(
+    ("plain", "secret"),
+    [
+        ("port=30000", "port=30000, api_key='hush', hf_token=\"hush\""),
+        (
+            "ServerArgs(model_path='/models/llama-3.1-8b',",
+            "{'api_key': 'hush', 'model_path': '/models/x', 'port': 1}",
+        ),
+    ],
+)
+def test_no_secret_of_a_log_is_told(plain: str, secret: str, tmp_path: Path, capsys: Capture) -> None:
+    log, config = tmp_path / "server.log", tmp_path / "config.json"
+    log.write_text(SERVER.read_text().replace(plain, secret))
+    config.write_text('{"model_path": "elsewhere"}')
+    for more in ([], ["--json"], ["--html", "-"]):
+        main(["diagnose", str(log), "--config", str(config), *more])
+        told = capsys.readouterr().out
+        assert "arguments-changed" in told
+        assert "hush" not in told
+
+
 def test_findings_narrow_a_space_and_again_change_nothing(tmp_path: Path, capsys: Capture) -> None:
     overlay = tmp_path / "narrowed.yaml"
     command = [

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
 from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase
+from spacegen.diagnose.reading.arguments import discreet
 from spacegen.diagnose.reading.events import (
     Detail,
     Event,
@@ -19,6 +20,7 @@ from spacegen.diagnose.reading.events import (
     bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
+from spacegen.tune.secret import HIDDEN, is_secret
 
 __all__ = ["Startup"]
 
@@ -119,7 +121,13 @@ class Startup:
         return self.ready is not None or self.phase is Phase.SERVING
 
     def _given(self, given: Given, line: Line) -> None:
-        self.server, self.arguments, self.arguments_line = given.server, given.values, line
+        # What is kept of a launch is shown, written and sent around.
+        self.arguments_line = line.model_copy(update={"text": discreet(line.text)})
+        self.server = given.server
+        self.arguments = {
+            name: HIDDEN if value is not None and is_secret(name) else value
+            for name, value in given.values.items()
+        }
         if given.server == "sglang":
             self.version = _NEWER if given.as_mapping else _OLDER
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["ARGUMENTS", "Given", "arguments"]
+from spacegen.tune.secret import HIDDEN, is_secret
+
+__all__ = ["ARGUMENTS", "Given", "arguments", "discreet"]
 
 ARGUMENTS: Final = re.compile(r"server_args=(?=ServerArgs\(|\{)|^(?=ServerArgs\()")
 """sglang 0.5.6 says `server_args=ServerArgs(...)` and 0.5.23 `server_args={...}`; mini-SGLang the former, on
@@ -22,6 +24,15 @@ _ENUM: Final = re.compile(r"<[\w.]+: (.+)>")
 _RANKS: Final = re.compile(r"size=(\d+)")
 """How many ranks mini-SGLang has, within what it says of each."""
 _MINI: Final = frozenset({"server_port", "memory_ratio", "max_running_req", "max_extend_tokens"})
+_TEXT: Final = re.compile(r"""(?P<name>[A-Za-z_]\w*)(?P<mark>=|['"]:\s*)(?P<value>'[^']*'?|"[^"]*"?)""")
+
+
+def discreet(text: str) -> str:
+    """A line of arguments, perhaps cut off, with `***` for texts that are secret by their names."""
+    return _TEXT.sub(
+        lambda found: f"{found['name']}{found['mark']}'{HIDDEN}'" if is_secret(found["name"]) else found[0],
+        text,
+    )
 
 
 @dataclass(frozen=True, slots=True)
