@@ -42,6 +42,7 @@ OWNERS = {
     "aiohttp": ("spacegen.tune.simulated",),
     "optuna": ("spacegen.tune",),
     "plotly": ("spacegen.tune.report",),
+    "prometheus_client": (),
     "psutil": ("spacegen.tune",),
     "pynvml": ("spacegen.tune",),
     "ray": ("spacegen.tune",),
