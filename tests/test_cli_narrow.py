@@ -97,6 +97,19 @@ def test_programs_get_all_of_it_and_no_file_unless_asked(
     assert sorted(path.name for path in folder.iterdir()) == ["results.jsonl", "small.yaml"]
 
 
+def test_rates_may_count_for_each_gpu(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert folder.is_dir()
+    assert _narrow("--json", "--per-gpu") == 2
+    assert "no record has the metric `tps_per_gpu`" in capsys.readouterr().err
+    gpus = [
+        one.model_copy(update={"outcome": one.outcome.model_copy(update={"gpu_ids": ("0", "1")})})
+        for one in ResultsFile(folder / "results.jsonl").records()
+    ]
+    ResultsFile(folder / "gpus.jsonl").append_all(tuple(gpus))
+    assert main(["narrow", "small.yaml", "--from", "gpus.jsonl", "--json", "--per-gpu"]) == 0
+    assert json.loads(capsys.readouterr().out)["goals"] == ["minimize ttft", "maximize tps_per_gpu"]
+
+
 @pytest.mark.parametrize("flag", ["--keep-best", "--chance"])
 @pytest.mark.parametrize("text", ["0", "3", "120%", "most"])
 def test_a_share_is_within_0_and_1(

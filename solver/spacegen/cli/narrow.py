@@ -144,8 +144,9 @@ def _read(evidence: Evidence, aims: Aims) -> tuple[list[Record], tuple[Goal, ...
 
     found = [read(name, evidence.study) for name in evidence.names()]
     records = [record for one in found for record in one.records]
-    goals = aims.goals() if aims.minimize or aims.maximize or aims.per_gpu else found[0].goals
-    if not (aims.minimize or aims.maximize) and any(one.goals != goals for one in found):
+    said = bool(aims.minimize or aims.maximize or aims.per_gpu)
+    goals = aims.goals() if said else found[0].goals
+    if not said and any(one.goals != goals for one in found):
         hint = "say which count: `--minimize ttft --maximize tps`"
         raise UsageError(Fault("the studies have different objectives", hint=hint))
     check_goals(records, goals)

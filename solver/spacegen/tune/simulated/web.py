@@ -256,6 +256,7 @@ def _exposition(engine: Engine, model: str) -> str:
         "num_requests_total": {named: engine.served},
         "prompt_tokens_total": {named: engine.prompt_tokens},
         "generation_tokens_total": {named: engine.made_tokens},
+        "num_retracted_requests_total": {labels: r.retracted for labels, r in ranks.items()},
     }
     return "".join(
         f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {'counter' if name in counters else 'gauge'}\n"
