@@ -70,6 +70,11 @@ def test_folders_archives_and_stdin_are_read(
     assert [launch["files"] for launch in found["launches"]] == [[str(tmp_path / "old.log.gz")], ["<stdin>"]]
 
 
+def test_of_several_logs_one_may_be_of_no_server(capsys: Capture) -> None:
+    assert main(["diagnose", str(SERVER), __file__]) == 1
+    assert capsys.readouterr().err == f"note: no line of {__file__} is a server's\n"
+
+
 def test_python_asks_the_same() -> None:
     found = spacegen.diagnose.diagnose([SERVER], config={"mem_fraction_static": 0.8})
     assert found.worst is Severity.WARNING

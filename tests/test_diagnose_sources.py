@@ -35,6 +35,28 @@ def test_of_a_launch_only_the_logs_of_its_server_are_read(tmp_path: Path) -> Non
     assert _names(tmp_path) == ["7/server-1.log", "7/server.log"]
 
 
+def test_older_logs_come_before_newer_ones(tmp_path: Path) -> None:
+    _tree(
+        tmp_path,
+        "a.log",
+        "a.log.1",
+        "a.log.10.gz",
+        "a.log.2",
+        "t10/server.log",
+        "t9/server.log",
+        "t9/server-1.log",
+    )
+    assert _names(tmp_path) == [
+        "a.log.10.gz",
+        "a.log.2",
+        "a.log.1",
+        "a.log",
+        "t9/server-1.log",
+        "t9/server.log",
+        "t10/server.log",
+    ]
+
+
 def test_a_log_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     _tree(tmp_path, "a.log")
     assert _names(tmp_path, tmp_path / "a.log", tmp_path) == ["a.log"]
@@ -48,7 +70,7 @@ def test_a_file_that_is_named_may_be_called_anything(tmp_path: Path) -> None:
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file: .*nowhere\.log"):
         log_files([tmp_path / "nowhere.log"])
-    with pytest.raises(ConfigError, match="no file in .* is called like a log"):
+    with pytest.raises(ConfigError, match=r"no file in .* is called like a log"):
         log_files([tmp_path])
 
 

@@ -11,7 +11,7 @@ import typer
 
 from spacegen.cli.diagnosing import Narrowed, Page, room
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
-from spacegen.cli.output import print_json, watched
+from spacegen.cli.output import print_json, say, watched
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnosing import Room
@@ -119,7 +119,10 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
     for file in log_files(log):
         size = file.size or 0
         total = size if size >= _LONG and not file.name.endswith(".gz") else 0
-        launches += read(file, partial(watched, total=total, quiet=quiet, what=file.name))
+        found = read(file, partial(watched, total=total, quiet=quiet, what=file.name))
+        if not found and file.name in log and len(log) > 1 and not quiet:
+            say(f"note: no line of {file.name} is a server's")
+        launches += found
     return _examined(launches, reading)
 
 

@@ -17,6 +17,7 @@ __all__ = ["LogFile", "log_files", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
+_ROTATED: Final = re.compile(r"(.+\.(?:log|out|err))\.(\d+)(?:\.gz)?", re.IGNORECASE)
 _ADDRESS: Final = ("http://", "https://")
 _OF_LAUNCH: Final = re.compile(r"server(?:-\d+)?\.log(?:\.gz)?")
 """The logs of a server in the folder of a launch, where `command.txt` stands beside them."""
@@ -67,13 +68,21 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
             raise ConfigError(f"no such file: {path}")
         yield LogFile(str(source), path)
         return
-    inside = sorted(_inside(path))
+    inside = sorted(_inside(path), key=_age)
     if not inside and not growing:
         hint = (
             "logs end in .log, .out or .err, also with a number and .gz behind; name other files themselves"
         )
         raise ConfigError(Fault(f"no file in {path} is called like a log", hint=hint))
     yield from (LogFile(str(file), file) for file in inside)
+
+
+def _age(path: Path) -> tuple[list[tuple[int, str]], int]:
+    """Sorts older logs before newer ones: `server-2` before `server-10`, and of a log that was rotated
+    `server.log.2` before `server.log.1` before `server.log`."""
+    rotated = _ROTATED.fullmatch(str(path))
+    base, turn = (rotated[1], int(rotated[2])) if rotated else (str(path), 0)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", base)], -turn
 
 
 def _inside(folder: Path) -> Iterator[Path]:
