@@ -254,6 +254,29 @@ def test_a_line_nearly_like_frequent_ones_is_read_for_itself(line: str) -> None:
     assert read(text.encode(), reader) == alone
 
 
+RANKED = "[2025-08-11 17:17:03 DP1 TP2] " + DECODE.replace("#token", "#extra: 5, #token")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        RANKED.replace("2025", "20251"),
+        RANKED.replace(":03", ":033"),
+        RANKED.replace("DP1", "DP1234567890123"),
+        RANKED.replace("0.82", "0.8234567890123"),
+        RANKED.replace("4594.", "4594123456789."),
+        RANKED.replace("extra: 5", "extra: 1234567890123"),
+        RANKED.replace("DP1", "DP123456"),
+    ],
+)
+def test_an_unusual_line_is_no_example_for_others(first: str) -> None:
+    reader = BatchReader()
+    reader.read(f"{first}\n".encode() * 20)
+    for times in (1, 20, 20):
+        assert read(f"{RANKED}\n".encode() * times, reader) == [one(RANKED)] * times
+        assert read(f"{first}\n".encode() * times, reader) == read(f"{first}\n".encode()) * times
+
+
 @given(st.lists(st.integers(0, 10**18 - 1).map(str), min_size=1), st.text("0", max_size=3))
 def test_many_numbers_are_read_at_once(numbers: list[str], zeros: str) -> None:
     text = "".join(f"{zeros[: 18 - len(number)]}{number}." for number in numbers)

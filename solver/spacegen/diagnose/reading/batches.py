@@ -100,10 +100,11 @@ class BatchReader:
             return _SINGLE if KIND.search(skeleton) else _OTHER
         if len(self._known) >= _MOST_KNOWN:
             self._known = {text: number for text, number in self._known.items() if number >= 0}
-        if KIND.search(skeleton):
-            number = self._learnt(raw)
-        else:
+        if not KIND.search(skeleton):
             number = _OTHER if NUMBERED.search(skeleton) or LINES.search(raw) else _DULL
+        elif (number := self._learnt(raw)) == _SINGLE:
+            # Other lines may have digits that tell more.
+            return number
         self._known[skeleton] = number
         return number
 

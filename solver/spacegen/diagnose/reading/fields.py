@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from spacegen.diagnose.reading.stamps import RANKS, STAMP, STAMP_WIDTH, peer, seconds
+from spacegen.diagnose.reading.stamps import MOST_RANK, RANKS, STAMP, STAMP_WIDTH, peer, seconds
 
 __all__ = ["DECIMALS", "KIND", "MOST_DIGITS", "SCALE", "SCALED", "Batch", "Field", "Found", "batch", "found"]
 
@@ -135,7 +135,7 @@ def batch(line: bytes) -> list[int] | None:
     row[Field.KIND] = where.kind
     row[Field.GRAPH] = -1 if where.graph is None else int(line[slice(*where.graph)] == b"True")
     row[Field.TIME] = -1 if where.stamp is None else seconds(line[where.stamp : where.stamp + STAMP_WIDTH])
-    ranks = {name: int(line[slice(*span)]) for name, span in where.ranks.items()}
+    ranks = {name: min(int(line[slice(*span)]), MOST_RANK) for name, span in where.ranks.items()}
     row[Field.REPLICA], row[Field.PEER] = ranks.get(b"DP", 0), peer(ranks)
     for field, whole, part in where.numbers:
         value = int(line[slice(*whole)])

@@ -24,15 +24,17 @@ from spacegen.diagnose.reading.fields import (
     Found,
     found,
 )
-from spacegen.diagnose.reading.stamps import STAMP_WIDTH, Integers, Words, peer, times
+from spacegen.diagnose.reading.stamps import MOST_RANK, STAMP_WIDTH, Integers, Words, peer, times
 
 __all__ = ["Shape"]
 
 _RUN: Final = re.compile(rb"\d+")
+_LIKE_STAMPS: Final = re.compile(rb"\d+-\d+-\d+[ T|]\d+:\d+:\d+")
+_TOO_LONG: Final = re.compile(rb"\d{%d}" % (MOST_DIGITS + 1))
+_NO_RANK: Final = re.compile(rb"\b(?:DP|TP|PP)" + _TOO_LONG.pattern)
 _MOST_RUNS: Final = 64
 _LONGEST: Final = PADDING - (_MOST_RUNS + 1) * LONGEST_RUN
 """Bytes of the text between, so that no place behind a text is asked for that is not there."""
-_MOST_OF_RANKS: Final = 4
 _WORD: Final = 8
 _TRUE: Final = np.uint64(int.from_bytes(b"True", "little"))
 _FALSE: Final = np.uint64(int.from_bytes(b"False", "little"))
@@ -81,10 +83,8 @@ class _Run:
     def most(self) -> int:
         """The most digits with which `found` takes a number for one."""
         match self.of:
-            case Field():
+            case Field() | bytes():
                 return MOST_DIGITS
-            case bytes():
-                return _MOST_OF_RANKS
             case _:
                 return LONGEST_RUN
 
@@ -101,9 +101,9 @@ class Shape:
 
     @classmethod
     def of(cls, line: bytes) -> Self | None:
-        """The shape of a line, None where it is none of a batch, not a whole one, or too long."""
+        """The shape of a line; None where it is none of a batch, not a whole one, too long, or unusual."""
         where = found(line)
-        if where is None or not where.whole:
+        if where is None or not where.whole or _unusual(line, where):
             return None
         parts = _parts(where)
         runs, end = [], 0
@@ -166,7 +166,7 @@ def _keep(
     """Puts a number where it belongs."""
     match run.of:
         case bytes():
-            ranks[run.of] = number
+            ranks[run.of] = np.minimum(number, MOST_RANK)
         case Field() if not run.fraction:
             numbers.append((run.of, number * SCALE if run.of in SCALED else number))
         case Field() if run.of in SCALED:
@@ -187,6 +187,15 @@ def _graphs(words: Words, at: Integers) -> tuple[Integers, Truths]:
     here = words[at]
     yes = (here & _FOUR) == _TRUE
     return yes.astype(np.int64), yes | ((here & _FIVE) == _FALSE)
+
+
+def _unusual(line: bytes, where: Found) -> bool:
+    """Whether more may be found in a line that is the same but for the lengths of its numbers."""
+    stamp = max((loose.end() for loose in _LIKE_STAMPS.finditer(line, 0, where.start)), default=None)
+    sure = None if where.stamp is None else where.stamp + STAMP_WIDTH
+    return (
+        stamp != sure or _TOO_LONG.search(line, where.start) is not None or _NO_RANK.search(line) is not None
+    )
 
 
 def _parts(where: Found) -> dict[int, tuple[Field | bytes, bool]]:

@@ -11,13 +11,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RANKS", "STAMP", "STAMP_WIDTH", "Integers", "Words", "peer", "seconds", "times"]
+__all__ = ["MOST_RANK", "RANKS", "STAMP", "STAMP_WIDTH", "Integers", "Words", "peer", "seconds", "times"]
 
 STAMP: Final = re.compile(rb"(?<!\d)\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d(?!\d)")
 """`2025-08-11 17:17:03` in sglang; mini-SGLang has a bar between, other programs that stand in front a T."""
 _DATE: Final = re.compile(rb"\d{4}-\d\d-\d\d")
 STAMP_WIDTH: Final = 19
-RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,4})\b")
+RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,12})\b")
+MOST_RANK: Final = 9999
+"""What is larger stands for no rank, and all that is for the same."""
 _DAY: Final = 86_400
 _DIGITS_OF_TIME: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
 _FORM_OF_TIME: Final = np.uint64(0x30303A30303A3030)
