@@ -138,6 +138,8 @@ def test_a_retraction_alone_says_nothing_of_how_often() -> None:
     assert (found.id, found.severity) == ("retracts-sometimes", Severity.INFO)
     assert "about one a minute" in found.advice[0]
     assert found.moves == ()
+    (beside,) = (f for f in findings([lines(DECODE.replace("0.82", "0.97"), RETRACT)]) if f.id == found.id)
+    assert beside.summary == found.summary
 
 
 def test_the_guides_lines_in_one_file() -> None:

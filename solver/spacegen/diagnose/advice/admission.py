@@ -247,19 +247,25 @@ def _swings(launch: Launch, found: Steady) -> Finding:
 
 
 def _now_and_then(launch: Launch, found: Steady) -> Finding:
-    return _occasional(launch, f"{_often(found)}", _numbers(found))
+    if found.per_minute > FREQUENT_RETRACTIONS:
+        return _of_unknown_frequency(launch, found.retractions)
+    return _occasional(launch, _often(found), _numbers(found))
 
 
 def _counted(launch: Launch) -> Iterable[Finding]:
-    """Retractions of which no frequency is known, in lines that somebody chose."""
+    """Retractions in lines that somebody chose."""
     count = sum(launch.series.columns.get(Column.RETRACTIONS, ()))
     if count and not launch.series.timed and launch.ready is None:
-        times = "once" if count == 1 else f"{count:.0f} times"
-        yield _occasional(
-            launch,
-            f"requests were taken back {times}; nothing here says how often that is: once a minute is fine",
-            {"retractions": count},
-        )
+        yield _of_unknown_frequency(launch, count)
+
+
+def _of_unknown_frequency(launch: Launch, count: float) -> Finding:
+    times = "once" if count == 1 else f"{count:.0f} times"
+    return _occasional(
+        launch,
+        f"requests were taken back {times}; nothing here says how often that is: once a minute is fine",
+        {"retractions": count},
+    )
 
 
 def _occasional(launch: Launch, summary: str, numbers: dict[str, float]) -> Finding:
