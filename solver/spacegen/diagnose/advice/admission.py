@@ -75,6 +75,8 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
         yield _bold(launch, found)
     elif found.retractions:
         yield _now_and_then(launch, found)
+    else:
+        yield from _counted(launch)
 
 
 def _timid(found: Steady) -> bool:
