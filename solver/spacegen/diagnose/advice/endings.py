@@ -8,7 +8,17 @@ from typing import Final
 
 from spacegen.diagnose.advice.lighter import known
 from spacegen.diagnose.advice.rule import once
-from spacegen.diagnose.advice.said import Key, argument, number, said, sensible, troubled, whole, words
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    number,
+    numbers_of,
+    said,
+    sensible,
+    troubled,
+    whole,
+    words,
+)
 from spacegen.diagnose.advice.ways import rather, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
@@ -174,7 +184,7 @@ def _finding(
         severity=severity,
         summary=summary,
         evidence=trouble.lines,
-        numbers=dict(trouble.numbers),
+        numbers=numbers_of(trouble),
         advice=advice,
         command=command,
         moves=moves,

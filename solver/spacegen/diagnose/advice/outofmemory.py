@@ -19,6 +19,7 @@ from spacegen.diagnose.advice.said import (
     is_mini,
     key,
     number,
+    numbers_of,
     said,
     troubled,
     whole,
@@ -165,7 +166,7 @@ def _capture(launch: Launch, trouble: Trouble) -> Finding:
         severity=Severity.ERROR,
         summary=f"the capture of graphs failed, and not for lack of memory: {words(trouble)}",
         evidence=trouble.lines,
-        numbers=dict(trouble.numbers),
+        numbers=numbers_of(trouble),
         advice=(
             *((told(compiled),) if compiled else ()),
             f"try another attention backend{f' than `{backend}`' if backend else ''}",
@@ -191,7 +192,8 @@ def _failed(
     short = "" if missing is None else f": {missing:.2f} GiB were missing"
     survived = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
     proposed = tuple(map(told, moves)) if advice is None else advice
-    numbers = dict(trouble.numbers)
+    proposed = proposed or ("nothing in the log can be made smaller: more GPUs, or a smaller model",)
+    numbers = numbers_of(trouble)
     return Finding(
         id=name,
         phase=Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase,

@@ -17,6 +17,7 @@ __all__ = [
     "is_mini",
     "key",
     "number",
+    "numbers_of",
     "said",
     "sensible",
     "troubled",
@@ -84,6 +85,12 @@ def fact(launch: Launch, which: Fact) -> float | None:
 def said(trouble: Trouble, name: str) -> float | None:
     """A number in the words about a trouble, where it is there and makes sense."""
     return sensible(trouble.numbers.get(name))
+
+
+def numbers_of(trouble: Trouble) -> dict[str, float]:
+    """All numbers in the words about a trouble that make sense."""
+    found = {name: said(trouble, name) for name in trouble.numbers}
+    return {name: number for name, number in found.items() if number is not None}
 
 
 def whole(launch: Launch, name: str) -> int | None:

@@ -18,6 +18,7 @@ from spacegen.diagnose.advice.said import (
     is_mini,
     key,
     number,
+    numbers_of,
     said,
     sensible,
     whole,
@@ -59,7 +60,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     """Weights take all of the static share; what it lacks is in the figures of the start."""
     short = _shortfall(launch)
     pages = whole(launch, "num_page_override") if is_mini(launch) else None
-    numbers = dict(trouble.numbers)
+    numbers = numbers_of(trouble)
     share, lighter = higher_share(launch, short, said(trouble, "least_mem_fraction_static")), weights(launch)
     first = (*known(_pages(pages), share), *lighter[:2])
     lacking = "" if short is None else f": {short:.2f} GiB were missing"
@@ -68,7 +69,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     advice = tuple(map(told, first)) or ("use more ranks or fewer bits for the weights",)
     if share is None and at is not None:
         advice = (*advice, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
-    numbers = dict(trouble.numbers)
+    numbers = numbers_of(trouble)
     return _finding(
         trouble,
         "no-kv-pool",
@@ -92,7 +93,7 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
         f"no-tokens-{'prefill' if prefill else 'decode'}",
         trouble.phase,
         f"the KV cache had no room{room} of a {'prefill' if prefill else 'batch of decoding'}",
-        dict(trouble.numbers),
+        numbers_of(trouble),
         (
             *map(told, ways),
             f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller",
@@ -109,7 +110,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
         "no-request-slots",
         trouble.phase,
         "the table of requests had no slots left for a batch",
-        dict(trouble.numbers),
+        numbers_of(trouble),
         _told(running, f"lower `{key(launch, Key.RUNNING)}`"),
         known(running),
         known(more_of(launch, "pp_size")),
@@ -125,7 +126,7 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
         "request-larger-than-pool",
         Phase.SERVING,
         f"one request alone filled the whole KV cache{size} and was given up",
-        dict(trouble.numbers),
+        numbers_of(trouble),
         (*map(told, ways), "or limit prompt and `max_new_tokens` of requests to what the cache holds"),
         ways,
         _richer(launch),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, is_mini, key, number, said, troubled, words
+from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, key, number, said, troubled, words
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
@@ -91,7 +91,10 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
 
 def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
     """What takes long before a server is ready: a download, or graphs that no batch needs."""
-    loading, capture = launch.figures.get(Fact.LOADING_SECONDS), launch.figures.get(Fact.CAPTURE_SECONDS)
+    loading, capture = (
+        launch.figures[one] if fact(launch, one) is not None else None
+        for one in (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
+    )
     if loading is not None and loading.value > _SLOW_LOADING:
         yield Finding(
             id="slow-loading",
