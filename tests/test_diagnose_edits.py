@@ -279,6 +279,9 @@ def test_an_edit_reads_well() -> None:
     assert failed.text(domains) == (
         "chunked_prefill_size in [null, 2048, 4096] or mem_fraction_static <= 0.84 or tp_size >= 2"
     )
+    simulated = Ground.of(small(), launch().model_copy(update={"simulated": True})).edit(finding(LOWER))
+    assert isinstance(simulated, Edit)
+    assert simulated.because == "log line 3 of a.log: SIMULATED: it shows f"
     no_null = failed.model_copy(
         update={"ways": (Kept(parameter="chunked_prefill_size", values=(-1, 2048, 4096, 8192)),)}
     )

@@ -89,7 +89,7 @@ class Ground:
             finding=finding.id,
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways,
-            because=because(finding),
+            because=because(finding, simulated=self.launch.simulated),
             first=self._beside(finding) | self._first(moves, ways),
             launch=finding.launch,
         )
@@ -183,9 +183,10 @@ def _nearest(values: Sequence[Scalar], move: Move) -> Scalar:
     return values[0] if aim is None or not numbers else min(numbers, key=lambda v: abs(v - aim))
 
 
-def because(finding: Finding) -> str:
+def because(finding: Finding, *, simulated: bool = False) -> str:
     """Where the log shows it and what it shows, in one line."""
-    return _one_line("".join(_places(finding)) + finding.summary)
+    said = "SIMULATED: " if simulated else ""
+    return _one_line(f"{''.join(_places(finding))}{said}{finding.summary}")
 
 
 def _places(finding: Finding) -> Iterator[str]:
