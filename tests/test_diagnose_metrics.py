@@ -213,6 +213,22 @@ def test_what_is_torn_or_no_number_says_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize("value", ["1e308", "-5", "+Inf", "9" * 30])
+def test_numbers_that_no_server_has_are_none(value: str) -> None:
+    assert len(_only(f"{_scrape(5)}sglang:gen_throughput {value}\n").series) == 1
+    text = _scrape(5).replace("num_running_reqs{} 5", f"num_running_reqs{{}} {value}")
+    assert len(_only(text).series) == 0
+    (launch,) = _read(_scrape(5, labels=f'dp_rank="{"9" * 30}"'))
+    assert launch.series.ranks == 1
+
+
+def test_times_that_no_server_has_are_none() -> None:
+    series = _only(
+        "".join(f"{line} {'9' * 20}\n" for line in _scrape(5).splitlines() if line[0] != "#")
+    ).series
+    assert (len(series), series.timed) == (1, False)
+
+
 def test_running_requests_alone_are_no_batch() -> None:
     assert len(_only("sglang:num_running_reqs 5\nsglang:num_queue_reqs 3\n").series) == 0
 

@@ -14,6 +14,10 @@ USAGES: Final = ("token_usage", "full_token_usage", "swa_token_usage", "mamba_us
 """The shares of the pools that are in use; hybrid models have several."""
 
 
+_LONG: Final = 7
+"""Digits that no rank has."""
+
+
 @dataclass(slots=True)
 class Said:
     """The numbers of one server at one time: by metric and data-parallel rank, of those that share the rank
@@ -63,4 +67,4 @@ class Said:
 
 def _whole(labels: Mapping[str, str], name: str) -> int:
     text = labels.get(name, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _LONG else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -58,6 +57,9 @@ _METRICS: Final = re.compile(
 )
 
 
+_LARGEST: Final = 1e12
+_LATEST: Final = 1e10
+"""Numbers, and seconds since 1970, that no server has."""
 _HEAD: Final = 40
 """Lines before metrics, such as headers of HTTP."""
 
@@ -169,9 +171,10 @@ def _sample(raw: bytes, name: str, number: int) -> tuple[Sample, int | None] | N
     with suppress(ValueError, IndexError, KeyError):
         for family in parser.text_string_to_metric_families(text):
             for one in family.samples:
-                if math.isfinite(one.value):
-                    time = None if one.timestamp is None else int(float(one.timestamp))
-                    return Sample(name, one.labels, one.value, number, raw), time
+                if 0 <= one.value < _LARGEST:
+                    time = None if one.timestamp is None else float(one.timestamp)
+                    known = time is not None and 0 <= time < _LATEST
+                    return Sample(name, one.labels, one.value, number, raw), int(time or 0) if known else None
     return None
 
 
