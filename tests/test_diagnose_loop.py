@@ -23,11 +23,11 @@ target: {server: sglang, version: "0.5.23"}
 parameters:
   mem_fraction_static: {values: [null], range: {from: 0.70, to: 0.96, step: 0.02}}
   schedule_conservativeness: {range: {from: 0.3, to: 1.3, step: 0.1}}
-  cuda_graph_max_bs_decode: [null, 32, 64, 256, 512, 768, 1024]
-  max_running_requests: [null, 256, 512, 2048]
+  cuda_graph_max_bs_decode: [null, 16, 32, 64, 128, 512, 768]
+  max_running_requests: [null, 64, 128, 256, 2048]
   chunked_prefill_size: [null, 1024, 4096, 16384]
 """
-TRIALS = 8
+TRIALS = 5
 
 pytestmark = pytest.mark.xdist_group("loop")
 
@@ -86,7 +86,7 @@ def test_the_second_front_dominates_more_with_as_many_trials(
     points = _points(before), _points(after)
     worst = [max(point[i] for point in (*points[0], *points[1])) for i in (0, 1)]
     volumes = [hypervolume(found, [worst[0] * 1.01, worst[1] * 0.99]) for found in points]
-    assert volumes[1] > 1.3 * volumes[0]
+    assert volumes[1] > 1.1 * volumes[0]
     # Not by luck alone: what is usual is better, too.
     assert median(wait for wait, _ in points[1]) < median(wait for wait, _ in points[0])
 
@@ -105,7 +105,7 @@ def test_evidence_of_both_rounds_stays_in_the_overlay(path: Path, narrowed: Narr
     out = path.with_name("again.yaml")
     write(out, str(path), load(path), narrowed.edits, narrowed.counts)
     narrow_space = load(out)
-    found = _diagnosed(_tried(narrow_space)[:3])
+    found = _diagnosed([_serve(config) for config in narrow_space.sample(2)])
     again = narrow(narrow_space, found.launches, found.findings)
     write(out, str(out), narrow_space, again.edits, again.counts)
     assert again.after is not None
