@@ -142,6 +142,21 @@ def test_findings_narrow_a_space_and_again_change_nothing(tmp_path: Path, capsys
     assert f"{narrowed['after']:,} solutions" in capsys.readouterr().out
 
 
+def test_findings_are_told_where_a_space_is_too_much_for_its_engine(capsys: Capture) -> None:
+    assert main(["diagnose", str(FAILED), "--space", "h100", "--engine", "backtrack", "-q"]) == 2
+    out, err = capsys.readouterr()
+    assert "error: the GPU ran out of memory" in out
+    assert err.startswith("error: engine `backtrack` takes at most")
+
+
+def test_what_could_be_tried_narrows_where_it_is_asked_to(tmp_path: Path, capsys: Capture) -> None:
+    log = write(tmp_path / "server.log", NEW, "nothing-shared")
+    main(["diagnose", str(log), "--space", "h100", "--apply", "info", "-q"])
+    out = capsys.readouterr().out
+    assert "pin in `sglang-h100`: disable_radix_cache == true" in out
+    assert "next launch, a solution of `sglang-h100`:\n  --disable-radix-cache  (was false)\n" in out
+
+
 def test_without_apply_what_could_be_tried_narrows_nothing(tmp_path: Path, capsys: Capture) -> None:
     log = write(tmp_path / "server.log", NEW, "healthy")
     main(["diagnose", str(log), "--space", "h100", "--json", "-q"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -147,18 +147,23 @@ def _examined(launches: Sequence[Launch], reading: Reading) -> Diagnosis:
 
 def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | None:
     """The arguments of the config file, as the server of the last launch reads it. Raises ConfigError."""
+    if reading.config is None or not launches:
+        return None
+    server, version = launches[-1].server or "sglang", launches[-1].version
+    return _read_config(reading.config, f"{server}=={version or _VERSIONS[server]}")
+
+
+# Logs that grow are looked at again and again, and stdin is read once.
+@lru_cache
+def _read_config(name: str, target: str) -> Mapping[str, Any]:
     from spacegen.cli.candidates import bare_space
     from spacegen.cli.sources import source
     from spacegen.errors import ConfigError, Fault
     from spacegen.launch.reading import read_launches
 
-    if reading.config is None or not launches:
-        return None
-    server, version = launches[-1].server or "sglang", launches[-1].version
-    space = bare_space(f"{server}=={version or _VERSIONS[server]}")
-    found = read_launches(source(reading.config), space.model)
+    found = read_launches(source(name), bare_space(target).model)
     if len(found.entries) != 1:
-        message = f"{reading.config} holds {len(found.entries)} configs"
+        message = f"{name} holds {len(found.entries)} configs"
         raise ConfigError(Fault(message, hint="give the one of the launch"))
     config = found.entries[0].config
     if isinstance(config, Fault):
@@ -167,11 +172,17 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
 
 
 def _tell(found: Diagnosis, place: Room | None, page: Page, reading: Reading, *, as_json: bool) -> None:
-    """Says it, and writes the files that are wanted."""
+    """Says it, and writes the files that are wanted. Raises EngineError after that where the space is too
+    much for its engine."""
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
+    from spacegen.errors import EngineError
 
-    narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
+    narrowing, gave_up = None, None
+    try:
+        narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
+    except EngineError as error:
+        gave_up = error
     if as_json and not page.alone:
         print_json(as_document(found, narrowing), indent=None if reading.follow else 2)
     elif not page.alone:
@@ -179,3 +190,5 @@ def _tell(found: Diagnosis, place: Room | None, page: Page, reading: Reading, *,
     page.write(found)
     if place is not None and narrowing is not None:
         place.write(narrowing)
+    if gave_up is not None:
+        raise gave_up
