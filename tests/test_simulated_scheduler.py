@@ -55,6 +55,13 @@ def test_where_too_many_run_requests_are_retracted_and_more_is_expected_from_the
     assert len(_retractions(careful)) < len(_retractions(found))
 
 
+def test_a_prompt_in_chunks_goes_on_where_nothing_else_has_room() -> None:
+    small = {"max_total_tokens": 3000, "chunked_prefill_size": 512}
+    found = serve(small, 5, 1500, 1.0, prompt=1200)
+    assert all(request.made == 1500 for request in found.requests)
+    assert max(found.of_decoding("#running-req")) == 1
+
+
 def test_the_same_requests_take_the_same_times_however_fast_the_machine_is() -> None:
     first, again = _serve(200, 1000, 0.1), _serve(200, 1000, 0.1)
     times = [[(r.first - r.asked, r.done - r.asked, r.made) for r in one.requests] for one in (first, again)]

@@ -111,7 +111,7 @@ class _Replica:
     async def run(self) -> None:
         while True:
             self._clear()
-            if self.waiting and not self._full and (batch := self._batch()):
+            if self._may_begin and (batch := self._batch()):
                 await self._prefill(batch)
             elif self.running:
                 await self._decode()
@@ -119,6 +119,11 @@ class _Replica:
                 self._idle, self._full = True, False
                 self._news.clear()
                 await self._news.wait()
+
+    @property
+    def _may_begin(self) -> bool:
+        """Whether a request waits that may have room; a prompt in chunks has."""
+        return bool(self.waiting) and (not self._full or self.waiting[0].held > 0)
 
     def _clear(self) -> None:
         """Forgets the requests that are done, or that nobody waits for."""
@@ -140,11 +145,12 @@ class _Replica:
         tokens = self.tokens - self._used - self._expected.room(self.running)
         room, places = self._launch.chunk, self._launch.most_running - len(self.running)
         for request in self.waiting:
+            if not room:
+                break
             tokens -= self._expected.needed(request)
-            begun = request.held > 0
-            lacking = tokens < 0 and not begun and bool(found or self.running)
-            if len(found) >= places or not room or lacking:
-                self._full = lacking or len(found) >= places
+            lacking = tokens < 0 and not request.held and bool(found or self.running)
+            if lacking or len(found) >= places:
+                self._full = True
                 break
             found.append((request, min(request.left, room)))
             room -= found[-1][1]
