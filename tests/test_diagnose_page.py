@@ -240,7 +240,7 @@ def test_what_ranks_do_adds_up_and_intervals_without_lines_are_gaps() -> None:
     found = timeline(_served(series=Series(width=30.0, ranks=2, columns=columns)), ())
     assert found["columns"]["running"] == [10.0, None, 12.0]
     assert found["columns"]["usage"] == [0.9, None, 0.6]
-    assert found["retractions"] == {"joined": 1, "values": [6.0, 0.0, 2.0]}
+    assert found["retractions"] == {"joined": 2, "values": [3.0, 1.0]}
 
 
 def test_memory_that_nobody_names_is_other() -> None:

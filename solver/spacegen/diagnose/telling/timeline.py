@@ -54,12 +54,14 @@ def timeline(launch: Launch, findings: Sequence[tuple[int, Finding]]) -> dict[st
 
 
 def _rate(series: Series, retracted: Any) -> dict[str, Any]:
-    """Retractions a minute (without times, in a hundred lines of batches), in few wide bars."""
-    joined = max(-(-len(retracted) // _BARS), 1)
-    sums = np.add.reduceat(retracted, np.arange(0, len(retracted), joined))
-    width = joined * series.width
+    """Retractions a minute (without times, in a hundred lines of batches), in few bars of at least that
+    width: how many intervals each joins, and their heights."""
     per = 60 if series.timed else 100
-    return {"joined": joined, "values": [float(f"{value:.4g}") for value in (sums * per / width).tolist()]}
+    joined = max(-(-len(retracted) // _BARS), int(-(-per // series.width)))
+    firsts = np.arange(0, len(retracted), joined)
+    lengths = np.minimum(joined, len(retracted) - firsts)
+    rates = np.add.reduceat(retracted, firsts) * per / np.maximum(lengths * series.width, per)
+    return {"joined": joined, "values": [float(f"{value:.4g}") for value in rates.tolist()]}
 
 
 def _means(series: Series, column: Column, decodes: Any) -> list[float | None]:

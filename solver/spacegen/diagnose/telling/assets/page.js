@@ -9,6 +9,7 @@ const PANELS = [
 ];
 const SEVERITY = { error: "failed", warning: "missed", info: "front" };
 const MEMORY = { "weights": "front", "KV pool": "second", "graphs": "missed", "other": "measured", "available when ready": "grid" };
+const PHASES = { "weights": "measured", "KV pool": "front", "graph capture": "second", "warm-up": "missed", "serving": "third" };
 const BARS = 30; // launches that a chart of bars leaves readable: those around the chosen one
 const PAUSE = 30000; // milliseconds without a batch: the server had nothing to do
 let chosen = 0;
@@ -57,10 +58,9 @@ function retractions(launch, axis) {
 const per = (launch) => (unstamped(launch) ? "in 100 lines" : "a minute");
 
 function lanes(launch, axis) {
-  const colours = ["measured", "front", "second", "missed", "third", "defaults"];
-  const bars = launch.phases.map((one, i) => ({
+  const bars = launch.phases.map((one) => ({
     type: "bar", orientation: "h", base: [one.from], x: [Math.max(one.to - one.from, 1)], y: ["phases"], xaxis: "x", yaxis: axis, width: 0.6,
-    marker: { color: css(colours[i % colours.length]), opacity: 0.75 }, name: one.phase, text: [one.phase], textposition: "inside", insidetextanchor: "middle", textangle: 0,
+    marker: { color: css(PHASES[one.phase]), opacity: 0.75 }, name: one.phase, text: [one.phase], textposition: "inside", insidetextanchor: "middle", textangle: 0,
     hovertemplate: `${literal(one.phase)}: ${lasted(one.to - one.from)}<extra></extra>`,
   }));
   const marks = launch.findings.map((one) => ({ ...findings[one.row], ...one }));
