@@ -242,7 +242,7 @@ def test_a_line_nearly_like_frequent_ones_is_read_for_itself(line: str) -> None:
         changed
         for at in range(len(line) + 1)
         for changed in (
-            line[:at] + "x" + line[at + 1 :],
+            *(line[:at] + other + line[at + 1 :] for other in "x>/:9"),
             line[:at] + "7" + line[at:],
             line[:at] + line[at + 1 :],
         )

@@ -21,10 +21,13 @@ RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,12})\b")
 MOST_RANK: Final = 9999
 """What is larger stands for no rank, and all that is for the same."""
 _DAY: Final = 86_400
-_DIGITS_OF_TIME: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
+# `HH:MM:SS` as a word: digits have a higher half of 3, and a lower one that is no more than 15 with 6 added.
+_HIGHER: Final = np.uint64(0xF0F0FFF0F0FFF0F0)
 _FORM_OF_TIME: Final = np.uint64(0x30303A30303A3030)
 _SIGNS: Final = tuple(np.uint64(sign) for sign in b" T|")
 _TWOS: Final = np.uint64(0x0F0F000F0F000F0F)
+_SIXES: Final = np.uint64(0x0606000606000606)
+_TENS: Final = np.uint64(0x1010001010001010)
 _TEN_AND_ONE: Final = np.uint64(10 * 2**8 + 1)
 _BYTE: Final = np.uint64(255)
 _SIXTY: Final = np.uint64(60)
@@ -65,9 +68,10 @@ def times(words: Words, at: Integers) -> tuple[Integers, NDArray[np.bool_]]:
     clock = words[at + 11]
     sign = words[at + 10] & _BYTE
     good = (sign == _SIGNS[0]) | (sign == _SIGNS[1]) | (sign == _SIGNS[2])
-    good &= (clock & _DIGITS_OF_TIME) == _FORM_OF_TIME
+    spelled = clock & _TWOS
+    good &= ((clock & _HIGHER) == _FORM_OF_TIME) & (((spelled + _SIXES) & _TENS) == np.uint64(0))
     # Each two digits become the number that they spell, in the byte of the first.
-    pairs = ((clock & _TWOS) * _TEN_AND_ONE) >> np.uint64(8)
+    pairs = (spelled * _TEN_AND_ONE) >> np.uint64(8)
     hours, minutes, left = pairs & _BYTE, (pairs >> np.uint64(24)) & _BYTE, (pairs >> np.uint64(48)) & _BYTE
     since = ((hours * _SIXTY + minutes) * _SIXTY + left).view(np.int64)
     year, day = words[at], words[at + 2]
