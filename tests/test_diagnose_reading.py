@@ -207,7 +207,7 @@ def batch_lines(draw: st.DrawFn) -> str:
     return stamp + (text[:-cut] if cut else text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(batch_lines(), max_size=30))
 def test_the_fast_way_agrees_with_the_plain_one(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
@@ -277,6 +277,7 @@ def test_an_unusual_line_is_no_example_for_others(first: str) -> None:
         assert read(f"{first}\n".encode() * times, reader) == read(f"{first}\n".encode()) * times
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**18 - 1).map(str), min_size=1), st.text("0", max_size=3))
 def test_many_numbers_are_read_at_once(numbers: list[str], zeros: str) -> None:
     text = "".join(f"{zeros[: 18 - len(number)]}{number}." for number in numbers)
@@ -300,6 +301,7 @@ def test_more_shapes_than_are_remembered_are_read_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=8), st.integers(1, 40))
 def test_pieces_are_whole_lines_of_the_text(
     pack: Callable[[bytes], bytes], lines: list[bytes], size: int
@@ -322,6 +324,7 @@ def test_a_damaged_archive_is_an_error() -> None:
         list(chunks(io.BytesIO(bytes(packed))))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3), st.lists(st.integers(0, LONGEST * 3), max_size=3))
 def test_a_long_line_keeps_both_ends_wherever_it_is_cut(extra: int, cuts: list[int]) -> None:
     line = b"start" + bytes(LONGEST * extra) + b"end"
