@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -35,8 +35,11 @@ def launch_model(server: str, version: str) -> type[LaunchArguments]:
     Raises SpaceError for an unknown server or version.
     """
     schema = load(server, version)
+    names: dict[str, list[str]] = {}
+    for name, argument in schema.arguments.items():
+        names.setdefault(argument.name, []).append(name)
     fields: dict[str, Any] = {
-        name: (_annotation(argument), _field(argument, schema))
+        name: (_annotation(argument), _field(argument, names[name]))
         for name, argument in schema.arguments.items()
         if argument.name == name and negated(schema, argument) is None
     }
@@ -51,9 +54,10 @@ def _annotation(argument: Argument) -> Any:
     return annotation | None if argument.nullable else annotation
 
 
-def _field(argument: Argument, schema: TargetSchema) -> Any:
-    names = [name for name, known in schema.arguments.items() if known is argument and name != argument.name]
-    alias = AliasChoices(argument.name, *names) if names else None
+def _field(argument: Argument, names: Sequence[str]) -> Any:
+    """The field of an argument under all of its names."""
+    others = [name for name in names if name != argument.name]
+    alias = AliasChoices(argument.name, *others) if others else None
     default = ... if argument.default is REQUIRED else argument.default
     return Field(default, validation_alias=alias)
 

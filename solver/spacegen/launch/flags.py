@@ -112,8 +112,7 @@ def negated(schema: TargetSchema, argument: Argument) -> Argument | None:
     """The field that a negative flag clears (`disable_pynccl` clears `use_pynccl`); None for other names."""
     if argument.action != "store_true":
         return None
-    fields = (a for a in schema.arguments.values() if a.action == "store_false")
-    return next((field for field in fields if field.flags == argument.flags), None)
+    return schema.cleared.get(argument.flags)
 
 
 def owner(schema: TargetSchema, name: str) -> Argument | None:

@@ -61,7 +61,7 @@ class Argument:
     suffixes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TargetSchema:
     """The arguments of one version of a server. `arguments` finds each by the name of its field and by the
     names of its flags (`--tp-size` is `tp_size`); `notes` says where another version stands in."""
@@ -73,6 +73,11 @@ class TargetSchema:
 
     def __str__(self) -> str:
         return f"{self.server}=={self.version}"
+
+    @cached_property
+    def cleared(self) -> Mapping[tuple[str, ...], Argument]:
+        """The fields that negative flags clear, each by its flags; found once, as it is asked for each flag."""
+        return {a.flags: a for a in self.arguments.values() if a.action == "store_false"}
 
 
 @lru_cache
