@@ -61,12 +61,12 @@ def shown(launch: Launch, column: Column) -> Line | None:
 
 
 def per_cent(share: float) -> str:
-    return f"{share:.0%}"
+    return f"{100 * share:.0f} %"
 
 
 def of_lines(share: float, found: Steady) -> str:
     """How much of the lines at full load, in words, and for how long that was."""
-    return f"{share:.0%} of the lines at full load ({span(found)}; {OFTEN:.0%} is often)"
+    return f"{per_cent(share)} of the lines at full load ({span(found)}; {per_cent(OFTEN)} is often)"
 
 
 def each_rank(found: Steady) -> str:
