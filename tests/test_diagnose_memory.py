@@ -475,6 +475,22 @@ def test_an_exception_that_the_server_survived_is_a_warning() -> None:
     assert only(launch(ARGUMENTS, FACTS, trouble, ready=READY)).severity is Severity.WARNING
 
 
+@pytest.mark.parametrize(
+    ("program", "flag", "meant"),
+    [
+        ("__main__.py", "--memory-ration", "memory_ratio"),
+        ("python3.12 -m minisgl", "--max-running-request", "max_running_requests"),
+        ("launch_server.py", "--mem-fraction-statik", "mem_fraction_static"),
+    ],
+)
+def test_a_mistyped_argument_is_taken_for_one_of_the_same_server(program: str, flag: str, meant: str) -> None:
+    words = f"unrecognized arguments: {flag} 8"
+    line = Line(file="server.log", number=2, text=f"{program}: error: {words}")
+    trouble = failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words).model_copy(update={"lines": (line,)})
+    name = flag.removeprefix("--").replace("-", "_")
+    assert only(launch({}, {}, trouble, server=None)).advice[0] == f"`{name}`: did you mean `{meant}`?"
+
+
 def test_an_argument_of_another_version_is_named() -> None:
     words = "unrecognized arguments: --cuda-graph-max-bs-decode 256"
     finding = only(launch({}, {}, failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words), version="0.5.6"))

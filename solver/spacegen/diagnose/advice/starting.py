@@ -20,6 +20,8 @@ __all__ = ["port_in_use", "refused", "slow_start"]
 # Ours: longer than a checkpoint takes from a local disk, and than a few dozen graphs.
 _SLOW_LOADING: Final = 300.0
 _SLOW_CAPTURE: Final = 60.0
+# Older Pythons name the file of `python -m minisgl`; sglang is started by files with other names.
+_MINI_PROGRAM: Final = re.compile(r"(?:\S*/)?__main__\.py: |\S+ -m minisgl\b|minisgl\b")
 _UNKNOWN: Final = re.compile(r"--([a-z][\w-]*)")
 
 
@@ -36,7 +38,7 @@ def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 
 def _refused(launch: Launch, trouble: Trouble) -> Finding:
-    server = "minisgl" if is_mini(launch) else "sglang"
+    server = _whose(launch, trouble)
     names = tuple(dict.fromkeys(name.replace("-", "_") for name in _UNKNOWN.findall(words(trouble))))
     hints = (_instead(server, name, launch.version) for name in names)
     return Finding(
@@ -58,10 +60,18 @@ def _instead(server: str, name: str, version: str | None) -> str | None:
     versions = (version,) if version else ("0.5.6", "0.5.23") if server == "sglang" else ("0.1.0",)
     hints = (formerly(server, name, one) for one in versions)
     found = next((hint for hint in hints if hint), None)
-    known = load(server, versions[-1]).arguments
+    rows = load(server, versions[-1]).arguments.values()
+    known = [flag.removeprefix("--").replace("-", "_") for row in rows for flag in row.flags]
     if found is None and name not in known and (meant := did_you_mean(name, known)):
         return f"`{name}`: {meant}"
     return found
+
+
+def _whose(launch: Launch, trouble: Trouble) -> str:
+    """The server that refused: where that is all that it logs, the name of its program tells."""
+    if launch.server is not None:
+        return launch.server
+    return "minisgl" if any(_MINI_PROGRAM.match(line.text) for line in trouble.lines) else "sglang"
 
 
 def _port(launch: Launch, trouble: Trouble) -> Finding:
