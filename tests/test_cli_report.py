@@ -37,6 +37,17 @@ def test_a_file_of_results_as_text_and_page(
     assert page.read_text(encoding="utf-8") == text
 
 
+def test_quiet_says_nothing_on_stderr(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "report.html"
+    assert main(["report", str(results), "-o", str(page), "--quiet"]) == 0
+    assert page.exists()
+    out, err = capsys.readouterr()
+    assert "Pareto Front" in out
+    assert err == ""
+
+
 def test_the_page_on_stdout_stands_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(results), "-o", "-"]) == 0
     out, err = capsys.readouterr()

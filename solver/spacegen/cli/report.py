@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
+from spacegen.cli.node import Quiet
 from spacegen.cli.options import AsJson, spread
 from spacegen.cli.output import destination, print_json, say
 from spacegen.cli.studying import Aims
@@ -48,6 +49,7 @@ def report(
         ),
     ],
     as_json: AsJson = False,
+    quiet: Quiet = False,
     *,
     page: Page,
     aims: Aims,
@@ -63,7 +65,7 @@ def report(
     found = _aimed(read(study, page.name), aims)
     check_goals(found.records, found.goals)
     if page.output is not None:
-        _write(found, page.output, page.title)
+        _write(found, page.output, page.title, quiet=quiet)
     if page.output != "-":
         _print(found, as_json=as_json)
     return 0 if found.records else 1
@@ -79,7 +81,7 @@ def _aimed(found: Material, aims: Aims) -> Material:
     return replace(found, **given)
 
 
-def _write(found: Material, output: str, title: str | None) -> None:
+def _write(found: Material, output: str, title: str | None, *, quiet: bool) -> None:
     from spacegen.launch.files import refuse_foreign
     from spacegen.tune.extras import require
 
@@ -92,7 +94,7 @@ def _write(found: Material, output: str, title: str | None) -> None:
     text = page(found.records, found.goals, found.limits, title=title)
     with destination(output) as stream:
         stream.write(text)
-    if output != "-":
+    if output != "-" and not quiet:
         say(f"wrote {output}")
 
 
