@@ -60,6 +60,12 @@ def test_the_document_says_the_same(capsys: Capture) -> None:
     assert found["narrowed"] is None
 
 
+def test_stdin_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"nothing\n")))
+    assert main(["diagnose", "-"]) == 2
+    assert "no line of <stdin> is a server's" in capsys.readouterr().err
+
+
 def test_folders_archives_and_stdin_are_read(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import typer
 from spacegen.cli.diagnosing import Narrowed, Page, room
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say, watched
+from spacegen.cli.sources import label
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnosing import Room
@@ -120,7 +121,7 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
         size = file.size or 0
         total = size if size >= _LONG and not file.name.endswith(".gz") else 0
         found = read(file, partial(watched, total=total, quiet=quiet, what=file.name))
-        if not found and file.name in log and len(log) > 1 and not quiet:
+        if not found and file.name in map(label, log) and len(log) > 1 and not quiet:
             say(f"note: no line of {file.name} is a server's")
         launches += found
     return _examined(launches, reading)

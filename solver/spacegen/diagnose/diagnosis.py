@@ -11,7 +11,7 @@ from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.readers import Reader
-from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
+from spacegen.diagnose.reading.sources import STDIN, LogFile, log_files, pieces
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.values import Value
 
@@ -82,6 +82,6 @@ def read(file: LogFile, through: Callable[[Iterator[bytes]], Iterable[bytes]] = 
 
 def nothing_said(sources: Iterable[str | Path]) -> ConfigError:
     """The error for sources without a line of a server."""
-    names = ", ".join(map(str, sources))
+    names = ", ".join(STDIN if str(source) == "-" else str(source) for source in sources)
     hint = "logs of sglang and mini-SGLang are read, such as what `python -m sglang.launch_server` prints"
     return ConfigError(Fault(f"no line of {names} is a server's", hint=hint))

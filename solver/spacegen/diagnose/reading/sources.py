@@ -13,11 +13,12 @@ from typing import BinaryIO, Final
 from spacegen.diagnose.reading.chunks import chunks
 from spacegen.errors import ConfigError, Fault
 
-__all__ = ["LogFile", "log_files", "opened", "pieces"]
+__all__ = ["STDIN", "LogFile", "log_files", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
 _ROTATED: Final = re.compile(r"(.+\.(?:log|out|err))\.(\d+)(?:\.gz)?", re.IGNORECASE)
+STDIN: Final = "<stdin>"
 _ADDRESS: Final = ("http://", "https://")
 _OF_LAUNCH: Final = re.compile(r"server(?:-\d+)?\.log(?:\.gz)?")
 """The logs of a server in the folder of a launch, where `command.txt` stands beside them."""
@@ -57,7 +58,7 @@ def log_files(sources: Iterable[str | Path], *, growing: bool = False) -> tuple[
 
 def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
     if str(source) == "-":
-        yield LogFile("<stdin>", None)
+        yield LogFile(STDIN, None)
         return
     if str(source).lower().startswith(_ADDRESS):
         yield LogFile(str(source), None, address=str(source))
@@ -115,6 +116,6 @@ def opened(file: LogFile) -> Iterator[BinaryIO]:
         with file.path.open("rb") as stream:
             yield stream
     elif sys.stdin is None:
-        raise ConfigError("<stdin> is closed")
+        raise ConfigError(f"{STDIN} is closed")
     else:
         yield sys.stdin.buffer
