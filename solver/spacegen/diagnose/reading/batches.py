@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,22 +9,20 @@ from typing import Final
 
 import numpy as np
 
+from spacegen.diagnose.reading.candidates import Candidates, candidates, told
 from spacegen.diagnose.reading.chunks import shortened
 from spacegen.diagnose.reading.digits import words_of
-from spacegen.diagnose.reading.events import LINES
 from spacegen.diagnose.reading.fields import KIND, Field, batch
 from spacegen.diagnose.reading.shapes import Shape
 from spacegen.diagnose.reading.stamps import Integers
 
-__all__ = ["NUMBERED", "BatchReader", "Batches"]
+__all__ = ["BatchReader", "Batches"]
 
 _DIGITS: Final = b"0123456789"
 _MOST_SHAPES: Final = 256
 _MOST_KNOWN: Final = 4096
 _LONGEST: Final = 1024
 """Bytes of a line without its digits that is worth remembering."""
-NUMBERED: Final = re.compile(rb"Errno|Allocating")
-"""The words of `LINES` with a number behind: all else that it asks for is told without digits."""
 _AT_ONCE: Final = 8
 """Shapes, those that the most lines before had, that are tried before lines are told apart one by one."""
 _FEW: Final = 4
@@ -34,7 +31,7 @@ _MANY: Final = 16
 """Lines of a shape from which on it is faster to read them together."""
 
 # What stands in place of the number of a shape.
-_OTHER, _DULL, _SINGLE = -1, -2, -3
+_OTHER, _SINGLE = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ class Batches:
     ends: Integers
 
     def line(self, number: int) -> bytes:
-        """The line, without its end, shortened where it is very long."""
+        """The line, without its end and what a request says, shortened where it is very long."""
         start = int(self.ends[number - 1]) + 1 if number else 0
-        return shortened(self.text[start : int(self.ends[number])])
+        return told(shortened(self.text[start : int(self.ends[number])]))
 
 
 class BatchReader:
@@ -76,36 +73,31 @@ class BatchReader:
         for number, lines in self._told_apart(piece).items():
             if number >= 0 and len(lines) >= _MANY:
                 counts[number] += piece.together(self._shapes[number], np.array(lines))
-            elif number == _OTHER:
-                piece.others.extend(lines)
             else:
                 piece.singly(lines)
         self._frequent = [number for number, _ in counts.most_common(_AT_ONCE)]
         return piece.result()
 
     def _told_apart(self, piece: _Piece) -> dict[int, list[int]]:
-        """The lines that are left, by the numbers of their shapes."""
+        """The lines of batches that are left, by the numbers of their shapes. Others are no longer left."""
         found: dict[int, list[int]] = {}
-        for line, skeleton in piece.skeletons():
+        left = piece.candidates()
+        piece.others.extend(left.others)
+        for line, skeleton in piece.skeletons(left.batches):
             number = self._known.get(skeleton)
             if number is None:
                 number = self._shape(skeleton, piece.line(line))
-            if number != _DULL:
-                found.setdefault(number, []).append(line)
+            found.setdefault(number, []).append(line)
         return found
 
     def _shape(self, skeleton: bytes, raw: bytes) -> int:
         """The number of the shape of a line, from now on known where the line is not too long."""
-        if len(skeleton) > _LONGEST:
-            return _SINGLE if KIND.search(skeleton) else _OTHER
-        if len(self._known) >= _MOST_KNOWN:
-            self._known = {text: number for text, number in self._known.items() if number >= 0}
-        if not KIND.search(skeleton):
-            number = _OTHER if NUMBERED.search(skeleton) or LINES.search(raw) else _DULL
-        elif (number := self._learnt(raw)) == _SINGLE:
-            # Other lines may have digits that tell more.
-            return number
-        self._known[skeleton] = number
+        number = self._learnt(raw) if KIND.search(skeleton) and len(skeleton) <= _LONGEST else _SINGLE
+        # Other lines may have digits that tell more.
+        if number != _SINGLE:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[skeleton] = number
         return number
 
     def _learnt(self, line: bytes) -> int:
@@ -130,16 +122,28 @@ class _Piece:
         self.others: list[int] = []
 
     def line(self, number: int) -> bytes:
-        return shortened(self._text[int(self._starts[number]) : int(self._ends[number])])
+        return told(shortened(self._text[int(self._starts[number]) : int(self._ends[number])]))
 
-    def skeletons(self) -> Iterator[tuple[int, bytes]]:
-        """The lines that are left and their text without digits."""
-        left = np.flatnonzero(self.left).tolist()
-        if len(left) > len(self.left) // _FEW:
+    def candidates(self) -> Candidates:
+        """The lines that are left and may say something."""
+        lines = np.flatnonzero(self.left)
+        if len(lines) > len(self.left) // _FEW:
+            return candidates(self._text, self._words, self._starts, self._ends, lines)
+        # The search goes through a whole text.
+        spans = zip(self._starts[lines].tolist(), self._ends[lines].tolist(), strict=True)
+        parts = [self._text[start:end] for start, end in spans]
+        ends = np.cumsum([len(part) + 1 for part in parts], dtype=np.int64) - 1
+        starts, text = np.append(0, ends + 1)[: len(ends)], b"\n".join(parts)
+        found = candidates(text, words_of(text), starts, ends, np.arange(len(lines)))
+        return Candidates(lines[found.batches].tolist(), lines[found.others].tolist())
+
+    def skeletons(self, lines: list[int]) -> Iterator[tuple[int, bytes]]:
+        """Lines and their text without digits."""
+        if len(lines) > len(self.left) // _FEW:
             whole = self._text.translate(None, _DIGITS).split(b"\n")
-            yield from ((line, whole[line]) for line in left)
+            yield from ((line, whole[line]) for line in lines)
         else:
-            yield from ((line, self.line(line).translate(None, _DIGITS)) for line in left)
+            yield from ((line, self.line(line).translate(None, _DIGITS)) for line in lines)
 
     def likely(self, shape: Shape) -> int:
         """Reads those of the lines that are left that seem to have this shape; how many have it."""

@@ -9,11 +9,13 @@ from typing import Final
 
 from spacegen.diagnose.launch import Fact, Phase
 from spacegen.diagnose.reading.arguments import Given, arguments
-from spacegen.diagnose.reading.faults import FAULTS, FRONTED, TRACED, Detail, Fault, fault
+from spacegen.diagnose.reading.faults import AT_START, FAULT_WORDS, FAULTS, TRACED, Detail, Fault, fault
 from spacegen.servers.logwords import READY, SIMULATED
 
 __all__ = [
     "LINES",
+    "START",
+    "WORDS",
     "Detail",
     "Event",
     "Fault",
@@ -30,17 +32,31 @@ _STARTING: Final = re.compile(
     rb"Load weight |is allocated|Allocating \d|Capture .{0,80}(?:[Gg]raph|bs)|capturing CUDA graphs"
     rb"|CUDA graph is disabled|max_total_num_tokens=|Free memory |Post-capture KV"
 )
-_BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready|^SIMULATED")
+_BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready to roll|Scheduler is ready|^SIMULATED")
+_FRONTS: Final = (
+    r"(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
+    r"|[A-Z][a-z]{2} +\d{1,2} [\d:]{8} \S+ [\w.@-]+\[\d+\]: ?|\[rank\d+\]: ?|\(\w+ pid=[^)]*\) ?)"
+)
+_FRONT: Final = re.compile(r"^" + _FRONTS + r"{1,3}")
+"""Of docker compose, Kubernetes, the journal, torch and Ray."""
+_COLOURS: Final = rb"(?:\x1b\[[\d;?]*[A-Za-z])*+"
+START: Final = re.compile(
+    _COLOURS + rb"(?:" + _FRONTS.encode().replace(rb"[\w", rb"[\w\x80-\xff") + _COLOURS + rb"){0,3}"
+    rb"(?:" + AT_START + rb"|ServerArgs\(|SIMULATED)"
+)
+"""How a line may begin that says something without any of `WORDS`."""
 LINES: Final = re.compile(
-    b"|".join(form.pattern for form in (_STARTING, _BEGINNING, FAULTS, TRACED, FRONTED))
+    b"|".join((_STARTING.pattern, _BEGINNING.pattern, FAULTS.pattern, TRACED.pattern, b"^" + START.pattern))
 )
 """What a line has that says something here; all others may be skipped."""
-
-_FRONT: Final = re.compile(
-    r"^(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
-    r"|[A-Z][a-z]{2} +\d{1,2} [\d:]{8} \S+ [\w.@-]+\[\d+\]: ?|\[rank\d+\]: ?|\(\w+ pid=[^)]*\) ?){1,3}"
+WORDS: Final = (
+    *(b"Load weight ", b"is allocated", b"Allocating ", b"Capture ", b"capturing CUDA", b"graph is disabled"),
+    *(b"max_total_num_tokens=", b"Free memory ", b"Post-capture", b"server_args=", b"ready to roll"),
+    *(b"Scheduler is ready", *FAULT_WORDS),
 )
-"""Of docker compose, Kubernetes, the journal, torch and Ray."""
+"""A line with what `LINES` asks for has one of them, in any case where they have no capitals, or begins as
+`START` says."""
+
 _BAR: Final = re.compile(r"(?:/s|s/it)\](?=\[\d{4}-\d\d-\d\d)")
 """The end of a progress bar that others wrote on behind."""
 _NUMBER: Final = r"(-?\d{1,15}(?:\.\d{1,15})?)"

@@ -18,24 +18,29 @@ from spacegen.servers.logwords import (
     worded,
 )
 
-__all__ = ["FAULTS", "FRONTED", "TRACED", "Detail", "Fault", "fault"]
+__all__ = ["AT_START", "FAULTS", "FAULT_WORDS", "TRACED", "Detail", "Fault", "fault"]
 
 FAULTS: Final = re.compile(
-    rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom.?kill|to allocate)"
-    rb"|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98|port.{0,24} is already in use"
-    rb"|is not available in|watchdog)|(?i:exit(?:ed with)? ?code)|error: |Killed\b|Segmentation fault"
-    rb"|leave no GPU memory|too small|no room for the full"
+    rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom[-_ ]?kill"
+    rb"|to allocate)|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98"
+    rb"|port.{0,24} is already in use|is not available in|watchdog|exit(?:ed with)? ?code)|error: "
+    rb"|Killed\b|Segmentation fault|leave no GPU memory|too small|no room for the full"
 )
 """Which lines may say so."""
 _TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
-_EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
-_AT_START: Final = rb"(?:Process \S+:\s*$|\s+File \"|\s+assert\b|" + _EXCEPTION + rb")"
-TRACED: Final = re.compile(_TRACE + rb"|^" + _AT_START)
-"""Which lines a traceback is made of, its sources aside."""
-FRONTED: Final = re.compile(
-    rb"(?:^[\w.-]+ *\| ?|Z |std(?:out|err) [FP] |\]: ?|^\(\w+ pid=[^)]*\) )" + _AT_START
+FAULT_WORDS: Final = (
+    *(b"out of memory", b"outofmemory", b"not enough memory", b"memoryallocation", b"alloc_failed"),
+    *(b"oomkill", b"oom-kill", b"oom_kill", b"oom kill", b"to allocate", b"graph failed", b"due to OOM"),
+    *(b"already in use", b"eaddrinuse", b"errno 98", b"is not available in", b"watchdog", b"exit code"),
+    *(b"exitcode", b"exited with", b"error: ", b"Killed", b"Segmentation fault", b"leave no GPU memory"),
+    *(b"too small", b"no room for the full", b"Traceback (most", b"During handling", b"direct cause"),
 )
-"""The same behind what containers, log collectors, journals, torch or Ray put in front."""
+"""A line has one of them where it has what `FAULTS` asks for, or the words of a traceback."""
+_EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
+AT_START: Final = rb"Process \S+:\s*$|\s+File \"|\s+assert\b|" + _EXCEPTION
+"""How other lines of a traceback begin."""
+TRACED: Final = re.compile(_TRACE + rb"|^(?:" + AT_START + rb")")
+"""Which lines a traceback is made of, its sources aside."""
 
 _POOL: Final = re.compile(
     r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"

@@ -10,7 +10,19 @@ from typing import Final
 
 from spacegen.diagnose.reading.stamps import MOST_RANK, RANKS, STAMP, STAMP_WIDTH, peer, seconds
 
-__all__ = ["DECIMALS", "KIND", "MOST_DIGITS", "SCALE", "SCALED", "Batch", "Field", "Found", "batch", "found"]
+__all__ = [
+    "DECIMALS",
+    "KIND",
+    "KINDS",
+    "MOST_DIGITS",
+    "SCALE",
+    "SCALED",
+    "Batch",
+    "Field",
+    "Found",
+    "batch",
+    "found",
+]
 
 
 class Batch(IntEnum):
@@ -44,12 +56,12 @@ class Field(IntEnum):
 
 SCALE: Final = 10_000
 SCALED: Final = (Field.USAGE, Field.RATE)
-_KINDS: Final = {
+KINDS: Final = {
     b"Decode batch": Batch.DECODE,
     b"Prefill batch": Batch.PREFILL,
     b"Retract requests": Batch.RETRACTION,
 }
-KIND: Final = re.compile(b"|".join(_KINDS))
+KIND: Final = re.compile(b"|".join(KINDS))
 """A line without this is none of a batch."""
 _NEEDED: Final = {
     Batch.DECODE: (Field.RUNNING, Field.QUEUE, Field.USAGE),
@@ -113,7 +125,7 @@ def found(line: bytes) -> Found | None:
     )
     graph = _GRAPH.search(line, last.end())
     return Found(
-        _KINDS[last[0]],
+        KINDS[last[0]],
         last.start(),
         None if stamp is None else stamp.start(),
         ranks,

@@ -1,0 +1,70 @@
+"""Which lines of a text may say something, all found together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from spacegen.diagnose.reading.events import START, WORDS
+from spacegen.diagnose.reading.fields import KINDS
+from spacegen.diagnose.reading.literals import Literals
+from spacegen.diagnose.reading.stamps import Integers, Words
+
+__all__ = ["Candidates", "candidates", "told"]
+
+_REQUESTS: Final = (b"Receive: obj=", b"Finish: obj=", b"Receive OpenAI: obj=", b'"event": "request.')
+"""How sglang begins what it logs of a request with `--log-requests`, as text or as JSON. All behind is what
+users and models say."""
+_REQUEST: Final = re.compile(b"|".join(map(re.escape, _REQUESTS)))
+_LITERALS: Final = Literals((*WORDS, *KINDS, *_REQUESTS))
+_BYTE: Final = np.uint64(255)
+_DIGITS: Final = np.array([chr(byte).isdigit() for byte in range(128)] + [False] * 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Numbers of lines, rising: those that name the kind of a batch, and others that may be events."""
+
+    batches: list[int] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+
+
+def told(line: bytes) -> bytes:
+    """The line up to where it tells of a request: what users and models say is no evidence."""
+    found = _REQUEST.search(line)
+    return line if found is None else line[: found.start()]
+
+
+def candidates(text: bytes, words: Words, starts: Integers, ends: Integers, lines: Integers) -> Candidates:
+    """Those among the numbers `lines` whose line has something that is looked for before it tells of a
+    request; `words` are those of the text, lines go from `starts` to `ends`."""
+    found = dict.fromkeys(_beginning(text, words, starts, ends, lines), False)
+    asked = np.zeros(len(ends), bool)
+    asked[lines] = True
+    places = _LITERALS.places(text, words)
+    at = np.searchsorted(ends, np.array([place for place, _ in places], np.int64)).tolist()
+    over = -1
+    for line, (_, word) in zip(at, places, strict=True):
+        if line == over or not asked[line]:
+            continue
+        if word in _REQUESTS:
+            over = line
+        else:
+            found[line] = found.get(line, False) or word in KINDS
+    return Candidates(
+        sorted(line for line, of_batch in found.items() if of_batch),
+        sorted(line for line, of_batch in found.items() if not of_batch),
+    )
+
+
+def _beginning(text: bytes, words: Words, starts: Integers, ends: Integers, lines: Integers) -> list[int]:
+    """The lines that begin as some do which say something."""
+    first, second = words[starts[lines]] & _BYTE, (words[starts[lines]] >> np.uint64(8)) & _BYTE
+    # Nothing begins with the time in brackets, as servers write it, or as JSON does.
+    stamped = (first == ord("[")) & _DIGITS[second]
+    others = lines[~(stamped | (first == ord("{")) | (first == ord("\n")))]
+    spans = zip(others.tolist(), starts[others].tolist(), ends[others].tolist(), strict=True)
+    return [line for line, start, end in spans if START.match(text, start, end)]
