@@ -14,6 +14,8 @@ __all__ = ["Endpoints", "await_ready", "server_info"]
 
 _FIRST: Final = 0.05
 _LONGEST: Final = 2.0
+# Few per cent of the time that a start takes go by before it is noticed.
+_GROWTH: Final = 1.1
 _PATIENCE: Final = 5.0
 _GENERATION: Final = 30.0
 # Servers are addressed as they are: a proxy of the environment knows nothing of loopback.
@@ -70,7 +72,7 @@ def await_ready(
         if _answers(endpoints, left) if logged is None else logged() and _speaks(endpoints, left):
             return True
         time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
-        pause = min(_LONGEST, pause * 1.5)
+        pause = min(_LONGEST, pause * _GROWTH)
     return False
 
 
