@@ -358,6 +358,42 @@ def test_older_advice_gives_way_and_an_older_failure_never_does() -> None:
     assert made.after * 4 == small().count()
 
 
+def test_advice_that_leaves_nothing_but_null_gives_way() -> None:
+    name = "chunked_prefill_size"
+    newer = finding(Move(parameter=name, at_least=8192), id="newer")
+    ran = launch(chunked_prefill_size=4096)
+    made = narrow(small(), [ran], [newer], earlier=[edit((None, 2048, 4096), name=name)])
+    assert [(one.finding, one.ways[0].values) for one in made.edits] == [("newer", (None, -1, 8192))]
+    assert made.dropped[0].reason == "it gives way to `newer`: log line 3 of a.log: it shows newer"
+    # So does what agrees with each of the others, and leaves nothing beside all of them.
+    several = [edit(values, name=name) for values in ((None, 2048, -1), (None, 2048, 4096))]
+    made = narrow(small(), [ran], [newer], earlier=several)
+    assert [(d.finding, d.edit and d.edit.ways[0].values) for d in made.dropped] == [
+        ("older", (None, 2048, 4096))
+    ]
+    # What failed leaves it to the server.
+    failed = [edit(values, Basis.FAILURE, name) for values in ((None, 2048), (None, 8192))]
+    made = narrow(small(), [ran], [newer], earlier=failed)
+    assert [one.basis for one in made.edits] == [Basis.FAILURE, Basis.FAILURE]
+    assert made.dropped[0].reason.startswith("`older` says as much")
+
+
+def test_launches_that_agree_in_nothing_but_null_disagree() -> None:
+    more = finding(Move(parameter="chunked_prefill_size", at_least=8192), id="more", launch=1)
+    made = narrow(small(), [launch(), launch(chunked_prefill_size=4096)], [finding(CHUNK), more])
+    assert made.edits == ()
+    assert [d.finding for d in made.dropped] == ["f", "more"]
+
+
+def test_advice_bounds_no_window() -> None:
+    short = finding(Move(parameter="mem_fraction_static", at_least=0.84), id="short", error=True)
+    tight = finding(Move(parameter="mem_fraction_static", at_most=0.8), id="tight")
+    made = narrow(small(), [launch(mem_fraction_static=0.8)], [short, tight])
+    assert made.windows == ()
+    ran_out = tight.model_copy(update={"severity": Severity.ERROR})
+    assert len(narrow(small(), [launch(mem_fraction_static=0.8)], [short, ran_out]).windows) == 1
+
+
 def test_the_next_config_is_the_nearest_one_to_what_was_launched() -> None:
     made = narrow(small(), [launch()], [finding(LOWER, RANKS, id="oom", error=True)])
     assert made.next is not None

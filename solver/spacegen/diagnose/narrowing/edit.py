@@ -38,9 +38,10 @@ class Kept(Value):
         mine, others = set(map(identity, self.values)), set(map(identity, other.values))
         return self.parameter == other.parameter and mine <= others
 
-    def meets(self, other: Kept) -> bool:
-        """Whether the other one keeps any of these values."""
-        return not set(map(identity, self.values)).isdisjoint(map(identity, other.values))
+    def shared(self, other: Kept) -> Kept:
+        """These values as far as the other one keeps them."""
+        others = set(map(identity, other.values))
+        return Kept(parameter=self.parameter, values=tuple(v for v in self.values if identity(v) in others))
 
 
 class Edit(Value):
@@ -92,11 +93,22 @@ class Edit(Value):
         return self.implies(other) and other.implies(self)
 
     def contradicts(self, other: Edit) -> bool:
-        """Whether both are about one parameter alone and no value is left of it."""
+        """Whether both are about one parameter alone and no value is left of it; of advice, none but null,
+        which neither of them meant alone. What failed may well leave the server to choose."""
         if len(self.ways) > 1 or len(other.ways) > 1:
             return False
         mine, others = self.ways[0], other.ways[0]
-        return mine.parameter == others.parameter and not mine.meets(others)
+        if mine.parameter != others.parameter:
+            return False
+        left = mine.shared(others).values
+        if self.basis is other.basis is Basis.FAILURE:
+            return not left
+        return not left or (left == (None,) and len(mine.values) > 1 and len(others.values) > 1)
+
+    def joined(self, other: Edit) -> Edit:
+        """Of two clauses about the same parameter alone what both leave of it, and advice where one is."""
+        basis = self.basis if other.basis is Basis.FAILURE else other.basis
+        return self.model_copy(update={"basis": basis, "ways": (self.ways[0].shared(other.ways[0]),)})
 
     def text(self, domains: Mapping[str, Domain]) -> str:
         """The clause in the language of spaces."""

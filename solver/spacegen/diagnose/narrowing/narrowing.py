@@ -9,9 +9,9 @@ from typing import Any, Final
 from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.narrowing.edit import Edit
+from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
-from spacegen.diagnose.narrowing.resolving import resolve
+from spacegen.diagnose.narrowing.resolving import Resolved, resolve
 from spacegen.diagnose.narrowing.window import Window, holds, windows
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
@@ -122,9 +122,7 @@ def narrow(
         before=_count(space),
         after=_count(found.space),
         next=_next(found.space, found.kept, last),
-        windows=windows(
-            found.space, [*found.kept, *_unkept(found.dropped)], last, [ground.ran for ground in grounds]
-        ),
+        windows=windows(found.space, _failed(found), last, [ground.ran for ground in grounds]),
     )
 
 
@@ -154,9 +152,11 @@ def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **ran} if ran else {}
 
 
-def _unkept(dropped: Sequence[Dropped]) -> list[Edit]:
-    """What failed and was dropped all the same: it leaves no window either."""
-    return [one.edit for one in dropped if one.edit is not None and one.edit.basis == "failure"]
+def _failed(found: Resolved) -> list[Edit]:
+    """What failed, and what did and was dropped all the same: it leaves no window either. Advice bounds no
+    window: nothing that it speaks against failed."""
+    dropped = (one.edit for one in found.dropped if one.edit is not None)
+    return [edit for edit in (*found.kept, *dropped) if edit.basis is Basis.FAILURE]
 
 
 def _count(space: Space) -> int | None:

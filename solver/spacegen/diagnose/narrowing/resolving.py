@@ -146,15 +146,20 @@ class _Choice:
         return alive
 
     def _agreeing(self, edits: Iterable[Edit]) -> list[Edit]:
-        """The edits without those that contradict one before them."""
+        """The edits without those that contradict what those before them leave of their parameter."""
         found: list[Edit] = []
+        left: dict[str, Edit] = {}
         for edit in _distinct(edits):
-            other = next((one for one in found if one.contradicts(edit)), None)
-            if other is None:
-                found.append(edit)
-            else:
+            name = edit.ways[0].parameter if len(edit.ways) == 1 else ""
+            if name in left and left[name].contradicts(edit):
+                alone = [one for one in found if one.parameters == (name,)]
+                other = next((one for one in alone if one.contradicts(edit)), alone[-1])
                 verb = "gives way to" if edit.launch is None else "contradicts"
                 self._drop(edit, f"it {verb} `{other.finding}`: {other.because}")
+                continue
+            found.append(edit)
+            if name:
+                left[name] = left[name].joined(edit) if name in left else edit
         return found
 
     def _drop(self, edit: Edit, reason: str) -> None:
