@@ -10,12 +10,14 @@ import numpy as np
 
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Fact, Launch, Line
+from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
+from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
 from spacegen.tune.report.markup import Node, element, table
 from spacegen.tune.secret import HIDDEN, is_secret
 
-__all__ = ["arguments", "findings_table", "launches_table", "name_of"]
+__all__ = ["arguments", "findings_table", "launches_table", "name_of", "space_parts"]
 
 _FACTS: Final = {
     Fact.WEIGHTS: "weights GB",
@@ -40,12 +42,14 @@ def name_of(launches: Sequence[Launch], number: int) -> str:
     return f"{', '.join(files) or 'log'}{which}"
 
 
-def findings_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> Element:
-    """All findings with the lines that show them, and what to do."""
+def findings_table(
+    launches: Sequence[Launch], findings: Sequence[Finding], narrowing: Narrowing | None = None
+) -> Element:
+    """All findings with the lines that show them, what to do, and what that leaves of the space."""
     if not findings:
         return element("p", "Nothing to say.", class_="none")
     headers = ["what", "phase", *(["launch"] if len(launches) > 1 else []), "seen", "what to do"]
-    rows = (_finding(launches, finding) for finding in findings)
+    rows = (_finding(launches, finding, narrowing) for finding in findings)
     found = table("Findings", headers, rows, class_="findings")
     for number, (row, finding) in enumerate(zip(found.findall(".//tbody/tr"), findings, strict=True)):
         row.set("id", f"finding-{number}")
@@ -53,7 +57,7 @@ def findings_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> E
     return found
 
 
-def _finding(launches: Sequence[Launch], finding: Finding) -> Iterator[Node]:
+def _finding(launches: Sequence[Launch], finding: Finding, narrowing: Narrowing | None) -> Iterator[Node]:
     launch = launches[finding.launch]
     badge = element("span", str(finding.severity), class_=f"badge {finding.severity}")
     yield element("span", badge, element("code", finding.id, class_="note"))
@@ -66,7 +70,12 @@ def _finding(launches: Sequence[Launch], finding: Finding) -> Iterator[Node]:
         element("p", *_marked(spelled(launch, finding.summary))),
         evidence if finding.evidence else None,
     )
-    yield element("div", *_ways(launch, finding))
+    edit = None if narrowing is None else edit_line(finding, narrowing)
+    yield element(
+        "div",
+        *_ways(launch, finding),
+        None if edit is None else element("p", *_marked(edit), class_="edit"),
+    )
 
 
 def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
@@ -82,6 +91,15 @@ def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
         yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in finding.advice)
     if finding.command:
         yield element("pre", finding.command, tabindex="0")
+
+
+def space_parts(narrowing: Narrowing) -> Iterator[Element]:
+    """The solution to launch next, windows that are missing, and how much of the space is left."""
+    if flags := next_flags(narrowing):
+        items = (element("li", element("code", words), f" {was}") for words, was in flags)
+        yield element("p", *_marked(f"{next_heading(narrowing)}:"))
+        yield element("ul", *items, class_="ways")
+    yield from (element("p", *_marked(line)) for line in narrowing_lines(narrowing))
 
 
 def _marked(sentence: str) -> Iterator[Node]:
