@@ -110,7 +110,7 @@ def narrow(
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
     else:
         _print(found, narrowed, goals)
-    if output is not None:
+    if output is not None and not selection.quiet:
         say(f"wrote {output}")
     return 0
 
