@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import html
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import spacegen.diagnose
-from server_logs import NEW, write
+from server_logs import NEW, Story, write
 from spacegen.cli.main import main
 from spacegen.diagnose import Severity
 
@@ -132,7 +134,7 @@ def test_findings_narrow_a_space_and_again_change_nothing(tmp_path: Path, capsys
     ]
     assert main(command) == 1
     out, err = capsys.readouterr()
-    assert err == f"wrote {overlay}\n"
+    assert err == ""
     narrowed = json.loads(out)["narrowed"]
     assert 0 < narrowed["after"] < narrowed["before"]
     assert {edit["finding"] for edit in narrowed["edits"]} == {
@@ -181,6 +183,37 @@ def test_a_page_is_written_and_no_other_file_is_lost(tmp_path: Path, capsys: Cap
     capsys.readouterr()
     assert main(["diagnose", str(FAILED), "--html", "-"]) == 1
     assert capsys.readouterr().out.startswith("<!doctype html>")
+
+
+def test_a_page_says_what_findings_come_to_in_a_space(tmp_path: Path, capsys: Capture) -> None:
+    stories = ("aborted", "prefill-oom", "full-slots", "conservative", "retracting")
+    logs = [write(tmp_path / f"{story}.log", NEW, story) for story in stories]
+    sides = (Story(share=0.84, ends="no-pool"), Story(share=0.85, ends="prefill-oom"))
+    logs += [write(tmp_path / f"{number}.log", NEW, story) for number, story in enumerate(sides)]
+    page = tmp_path / "page.html"
+    command = ["diagnose", *map(str, logs), "--space", "h100"]
+    assert main([*command, "--html", str(page), "-q"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    text = html.unescape(re.sub(r"</?code>", "`", page.read_text()))
+    for words in (
+        "restrict in",
+        "rule in",
+        "changes nothing",
+        "next launch",
+        "no window",
+        "configs are left",
+    ):
+        lines = [line.strip() for line in out.splitlines() if words in line]
+        assert lines, words
+        assert all(line in text for line in lines)
+
+
+def test_null_that_stays_is_told(tmp_path: Path, capsys: Capture) -> None:
+    log = write(tmp_path / "server.log", NEW, "full-slots")
+    main(["diagnose", str(log), "--space", "h100", "-q"])
+    said = "restrict in `sglang-h100`: max_running_requests is null or >= 256"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -290,3 +323,21 @@ def test_documents_of_a_log_that_grows_are_a_line_each(tmp_path: Path) -> None:
     assert len(documents) == 2, "the first findings, and the end"
     for one in documents:
         assert [f["id"] for f in one["findings"]] == ["memory-unused", "too-conservative"]
+
+
+@pytest.mark.parametrize("more", [["--json"], []])
+def test_files_are_there_when_nobody_reads_on(more: list[str], tmp_path: Path) -> None:
+    overlay, html = tmp_path / "narrowed.yaml", tmp_path / "page.html"
+    where = ["--space", "h100", "--narrow", str(overlay), "--html", str(html)]
+    command = [sys.executable, "-m", "spacegen", "diagnose", str(FAILED), *where, *more]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        subprocess.run(command, stdout=closed, stderr=subprocess.DEVNULL, check=False)
+    assert overlay.is_file()
+    assert html.is_file()
+
+
+def test_an_overlay_does_not_go_to_stdout(capsys: Capture) -> None:
+    assert main(["diagnose", str(FAILED), "--space", "h100", "--narrow", "-"]) == 2
+    assert "an overlay is a file, to which later findings add" in capsys.readouterr().err

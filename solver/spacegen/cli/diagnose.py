@@ -96,7 +96,7 @@ def diagnose(
         found, interrupted = _read(log, reading, quiet=selection.quiet), False
     if not found.launches and not interrupted:
         raise _nothing_said(log)
-    _tell(found, place, page, reading, as_json=as_json)
+    _tell(found, place, page, reading, as_json=as_json, quiet=selection.quiet)
     return _INTERRUPTED if interrupted else _status(found)
 
 
@@ -172,8 +172,10 @@ def _read_config(name: str, target: str) -> Mapping[str, Any]:
     return config
 
 
-def _tell(found: Diagnosis, place: Room | None, page: Page, reading: Reading, *, as_json: bool) -> None:
-    """Says it, and writes the files that are wanted. Raises EngineError after that where the space is too
+def _tell(
+    found: Diagnosis, place: Room | None, page: Page, reading: Reading, *, as_json: bool, quiet: bool
+) -> None:
+    """Writes the files that are wanted, and says it. Raises EngineError after that where the space is too
     much for its engine."""
     from spacegen.cli.diagnosed import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
@@ -184,12 +186,13 @@ def _tell(found: Diagnosis, place: Room | None, page: Page, reading: Reading, *,
         narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
     except EngineError as error:
         gave_up = error
+    # Whoever reads stdout may stop, and is to have the files all the same.
+    written = [*page.write(found, narrowing), *(() if place is None else place.write(narrowing))]
     if as_json and not page.alone:
         print_json(as_document(found, narrowing), indent=None if reading.follow else 2)
     elif not page.alone:
         print_diagnosis(found, narrowing)
-    page.write(found)
-    if place is not None and narrowing is not None:
-        place.write(narrowing)
+    for name in () if quiet else written:
+        say(f"wrote {name}")
     if gave_up is not None:
         raise gave_up

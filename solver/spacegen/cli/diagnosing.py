@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 import typer
 
 from spacegen.cli.options import Selection, one_of
-from spacegen.cli.output import destination, say
+from spacegen.cli.output import destination
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -74,17 +74,16 @@ class Page:
         if self.html not in (None, "-"):
             refuse_foreign(Path(str(self.html)), "page of a diagnosis", _is_page, "choose another name")
 
-    def write(self, found: Diagnosis) -> None:
-        """Writes the page, where one is wanted."""
+    def write(self, found: Diagnosis, narrowing: Narrowing | None) -> list[str]:
+        """Writes the page, where one is wanted; returns the file's name."""
         from spacegen.diagnose.telling.page import page
 
         if self.html is None:
-            return
-        text = page(found.launches, found.findings)
+            return []
+        text = page(found.launches, found.findings, narrowing)
         with destination(self.html) as stream:
             stream.write(text)
-        if not self.alone:
-            say(f"wrote {self.html}")
+        return [] if self.alone else [self.html]
 
 
 def _is_page(stream: BinaryIO) -> bool:
@@ -112,13 +111,14 @@ class Room:
             self.space, found.launches, found.findings, asked=asked, apply=severities, earlier=self.earlier
         )
 
-    def write(self, narrowing: Narrowing) -> None:
-        """Writes the overlay, where one is wanted. Raises UsageError, OSError."""
+    def write(self, narrowing: Narrowing | None) -> list[str]:
+        """Writes the overlay, where one is wanted; returns the file's name. Raises UsageError, OSError."""
         from spacegen.diagnose.narrowing.overlay import write
 
-        if self.output is not None:
-            write(self.output, self.name, self.space, narrowing.edits, narrowing.counts)
-            say(f"wrote {self.output}")
+        if self.output is None or narrowing is None:
+            return []
+        write(self.output, self.name, self.space, narrowing.edits, narrowing.counts)
+        return [str(self.output)]
 
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:

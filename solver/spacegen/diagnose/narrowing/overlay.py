@@ -43,7 +43,10 @@ def write(path: Path, name: str, space: Space, edits: Sequence[Edit], counts: tu
 
 
 def refuse(path: Path) -> None:
-    """Raises UsageError where a file at `path` is no overlay of ours: nobody meant to lose it."""
+    """Raises UsageError where a file at `path` is no overlay of ours: nobody meant to lose it. For `-`, too."""
+    if path == Path("-"):
+        message = "an overlay is a file, to which later findings add: it cannot go to stdout"
+        raise UsageError(Fault(message, hint="give it a name, such as `narrowed.yaml`"))
     refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
 
 
@@ -51,9 +54,9 @@ def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
     """The edits of an overlay of ours that is there already, none where nothing is. `space` is the one that
     `name` names. Raises UsageError for any other file, and for an overlay of another space; SpaceError."""
     base = base_of(name)
+    refuse(path)
     if not path.is_file() or not path.stat().st_size:
         return ()
-    refuse(path)
     file = read(path)
     if extended(path, file).resolve() != base.resolve():
         message = f"{path} narrows another space: {file.document.extends}"
