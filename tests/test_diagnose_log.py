@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.intervals import MOST_INTERVALS, Intervals
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.launch import Launch
@@ -188,3 +190,52 @@ def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cut
     whole = Intervals()
     whole.add(columns_of(times, running))
     assert whole.series(1) == series
+
+
+def seconds_of(times: list[int], cuts: list[int] | None = None) -> list[int]:
+    clock = Clock()
+    places = [0, *sorted(cuts or []), len(times)]
+    parts = [clock.since(np.array(times[a:b], np.int64)) for a, b in pairwise(places) if a < b]
+    return [second for part in parts for second in part.tolist()]
+
+
+YEARS = 73 * 365 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([100, 110, 100 + YEARS, 120, 130], [0, 10, 10, 20, 30]),
+        ([100, 110, 100 - YEARS, 120, 130], [0, 10, 10, 20, 30]),
+        # In autumn, and then again in spring.
+        ([7000, 7010, 3420, 3430, 7050, 7060], [0, 10, 10, 20, 50, 60]),
+        # Two machines in other time zones.
+        ([0, 7201, 2, 7203, 4, 7205, 6], [0, 7201, 7201, 7203, 7203, 7205, 7205]),
+        # A night without requests, ranks that are late, lines without a time.
+        ([0, 30_000, 29_990, -1, 30_010], [0, 30_000, 29_990, 29_990, 30_010]),
+        # More than a day is no pause.
+        ([0, 10, 10 + 2 * 86_400, 20 + 2 * 86_400], [0, 10, 10, 20]),
+    ],
+)
+def test_time_goes_on_whatever_clocks_do(times: list[int], expected: list[int]) -> None:
+    assert seconds_of(times) == expected
+    assert seconds_of(times, list(range(len(times)))) == expected
+
+
+def stamped(second: int) -> str:
+    when = datetime(2025, 10, 26) + timedelta(seconds=second)
+    return f"[{when:%Y-%m-%d %H:%M:%S}] {DECODE.format(7, 0)}"
+
+
+def test_a_stamp_in_the_future_widens_no_interval() -> None:
+    told = [stamped(second) for second in range(0, 600, 5)]
+    told[60] = told[60].replace("2025", "2099")
+    (launch,) = taken("".join(told).encode())
+    assert launch.series.width <= 2
+    assert len(launch.series) * launch.series.width >= 590
+
+
+def test_an_hour_that_comes_twice_is_two_hours() -> None:
+    hours = [*range(0, 3600, 10), *range(0, 3600, 10)]
+    (launch,) = taken("".join(map(stamped, hours)).encode())
+    assert len(launch.series) * launch.series.width == pytest.approx(7200, abs=50)

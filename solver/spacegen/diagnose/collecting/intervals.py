@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
@@ -40,11 +41,10 @@ class Intervals:
     """Adds up in whole numbers, so that the pieces in which lines come change no sum."""
 
     def __init__(self) -> None:
-        self._start: int | None = None
+        self._clock = Clock()
         self._timed = True
         self._width = 1
         self._lines = 0
-        self._now = 0
         self._used = 0
         self._sums = np.zeros((MOST_INTERVALS, len(_SUMS)), np.int64)
         self._largest = np.zeros((MOST_INTERVALS, len(_LARGEST)), np.int64)
@@ -63,17 +63,9 @@ class Intervals:
 
     def _places(self, times: Integers) -> Integers:
         """Seconds, or lines, since the start, for each line."""
-        if self._start is None:
-            self._timed, self._start = bool(times[0] >= 0), max(int(times[0]), 0)
-            self._now = self._start
-        if not self._timed:
-            return np.arange(self._lines, self._lines + len(times))
-        if (unsaid := times < 0).any():
-            # A line without a time is of the time of the line before.
-            known = np.maximum.accumulate(np.where(unsaid, -1, np.arange(len(times))))
-            times = np.where(known < 0, self._now, times[known])
-        self._now = int(times[-1])
-        return np.maximum(times - self._start, 0)
+        if not self._lines:
+            self._timed = bool(times[0] >= 0)
+        return self._clock.since(times) if self._timed else np.arange(self._lines, self._lines + len(times))
 
     def _double(self) -> None:
         half = MOST_INTERVALS // 2
@@ -102,7 +94,7 @@ class Intervals:
                     columns[name] = tuple((values / scale).tolist())
         return Series(
             timed=self._timed,
-            start=float(self._start or 0),
+            start=float(self._clock.start or 0),
             width=float(self._width),
             ranks=max(ranks, 1),
             columns=columns,
