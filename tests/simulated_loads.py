@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from spacegen.tune.simulated.clock import Clock
 from spacegen.tune.simulated.effective import effective
 from spacegen.tune.simulated.engine import Engine, OutOfMemoryError
 from spacegen.tune.simulated.log import Log
+from spacegen.tune.simulated.prefixes import Beginnings
 from spacegen.tune.simulated.server import EndedError, Server
 
 __all__ = ["Served", "serve"]
@@ -56,9 +57,10 @@ def serve(
     *,
     prompt: int = 100,
     version: str = "0.5.23",
+    shared: Sequence[Beginnings] = (),
 ) -> Served:
     """A server with these arguments under so many prompts, of whose answers each may have as many tokens as
-    are `wanted` and has `share` of them on average."""
+    are `wanted` and has `share` of them on average; `shared` are the beginnings of the prompts."""
     schema = load("sglang", version)
     launch, said = effective(schema, arguments), io.StringIO()
     log = Log(schema, launch, Clock(1e6))
@@ -70,7 +72,7 @@ def serve(
         log.ready()
         engine = Engine(launch, log, endings=Endings(share))
         work = asyncio.create_task(engine.run())
-        found = engine.submit([prompt] * requests, [wanted] * requests, fixed=False)
+        found = engine.submit([prompt] * requests, [wanted] * requests, fixed=False, shared=shared)
         done = asyncio.create_task(_all(found))
         await asyncio.wait((work, done), return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
@@ -83,6 +85,6 @@ def serve(
         try:
             found = asyncio.run(served())
         except (EndedError, OutOfMemoryError) as error:
-            log.died(error.words)
+            log.died(error.words, serving=isinstance(error, OutOfMemoryError))
             found = []
     return Served(found, said.getvalue())

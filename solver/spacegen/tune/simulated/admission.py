@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spacegen.errors import Fault, UsageError
+from spacegen.tune.simulated.prefixes import Beginnings
 
 __all__ = ["EOS", "Endings", "Expected", "Request", "share_in", "to_retract"]
 
@@ -41,6 +42,9 @@ class Request:
     first: float = 0.0
     done: float = 0.0
     gone: bool = False
+    beginnings: Beginnings = ()
+    cached: int | None = None
+    """How many tokens of the prompt were in the cache; None until its prefill begins."""
     due: int = 1
     """How many tokens there are when somebody is told next."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,16 +62,25 @@ class Request:
     def ended(self) -> bool:
         return self.gone or self.made >= self.ends
 
-    def give(self, at: float) -> None:
-        """One more token."""
+    def give(self, at: float) -> bool:
+        """One more token. Whether it is the last."""
         self.made += 1
         if self.made == 1:
             self.first = at
         if self.made >= self.ends:
             self.done = at
             self.news.set()
-        elif self.made >= self.due:
+            return True
+        if self.made >= self.due:
             self.news.set()
+        return False
+
+    def find(self, tokens: int) -> int:
+        """Takes so many tokens of the prompt from the cache when its prefill begins, but the last is computed
+        in any case. How many they are."""
+        self.cached = min(tokens, self.prompt - 1)
+        self.left -= self.cached
+        return self.cached
 
     def retract(self) -> None:
         """Gives back what it holds: prompt and answer are to be prefilled once more."""

@@ -11,6 +11,7 @@ from spacegen.tune.simulated.admission import Endings, Expected, Request, to_ret
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import Pace, memory
 from spacegen.tune.simulated.log import Batch, Log
+from spacegen.tune.simulated.prefixes import Beginnings, Prefixes
 from spacegen.tune.simulated.words import memory_words
 
 __all__ = ["Engine", "OutOfMemoryError"]
@@ -39,6 +40,7 @@ class Engine:
         self.served = 0
         self.prompt_tokens = 0
         self.made_tokens = 0
+        self.cached_tokens = 0
         self._endings = endings or Endings()
         self._clock = log.clock
 
@@ -51,13 +53,22 @@ class Engine:
             for task in work:
                 task.cancel()
 
-    def submit(self, prompts: Sequence[int], wanted: Sequence[int], *, fixed: bool = True) -> list[Request]:
+    def submit(
+        self,
+        prompts: Sequence[int],
+        wanted: Sequence[int],
+        *,
+        fixed: bool = True,
+        shared: Sequence[Beginnings] = (),
+    ) -> list[Request]:
         """Requests with prompts of so many tokens, all asked at once; answers that are not `fixed` may end
-        before they have as many as are wanted."""
+        before they have as many as are wanted. `shared` are the beginnings of the prompts; without them no
+        prompt has tokens in the cache."""
         asked, found = self._clock.now(), []
-        for prompt, most in zip(prompts, wanted, strict=True):
+        for prompt, most, begins in zip(prompts, wanted, shared or [()] * len(prompts), strict=True):
             most = max(most, 1)
             request = Request(max(prompt, 1), most, most if fixed else self._endings(most), fixed, asked)
+            request.beginnings = begins
             min(self.replicas, key=lambda r: len(r.waiting) + len(r.running)).take(request)
             found.append(request)
         return found
@@ -70,6 +81,12 @@ class Engine:
         self.served += 1
         self.prompt_tokens += request.prompt
         self.made_tokens += request.made
+        self.cached_tokens += request.cached or 0
+
+    def flush(self) -> None:
+        """Forgets all prompts."""
+        for replica in self.replicas:
+            replica.prefixes.clear()
 
     @property
     def rate(self) -> float:
@@ -85,8 +102,11 @@ class _Replica:
         self.running: list[Request] = []
         self.rate = 0.0
         self.retracted = 0
+        self.prefixes = Prefixes()
         self.stale = False
         """Whether a request is done, or nobody waits for one any more."""
+        self._pending, self._cached = 0, 0
+        """The tokens that prefill has not seen, and those of the next batch that it need not see."""
         self._used = 0
         """The tokens in the cache; prompts that are being prefilled in chunks hold some, too."""
         self._launch, self._log, self._number = launch, log, number
@@ -106,6 +126,7 @@ class _Replica:
         # Where the work takes longer than it should, the clock of the process is ahead of the batches.
         request.asked = min(request.asked, self._at)
         self.waiting.append(request)
+        self._pending += request.left
         self._news.set()
 
     async def run(self) -> None:
@@ -133,6 +154,7 @@ class _Replica:
         ended = [request for request in self.running if request.ended]
         gone = [request for request in self.waiting if request.gone]
         self._used -= sum(request.held for request in (*ended, *gone))
+        self._pending -= sum(request.left for request in gone)
         if ended:
             self.running = [request for request in self.running if not request.ended]
             self._full = False
@@ -152,9 +174,18 @@ class _Replica:
             if lacking or len(found) >= places:
                 self._full = True
                 break
+            self._find(request)
             found.append((request, min(request.left, room)))
             room -= found[-1][1]
         return found
+
+    def _find(self, request: Request) -> None:
+        """Looks in the cache for the prompt of a request that begins."""
+        if request.cached is None:
+            cached = request.find(self.prefixes.found(request.beginnings))
+            self._used += cached
+            self._pending -= cached
+            self._cached += cached
 
     async def _prefill(self, batch: list[tuple[Request, int]]) -> None:
         longest = max(request.prompt + request.wanted for request, _ in batch)
@@ -162,10 +193,13 @@ class _Replica:
         if words := self._broken or (memory_words(needs, self._launch) if needs.failing else ()):
             raise OutOfMemoryError(words)
         fresh = sum(tokens for _, tokens in batch)
+        cached, self._cached = self._cached, 0
         seconds = self._pace.prefill(fresh) * (0.78 if self._launch.mixed else 1.0)
         running, queued = len(self.running), len(self.waiting) - len(batch)
-        pending = sum(request.left for request in self.waiting) - fresh
-        told = Batch(running, queued, 0, self.share, fresh / seconds, len(batch), fresh, pending)
+        self._pending -= fresh
+        told = Batch(
+            running, queued, 0, self.share, fresh / seconds, len(batch), fresh, self._pending, cached
+        )
         self._log.prefill(told, self._number, self._at)
         await self._take_time(seconds)
         self._used += fresh
@@ -174,7 +208,10 @@ class _Replica:
             if not request.left:
                 self.waiting.remove(request)
                 self.running.append(request)
-                self._give(request)
+                self._used += 1
+                self.stale |= request.give(self._at)
+                if self._launch.radix:
+                    self.prefixes.keep(request.beginnings, self.tokens - self._used)
 
     async def _decode(self) -> None:
         self._make_room()
@@ -182,7 +219,9 @@ class _Replica:
         seconds = self._pace.step(running, (self._used - chunked) / running)
         await self._take_time(seconds)
         for request in self.running:
-            self._give(request)
+            if request.give(self._at):
+                self.stale = True
+        self._used += running
         self._steps += 1
         self._made += running
         self._spent += seconds
@@ -192,12 +231,6 @@ class _Replica:
             told = Batch(running, len(self.waiting), self._used, self.share, self.rate, graph=graph)
             self._log.decode(told, self._number, self._at)
             self._steps, self._made, self._spent = 0, 0, 0.0
-
-    def _give(self, request: Request) -> None:
-        request.give(self._at)
-        self._used += 1
-        if request.made >= request.ends:
-            self.stale = True
 
     def _make_room(self) -> None:
         """Retracts requests where the next step has no room; else less is expected of those that run."""
@@ -211,6 +244,7 @@ class _Replica:
         self._used -= gained
         for request in back:
             request.retract()
+            self._pending += request.left
         self.waiting.extend(back)
         self._expected.learn(self.running)
         self._full = False

@@ -13,6 +13,7 @@ from spacegen.servers.schema import TargetSchema
 from spacegen.tune.simulated.clock import Clock
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import GPU_GIB, Memory
+from spacegen.tune.simulated.words import frames
 
 __all__ = ["Batch", "Log"]
 
@@ -36,6 +37,8 @@ class Batch:
     started: int = 0
     fresh: int = 0
     pending: int = 0
+    cached: int = 0
+    """Of the prompts that begin, what was in the cache."""
     graph: bool = False
 
 
@@ -153,8 +156,9 @@ class Log:
         if self.mini:
             return
         text = (
-            f"Prefill batch, #new-seq: {batch.started}, #new-token: {batch.fresh}, #cached-token: 0, "
-            f"token usage: {batch.share:.2f}, #running-req: {batch.running}, #queue-req: {batch.queued}, "
+            f"Prefill batch, #new-seq: {batch.started}, #new-token: {batch.fresh}, "
+            f"#cached-token: {batch.cached}, token usage: {batch.share:.2f}, "
+            f"#running-req: {batch.running}, #queue-req: {batch.queued}, "
         )
         if self._new:
             text += f"#pending-token: {batch.pending}, cuda graph: False, "
@@ -188,10 +192,10 @@ class Log:
             at,
         )
 
-    def died(self, words: Sequence[str]) -> None:
-        """The traceback of a scheduler, whose last lines these are."""
-        place = 'File "/SIMULATED/managers/scheduler.py", line 1, in run_scheduler_process'
+    def died(self, words: Sequence[str], *, serving: bool = False) -> None:
+        """The traceback of a scheduler, whose last lines these are: while it starts, or while it is `serving`
+        a batch of prefill."""
         self.say("Scheduler hit an exception: Traceback (most recent call last):", 0)
-        for line in (f"  {place}", "    scheduler.event_loop_overlap()", *words, ""):
+        for line in (*frames(serving=serving, new=self._new), *words, ""):
             self.bare(line)
         self.say("Received sigquit from a child process. It usually means the child failed.")

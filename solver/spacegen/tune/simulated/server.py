@@ -118,7 +118,7 @@ class Server:
         try:
             await work
         except (EndedError, OutOfMemoryError) as error:
-            self.log.died(error.words)
+            self.log.died(error.words, serving=isinstance(error, OutOfMemoryError))
         except OSError as error:
             self.log.bare(f"ERROR:    [Errno {error.errno}] {(error.strerror or str(error)).lower()}")
         return 1

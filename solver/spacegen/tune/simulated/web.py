@@ -15,12 +15,11 @@ from aiohttp import web
 
 from spacegen.tune.simulated.admission import Request
 from spacegen.tune.simulated.engine import Engine
+from spacegen.tune.simulated.prefixes import PER_TOKEN, beginnings
 
 __all__ = ["Face", "application"]
 
 _WORD: Final = " so"
-_PER_TOKEN: Final = 4
-"""Characters of a prompt that are taken for a token."""
 _DEFAULT_WANTED: Final = 128
 
 _Chunk: TypeAlias = Callable[[int, bool], dict[str, Any]]
@@ -59,6 +58,7 @@ class _Handlers:
         return web.json_response({"object": "list", "data": [card]})
 
     async def flush(self, _request: web.Request) -> web.Response:
+        self.engine.flush()
         return web.Response(text="Cache flushed (SIMULATED).\n")
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -74,7 +74,8 @@ class _Handlers:
         wanted, fixed = _lengths(asked, len(prompts))
         if several and asked.get("stream"):
             raise web.HTTPBadRequest(text="SIMULATED: one prompt at a time is streamed")
-        work = self.engine.submit(list(map(_length, prompts)), wanted, fixed=fixed)
+        shared = list(map(beginnings, prompts))
+        work = self.engine.submit(list(map(_length, prompts)), wanted, fixed=fixed, shared=shared)
         if not several:
             return await self._answer(request, work[0], _native(work[0]), bool(asked.get("stream")))
         try:
@@ -102,7 +103,7 @@ class _Handlers:
         if not isinstance(prompt, str | list) or not isinstance(wanted, int):
             raise web.HTTPBadRequest(text="SIMULATED: a prompt and a number of tokens are needed")
         fixed, stream = bool(asked.get("ignore_eos")), bool(asked.get("stream"))
-        (work,) = self.engine.submit([_length(prompt)], [wanted], fixed=fixed)
+        (work,) = self.engine.submit([_length(prompt)], [wanted], fixed=fixed, shared=[beginnings(prompt)])
         kind = ("chat." if chat else "text_") + "completion" + (".chunk" if chat and stream else "")
         head = {"id": uuid.uuid4().hex, "object": kind, "created": int(time.time()), "model": self.face.model}
         sent = 0
@@ -202,7 +203,7 @@ def _native(work: Request) -> _Chunk:
             "finish_reason": _reason(work, made) if last else None,
             "prompt_tokens": work.prompt,
             "completion_tokens": made,
-            "cached_tokens": 0,
+            "cached_tokens": work.cached or 0,
         }
         if last:
             times = {"asked": work.asked, "first": work.first, "done": work.done}
@@ -220,7 +221,7 @@ def _said(message: Any) -> str:
 
 
 def _length(prompt: str | list[Any]) -> int:
-    return len(prompt) if isinstance(prompt, list) else max(1, len(prompt) // _PER_TOKEN)
+    return len(prompt) if isinstance(prompt, list) else max(1, len(prompt) // PER_TOKEN)
 
 
 async def _events(request: web.Request, work: Request, chunk: _Chunk, interval: int) -> web.StreamResponse:
@@ -256,6 +257,7 @@ def _exposition(engine: Engine, model: str) -> str:
         "num_requests_total": {named: engine.served},
         "prompt_tokens_total": {named: engine.prompt_tokens},
         "generation_tokens_total": {named: engine.made_tokens},
+        "cached_tokens_total": {named: engine.cached_tokens},
         "num_retracted_requests_total": {labels: r.retracted for labels, r in ranks.items()},
     }
     return "".join(

@@ -1,0 +1,80 @@
+"""What is found in the logs of the SIMULATED server: what would be found in those of the real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulated_loads import serve
+from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.diagnosis import Diagnosis, examine
+from spacegen.tune.simulated.prefixes import Beginnings, Prefixes, beginnings
+
+
+def _examined(log: str) -> Diagnosis:
+    reader = LogReader("server.log")
+    reader.take(log.encode())
+    reader.close()
+    return examine(reader.launches)
+
+
+def _found(log: str) -> set[str]:
+    return {finding.id for finding in _examined(log).findings}
+
+
+def _prompts(same: int) -> list[Beginnings]:
+    """Prompts of 500 tokens of which so many at the beginning are the same, if in steps of 16."""
+    return [beginnings("same" * same + f"{i:04}" * (500 - same)) for i in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("same", "given", "finding"),
+    [
+        (320, {}, "shared-prefixes"),
+        (320, {"disable_radix_cache": True}, None),
+        (8, {}, "nothing-cached"),
+        (320, {"schedule_policy": "lpm"}, None),
+    ],
+)
+def test_prompts_with_one_beginning_are_found_in_the_cache(
+    same: int, given: dict[str, Any], finding: str | None
+) -> None:
+    served = serve({"max_running_requests": 256, **given}, 2000, 800, 0.5, prompt=500, shared=_prompts(same))
+    found = {"shared-prefixes", "nothing-cached"} & _found(served.log)
+    assert found == ({finding} if finding else set())
+    cached = 320 if same == 320 and not given.get("disable_radix_cache") else 0
+    assert sorted({request.cached or 0 for request in served.requests}) == ([0, cached] if cached else [0])
+
+
+def test_prompts_that_were_cached_take_less_prefill() -> None:
+    waits = [serve({}, 500, 4, 1.0, prompt=500, shared=_prompts(same)[:500]).wait for same in (480, 0)]
+    assert waits[0] < waits[1] / 2
+
+
+def test_prompts_are_alike_as_far_as_their_blocks_are() -> None:
+    one, other = beginnings("a" * 200), beginnings("a" * 150 + "b" * 50)
+    assert len(one) == len(other) == 3
+    assert one[:2] == other[:2]
+    assert one[2] != other[2]
+    assert beginnings([1] * 40)[0] == beginnings([1] * 16)[0] != beginnings([2] * 16)[0]
+    assert beginnings("a" * 63) == beginnings([]) == ()
+
+
+def test_what_was_used_last_stays_and_of_that_the_beginning() -> None:
+    prefixes, one, other = Prefixes(), beginnings("a" * 192), beginnings("b" * 192)
+    prefixes.keep(one, 100)
+    assert prefixes.found(one) == 48
+    prefixes.keep(other, 64)
+    assert (prefixes.found(one), prefixes.found(other)) == (16, 48)
+    prefixes.keep(one[:1], -1)
+    assert prefixes.found(other) == 0
+
+
+@pytest.mark.parametrize("version", ["0.5.6", "0.5.23"])
+def test_memory_that_ends_while_serving_ends_in_prefill(version: str) -> None:
+    given = {"mem_fraction_static": 0.96, "chunked_prefill_size": 16384, "disable_cuda_graph": True}
+    served = serve(given, 10, 10, 1.0, prompt=8000, version=version)
+    assert served.requests == []
+    assert "out-of-memory-prefill" in _found(served.log)
+    assert "SIMULATED" in served.log
