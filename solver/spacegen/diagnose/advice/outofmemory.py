@@ -142,6 +142,8 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
         what, ways, unless = "decoding", known(running, share), (*known(chunk), *prompts, *lighter)
     else:
         what, ways, unless = "a batch", known(share, chunk, running), (*prompts, *lighter)
+        if not (launch.arguments_line or launch.ready or launch.figures or len(launch.series)):
+            what = "a part of the launch that the log does not name"
     name = "warm-up" if warming else trouble.during or "serving"
     left = launch.figures.get(Fact.LEFT)
     despite = f", although {left.value:.2f} GB were left when the server was ready" if left else ""

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
-from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase
+from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
 from spacegen.diagnose.reading.arguments import discreet
 from spacegen.diagnose.reading.events import (
     Detail,
@@ -28,6 +28,12 @@ _ADDED: Final = (Fact.WEIGHTS, Fact.POOL, Fact.GRAPHS, Fact.CAPTURE_SECONDS, Fac
 """A rank says it once for each model, pool or set of graphs; the rank with the most stands for all."""
 _LAST: Final = (Fact.LEFT, Fact.POOL_TOKENS)
 """What a rank says later is what counts; the rank with the least stands for all."""
+_SHORT: Final = re.compile(
+    r"(?:torch\.|cuda\.)*OutOfMemoryError\b|RuntimeError: .*(?i:out of memory|not enough memory)"
+    r"|(?:Prefill |Decode )?[Oo]ut of memory\. Try to lower your|Out of memory even after retracting"
+)
+"""How a line begins that says that memory ran out: a launch is told by it where nothing else is left of its
+log. Others have these words elsewhere in a line."""
 _RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
@@ -61,7 +67,15 @@ class Startup:
             or self.ready is not None
             or self.phase is not Phase.ARGUMENTS
             or self._troubles.fatal
+            or self._excerpt
         )
+
+    @property
+    def _excerpt(self) -> bool:
+        """Whether there is no more than how a launch ran out of memory, and not in which phase."""
+        if self.arguments_line or self.ready or self.phase is not Phase.ARGUMENTS:
+            return False
+        return any(_SHORT.match(trouble.words) for trouble in self._troubles.found(ready=False))
 
     def over(self, event: Event) -> bool:
         """Whether what is said belongs to another launch, after this one."""
@@ -100,6 +114,7 @@ class Startup:
 
     def fields(self, batch: Line | None = None) -> dict[str, Any]:
         """What is known of the launch by the names of `Launch`; `batch` is a line of decoding."""
+        found = self._troubles.found(ready=self._up)
         known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
         if self._sizes and self._sizes_line is not None:
             known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
@@ -108,11 +123,12 @@ class Startup:
             "version": self.version or _style(batch),
             "arguments": self.arguments,
             "arguments_line": self.arguments_line,
-            "phase": self.phase,
+            # Most memory is taken then.
+            "phase": Phase.SERVING if self._excerpt else self.phase,
             "ready": self.ready,
             "figures": known,
             "graph_sizes": self._sizes,
-            "troubles": self._troubles.found(ready=self._up),
+            "troubles": tuple(map(_served, found)) if self._excerpt else found,
             "simulated": self.simulated,
         }
 
@@ -190,6 +206,11 @@ class Startup:
             said[rank] = Figure(value=said[rank].value + figure.value, line=said[rank].line)
         elif fact in _LAST:
             said[rank] = figure
+
+
+def _served(trouble: Trouble) -> Trouble:
+    unknown = trouble.phase is Phase.ARGUMENTS
+    return trouble.model_copy(update={"phase": Phase.SERVING}) if unknown else trouble
 
 
 def _standing(fact: Fact, said: dict[str, Figure]) -> Figure:

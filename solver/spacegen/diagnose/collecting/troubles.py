@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from spacegen.diagnose.launch import Kind, Line, Phase, Trouble
@@ -108,9 +108,11 @@ class Troubles:
                 self.take(event.fault, line, phase, batch, ready=ready)
             return
         fatal = self._tracebacks.fatal is not None and self._tracebacks.fatal != before
+        framed = self._frame if phase is Phase.ARGUMENTS else None
         batch, self._frame = self._frame or batch, None
         match event.fault:
             case Fault() as wrong:
+                wrong = replace(wrong, during=wrong.during or framed)
                 self._add(wrong, line, phase, batch, fatal=fatal or wrong.fatal or not ready)
             case _:
                 self._unnamed(ended, line, phase, batch, fatal=fatal, ready=ready)
