@@ -174,6 +174,31 @@ def test_what_pays_for_a_change_changes_with_it() -> None:
     ]
 
 
+def test_the_next_launch_does_not_run_into_what_another_one_showed() -> None:
+    low = Finding(
+        id="no-kv-pool",
+        phase=Phase.KV_POOL,
+        severity=Severity.ERROR,
+        summary="0.84 is too low",
+        moves=(Move(parameter="mem_fraction_static", at_least=0.85, to=0.86),),
+        unless=(Move(parameter="tp_size", at_least=2),),
+    )
+    lower = Move(parameter="mem_fraction_static", at_most=0.84, was=0.85, to=0.83)
+    graphs = Move(parameter="cuda_graph_max_bs", at_most=255, was=256, to=128)
+    high = low.model_copy(update={"id": "oom", "launch": 1, "moves": (lower, graphs), "unless": ()})
+    last = OLD.model_copy(update={"arguments": {"mem_fraction_static": 0.85, "tp_size": 1}})
+    found = changes(Diagnosis(launches=(OLD, last), findings=(low, high)))
+    assert [(move.parameter, move.to) for _, move in found] == [("cuda_graph_max_bs", 128)]
+    # Another way past the first failure lets the share go down.
+    wide = last.model_copy(update={"arguments": {"mem_fraction_static": 0.85, "tp_size": 2}})
+    found = changes(Diagnosis(launches=(OLD, wide), findings=(low, high)))
+    assert [(move.parameter, move.to) for _, move in found] == [("mem_fraction_static", 0.83)]
+    # One way past both is enough.
+    again = high.model_copy(update={"id": "also", "moves": (graphs, lower)})
+    found = changes(Diagnosis(launches=(OLD, last), findings=(again, high)))
+    assert [move.parameter for _, move in found] == ["cuda_graph_max_bs"]
+
+
 def test_only_the_last_launch_says_what_the_next_one_changes() -> None:
     findings = (_finding(Severity.WARNING, _share(0.9)), _finding(Severity.WARNING, _share(0.7), launch=1))
     (change,) = changes(Diagnosis(launches=(OLD, NEW), findings=findings))

@@ -27,7 +27,7 @@ from spacegen.language.retarget import target_default
 from spacegen.servers import renames
 from spacegen.tune.values import Value
 
-__all__ = ["Dropped", "Ground", "because"]
+__all__ = ["Dropped", "Ground", "because", "fits"]
 
 _ENDLESS: Final = frozenset({"chunked_prefill_size"})
 """Arguments whose 0 and -1 mean that there is no limit."""
@@ -112,7 +112,7 @@ class Ground:
         if move.parameter in self.parameters:
             return False
         value = self._fixed(move.parameter)
-        return not isinstance(value, NoDefault) and value is not None and _fits(move, value)
+        return not isinstance(value, NoDefault) and value is not None and fits(move, value)
 
     def _fixed(self, name: str) -> Any:
         """What the space holds an argument at, or the target's default."""
@@ -126,14 +126,14 @@ class Ground:
 
     def _keeps(self, move: Move, name: str, value: Scalar) -> bool:
         if value is not None:
-            return _fits(move, value)
+            return fits(move, value)
         if move.among is not None and any(v is None for v in move.among):
             return True
         if move.parameter in _UNLIMITED:
             return move.at_most is None and move.among is None
         default = self._fixed(name)
         if default is not None and not isinstance(default, NoDefault):
-            return _fits(move, default)
+            return fits(move, default)
         # The server chooses; where it chose for this launch, that is what the evidence is about.
         return self.ran.get(name, move) is not None
 
@@ -142,7 +142,7 @@ class Ground:
         kept = {way.parameter: way.values for way in ways}
         for move in moves:
             name = self.parameters.get(move.parameter)
-            values = [v for v in kept.get(name or "", ()) if v is not None and _fits(move, v)]
+            values = [v for v in kept.get(name or "", ()) if v is not None and fits(move, v)]
             if name is not None and values:
                 return {name: _nearest(values, move)}
         return {}
@@ -153,13 +153,13 @@ class Ground:
         for move in self._translated(finding.also):
             name = self.parameters.get(move.parameter)
             domain = () if name is None else self.space.model[name].domain
-            values = [value for value in domain if value is not None and _fits(move, value)]
+            values = [value for value in domain if value is not None and fits(move, value)]
             if name is not None and values:
                 found[name] = _nearest(values, move)
         return found
 
 
-def _fits(move: Move, value: Scalar) -> bool:
+def fits(move: Move, value: Scalar) -> bool:
     """Whether a value other than null keeps to a move."""
     if move.among is not None and not any(same_value(value, one) for one in move.among):
         return False

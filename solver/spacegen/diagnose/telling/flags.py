@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Final
 
+from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.diagnosis import Diagnosis
-from spacegen.diagnose.finding import Move, Severity
+from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.narrowing.grounding import fits
 from spacegen.errors import SpacegenError
 from spacegen.language.expr import Scalar
 from spacegen.launch.flags import words
@@ -18,22 +22,49 @@ from spacegen.servers.schema import TargetSchema, load
 __all__ = ["changes", "flag", "shown", "spelled", "words_of"]
 
 _QUOTED: Final = re.compile(r"`([a-z_0-9]+)`")
+_NOTHING: Final[Mapping[str, Move]] = MappingProxyType({})
 _OF_MOVES: Final = "0.5.6"
 """The version of sglang whose names moves use."""
 
 
 def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
-    """What to change for the launch after the last one: the best way out of each of its failures, then of
-    each warning. What one finding says of an argument, a lesser one does not change again."""
-    found: dict[str, tuple[Launch, Move]] = {}
-    last = len(diagnosis.launches) - 1
+    """What to change for the launch after the last one: for each of its failures, then for each warning the
+    best way out that runs into no failure of any launch, unless what is changed already is one. What one
+    finding says of an argument, a lesser one does not change again."""
+    failed = [one for one in diagnosis.findings if one.severity is Severity.ERROR]
+    found: dict[str, Move] = {}
     for finding in sorted(diagnosis.findings, key=lambda one: -list(Severity).index(one.severity)):
-        if finding.severity is Severity.INFO or finding.launch != last or not finding.moves:
+        last = finding.launch == len(diagnosis.launches) - 1
+        if finding.severity is Severity.INFO or not last or _kept(finding, found):
             continue
-        for move in (finding.moves[0], *finding.also):
-            if move.to is not None and move.to != move.was:
-                found.setdefault(move.parameter, (diagnosis.launches[finding.launch], move))
-    return tuple(found.values())
+        ran = diagnosis.launches[finding.launch]
+        for move in finding.moves:
+            changed = {one.parameter: one for one in (*finding.also, move) if _changes(one)} | found
+            if move.parameter not in found and _changes(move) and _is_sound(changed, ran, failed):
+                found |= {move.parameter: move} | changed
+                break
+    return tuple((diagnosis.launches[-1], move) for move in found.values())
+
+
+def _changes(move: Move) -> bool:
+    return move.to is not None and move.to != move.was
+
+
+def _is_sound(changed: Mapping[str, Move], ran: Launch, failed: Iterable[Finding]) -> bool:
+    """Whether no failure would come that the launch as it `ran` was safe from."""
+    return not any(_kept(one, ran=ran) and not _kept(one, changed, ran) for one in failed)
+
+
+def _kept(finding: Finding, changed: Mapping[str, Move] = _NOTHING, ran: Launch | None = None) -> bool:
+    """Whether one of the ways past a finding is taken by what is changed, or by what else ran."""
+    for move in (*finding.moves, *finding.unless):
+        if move.parameter in changed:
+            value = changed[move.parameter].to
+        else:
+            value = None if ran is None else argument(ran, move.parameter)
+        if value is not None and fits(move, value):
+            return True
+    return False
 
 
 def flag(launch: Launch, parameter: str, value: Scalar) -> str:
