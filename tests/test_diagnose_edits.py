@@ -297,6 +297,22 @@ def test_a_failure_wins_over_advice_that_contradicts_it() -> None:
     ]
 
 
+def test_a_window_opens_with_what_it_needs_and_no_more() -> None:
+    share = "mem_fraction_static"
+    calm = Move(parameter="caution", at_least=1.0)
+    short = finding(Move(parameter=share, at_least=0.84), id="short", error=True)
+    ran_out = finding(Move(parameter=share, at_most=0.8), CHUNK, calm, id="out", error=True)
+    advice = (finding(CHUNK, id="chunk"), finding(calm, id="calm"))
+    ran = launch(mem_fraction_static=0.82, chunked_prefill_size=8192, caution=0.7)
+    made = narrow(small(), [ran], [short, ran_out, *advice])
+    assert [str(window) for window in made.windows] == [
+        "`mem_fraction_static` has no window here: 0.82 is too low and runs out; "
+        "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+    ]
+    assert made.next is not None
+    assert {change.parameter for change in made.next.changes} == {share, "chunked_prefill_size", "caution"}
+
+
 def test_launches_that_disagree_give_advice_and_no_edit() -> None:
     less = finding(Move(parameter="caution", at_most=0.7), id="less")
     more = finding(Move(parameter="caution", at_least=1.0), id="more", launch=1)

@@ -33,7 +33,8 @@ class Window(Value):
 
     def __str__(self) -> str:
         low, high = write_scalar(self.too_low), write_scalar(self.runs_out)
-        both = f"`{self.parameter}` has no window here: {low} is too low, {high} runs out"
+        bounds = f"{low} is too low and runs out" if low == high else f"{low} is too low, {high} runs out"
+        both = f"`{self.parameter}` has no window here: {bounds}"
         if self.opening is None:
             return f"{both}; nothing that the space offers opens one"
         changes = ", ".join(
@@ -134,17 +135,37 @@ def _opening(
         found = space.repair(rest)
         if not isinstance(found, Repair):
             return None
+        # What the server would choose is the last way out.
+        chosen = any(found.solution[n] is None for n in ways if rest.get(n) is not None)
         # Of changes that are as few, the one that the findings propose first.
         for first in (edit.first for edit in edits if name not in edit.first):
             other = space.repair({**rest, **first}, keep=first)
-            if isinstance(other, Repair) and other.changed + len(first) <= found.changed:
+            if isinstance(other, Repair) and (chosen or other.changed + len(first) <= found.changed):
                 found = other
                 break
     except EngineError:
         return None
     after = found.solution
     changes = {n: (rest[n], after[n]) for n in rest if n in ways and rest[n] not in Domain((after[n],))}
-    return changes or None
+    return _needed(changes, name, edits, rest, _numbers(space.model[name].domain)) or None
+
+
+def _needed(
+    changes: Mapping[str, tuple[Any, Scalar]],
+    name: str,
+    edits: Sequence[Edit],
+    rest: Mapping[str, Any],
+    numbers: Iterable[float],
+) -> dict[str, tuple[Any, Scalar]]:
+    """Those of the changes without which some edit would hold at no value of the parameter: the nearest
+    config may change more for other reasons."""
+    needed = dict(changes)
+    for one in reversed(list(changes)):
+        fewer = {other: change for other, change in needed.items() if other != one}
+        config = {**rest, **{other: after for other, (_, after) in fewer.items()}}
+        if any(all(holds(edit, {**config, name: value}) for edit in edits) for value in numbers):
+            needed = fewer
+    return needed
 
 
 def _shown(value: Any) -> str:
