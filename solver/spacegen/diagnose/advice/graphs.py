@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Final
 
-from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_GPU, LITTLE_LEFT, OFTEN
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, key, number
+from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP, OFTEN
+from spacegen.diagnose.advice.room import free_room
+from spacegen.diagnose.advice.said import Key, argument, fact, key, number, whole
 from spacegen.diagnose.advice.serving import evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import steps_up, told
@@ -14,7 +16,7 @@ from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
-__all__ = ["graphs"]
+__all__ = ["graphs", "larger_gib"]
 
 _LADDER: Final = (16, 32, 64, 128, 160, 256, 384, *GRAPH_SIZES)
 _MIB_EACH: Final = 2.0
@@ -23,18 +25,51 @@ _MIB_EACH: Final = 2.0
 
 def graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
     """Nothing where graphs are used as often as not at full load."""
-    found = full_load(launch)
-    if found is None or found.no_graph < OFTEN:
+    found = _without(launch)
+    if found is None:
         return
     largest = _largest(launch)
     if _switched_off(launch):
         yield _off(launch, found)
     elif largest is not None and found.most_without_graph <= largest:
         yield _unused(launch, found, largest)
-    elif found.running > GRAPH_SIZES[-1]:
+    elif _need(found, largest) > _most(launch):
         yield _beyond(launch, found)
     else:
         yield _small(launch, found, largest)
+
+
+def larger_gib(launch: Launch) -> float:
+    """What the graphs that are proposed for a launch take more than those that it has; 0 where none are."""
+    found, largest = _without(launch), _largest(launch)
+    if found is None or largest is None or _switched_off(launch) or found.most_without_graph <= largest:
+        return 0.0
+    if _need(found, largest) > _most(launch):
+        return 0.0
+    return _more(launch, _size(launch, found, largest), largest)
+
+
+def _without(launch: Launch) -> Steady | None:
+    """The steady state, where graphs are used too rarely in it."""
+    found = full_load(launch)
+    return None if found is None or found.no_graph < OFTEN else found
+
+
+def _most(launch: Launch) -> int:
+    """The largest batch that a graph is useful for."""
+    ranks = whole(launch, Key.RANKS)
+    return GRAPH_SIZES[-1] if ranks is not None and ranks >= LARGE_TP else GRAPH_SIZES[0]
+
+
+def _need(found: Steady, largest: float | None) -> int:
+    """The least that covers the running batch: an average one, and more than what there are graphs for."""
+    return max(ceil(found.running), 0 if largest is None else int(largest) + 1)
+
+
+def _size(launch: Launch, found: Steady, largest: float | None) -> int:
+    """What covers nearly all batches, as far as graphs are useful for them; a peak of a moment is no load."""
+    wanted = max(_need(found, largest), min(found.usual_without_graph, _most(launch)))
+    return next(size for size in _LADDER if size >= wanted)
 
 
 def _largest(launch: Launch) -> float | None:
@@ -96,43 +131,38 @@ def _beyond(launch: Launch, found: Steady) -> Finding:
         id="beyond-graphs",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}: graphs are useful for batches of up to {GRAPH_SIZES[0]} or "
-        f"{GRAPH_SIZES[-1]}, and these are larger",
+        summary=f"{_seen(found)}: graphs are useful for batches of up to {GRAPH_SIZES[0]}, or "
+        f"{GRAPH_SIZES[-1]} with a `{key(launch, Key.RANKS)}` of {LARGE_TP} or more, and these are larger",
         evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found),
     )
 
 
 def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
-    need = min(found.most_without_graph, GRAPH_SIZES[-1])
-    to = next(size for size in _LADDER if size >= need)
-    since = "" if largest is None else f"there are graphs for up to {largest:.0f}"
+    to = _size(launch, found, largest)
+    since = "" if largest is None else f": there are graphs for up to {largest:.0f}"
     move = Move(
         parameter=key(launch, Key.GRAPHS),
-        at_least=need,
+        at_least=_need(found, largest),
         was=None if largest is None else int(largest),
         to=to,
-        because=f"{found.most_without_graph:.0f} ran without one",
+        because=f"up to {found.usual_without_graph:.0f} usually ran without one",
     )
-    cost, sentence = _cost(launch, to, largest)
+    cost = {} if largest is None else {"graphs_gib_more": round(_more(launch, to, largest), 2)}
+    less = _paid(launch)
+    if less is not None and isinstance(less.to, float):
+        cost["share"] = less.to
     return Finding(
         id="graphs-too-small",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=_seen(found) + (f": {since}" if since else ""),
+        summary=_seen(found) + since,
         evidence=evidence(shown(launch, Column.NO_GRAPH), _captured(launch)),
         numbers={**_numbers(found, largest), **cost},
-        advice=(told(move), sentence),
+        advice=(told(move), _cost(launch, less)),
         moves=(move,),
-        also=tuple(_paid(launch, cost)),
+        also=() if less is None else (less,),
     )
-
-
-def _paid(launch: Launch, cost: dict[str, float]) -> Iterable[Move]:
-    """The static share that leaves room for larger graphs, where they need that."""
-    if (share := cost.get("share")) is not None:
-        share = round(share, 2)
-        yield Move(parameter=key(launch, Key.SHARE), at_most=share, was=number(launch, Key.SHARE), to=share)
 
 
 def _captured(launch: Launch) -> Line | None:
@@ -140,25 +170,39 @@ def _captured(launch: Launch) -> Line | None:
     return None if figure is None else figure.line
 
 
-def _cost(launch: Launch, to: int, largest: float | None) -> tuple[dict[str, float], str]:
-    """What larger graphs take of a GPU: in proportion to what they take now, where the log says that."""
-    share, now = key(launch, Key.SHARE), launch.figure(Fact.GRAPHS)
-    if largest is None:
-        return {}, f"graphs take memory: lower `{share}` with it where little is left"
-    more = now * (to / largest - 1) if now and largest else (to - largest) * _MIB_EACH / 1024
-    cost = {"graphs_gib_more": round(more, 2)}
-    left, gpu, was = launch.figure(Fact.LEFT), gpu_gib(launch), number(launch, Key.SHARE)
-    takes = f"it takes about {more:.2f} GB more"
-    if left is None:
-        return cost, f"{takes}: lower `{share}` with it where little is left"
-    little = LITTLE_LEFT * min(1.0, gpu / LARGE_GPU) if gpu else LITTLE_LEFT
-    if left - more >= little:
-        return cost, f"{takes}, {left - more:.2f} GB are left then: `{share}` can stay"
-    if gpu is None or was is None:
-        return cost, f"{takes}, {left - more:.2f} GB are left then: lower `{share}` with it"
-    less = steps_up((little - left + more) / gpu)
-    cost["share"] = round(was - less, 3)
-    return (
-        cost,
-        f"{takes}: lower `{share}` from {was:g} to {was - less:.2f} with it, to keep {little:.2g} GB free",
-    )
+def _more(launch: Launch, to: float, largest: float) -> float:
+    """GiB of a GPU: in proportion to what graphs take now, where the log says that."""
+    now = fact(launch, Fact.GRAPHS)
+    return now * (to / largest - 1) if now and largest else (to - largest) * _MIB_EACH / 1024
+
+
+def _paid(launch: Launch) -> Move | None:
+    """The static share that leaves room for larger graphs, where they need that."""
+    room, was = free_room(launch, larger_gib(launch)), number(launch, Key.SHARE)
+    if room is None or room.gpu is None or was is None or room.rest >= room.little:
+        return None
+    # What the memory of this launch is judged by, so that there is one share for both.
+    most = was - steps_up((room.little - room.rest) / room.gpu)
+    to = round(was - steps_up((room.aim - room.rest) / room.gpu), 3)
+    if to <= 0:
+        return None
+    because = f"to keep {room.aim:.2g} GB free"
+    return Move(parameter=key(launch, Key.SHARE), at_most=round(most, 3), was=was, to=to, because=because)
+
+
+def _cost(launch: Launch, less: Move | None) -> str:
+    """What larger graphs take, as a sentence."""
+    share, more = key(launch, Key.SHARE), larger_gib(launch)
+    room = free_room(launch, more)
+    if not more:
+        return f"graphs take memory: lower `{share}` with it where little is left"
+    takes = f"larger graphs take about {more:.2f} GB more"
+    if less is not None:
+        return f"{takes}: {told(less)}"
+    if room is None:
+        return f"{takes}: lower `{share}` with it where little is left"
+    leave = f"{takes} and leave {max(room.rest, 0):.2f} GB"
+    if room.rest < room.little:
+        return f"{leave}: lower `{share}` with it"
+    # With more than enough the share is raised, for what is left then.
+    return leave if room.rest > room.enough else f"{leave}: `{share}` can stay"

@@ -19,6 +19,7 @@ __all__ = [
     "FULL_LOAD",
     "GRAPH_SIZES",
     "LARGE_GPU",
+    "LARGE_TP",
     "LEAST_CONSERVATIVE",
     "LEAST_SECONDS",
     "LITTLE_LEFT",
@@ -55,6 +56,8 @@ FREQUENT_RETRACTIONS: Final = 1.5
 """Retractions a minute. The guide: about one a minute is okay. Ours: half more is no longer "about one"."""
 GRAPH_SIZES: Final = (512, 768)
 """The guide: graphs can be useful for batches of up to 512 or 768 requests, at large tensor parallelism."""
+LARGE_TP: Final = 4
+"""Ours: the `tp_size` from which tensor parallelism is large, and the second of them is meant."""
 
 LITTLE_LEFT: Final = 5.0
 """The guide: 5 to 8 GB of a GPU left when the server is ready are good, with less it may run out later."""

@@ -8,11 +8,12 @@ chunks are smaller too, they shrink with the GPU.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from spacegen.diagnose.advice.guide import AIMED_LEFT, ENOUGH_LEFT, FULL, LARGE_GPU, LITTLE_LEFT, MUCH_LEFT
-from spacegen.diagnose.advice.said import Key, fact, gpu_gib, is_mini, key, number, troubled, whole
+from spacegen.diagnose.advice.graphs import larger_gib
+from spacegen.diagnose.advice.guide import FULL
+from spacegen.diagnose.advice.room import Room, free_room
+from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
@@ -32,29 +33,12 @@ _SHORT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """What is left of a GPU, beside what should be, in GiB."""
-
-    left: float
-    gpu: float | None
-    little: float
-    enough: float
-    much: float
-    aim: float
-
-    @property
-    def good(self) -> str:
-        return f"{self.little:.2g} to {self.enough:.2g} GB"
-
-
 def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     """How good the memory is that a launch leaves; nothing where it ran out, which tells more."""
-    figure = launch.figures.get(Fact.LEFT)
-    if figure is None or fact(launch, Fact.LEFT) is None or troubled(launch, *_SHORT):
+    figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch))
+    if figure is None or room is None or troubled(launch, *_SHORT):
         return
-    room = _room(figure, gpu_gib(launch))
-    if room.left > room.enough:
+    if room.rest > room.enough:
         yield _unused(launch, figure, room)
     elif room.left < room.little:
         yield _scarce(launch, figure, room)
@@ -63,36 +47,38 @@ def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
             id="memory-good",
             phase=Phase.KV_POOL,
             severity=Severity.INFO,
-            summary=f"{room.left:.2f} GB are left when the server is ready: {room.good} is good",
+            summary=f"{_left(room)}: {room.good} is good",
             evidence=(figure.line,),
             numbers=_numbers(room),
         )
 
 
-def _room(figure: Figure, gpu: float | None) -> _Room:
-    scale = min(1.0, gpu / LARGE_GPU) if gpu else 1.0
-    good = (size * scale for size in (LITTLE_LEFT, ENOUGH_LEFT, MUCH_LEFT, AIMED_LEFT))
-    return _Room(figure.value, gpu, *good)
+def _left(room: Room) -> str:
+    seen = f"{room.left:.2f} GB are left when the server is ready"
+    # With less it is what larger graphs take that is told to come off the share.
+    if not room.more or room.left <= room.enough:
+        return seen
+    return f"{seen}, {room.rest:.2f} with the larger graphs that it needs"
 
 
-def _numbers(room: _Room) -> dict[str, float]:
+def _numbers(room: Room) -> dict[str, float]:
     known = {"left_gib": room.left}
     return known if room.gpu is None else {**known, "gpu_gib": room.gpu}
 
 
-def _unused(launch: Launch, figure: Figure, room: _Room) -> Finding:
+def _unused(launch: Launch, figure: Figure, room: Room) -> Finding:
     cap = _cap(launch)
     move = _uncapped(launch, cap) if cap is not None else _raised(launch, room)
     gained = _tokens_a_step(launch, room.gpu)
-    steps = steps_down((room.left - room.aim) / room.gpu) if room.gpu else None
+    steps = steps_down((room.rest - room.aim) / room.gpu) if room.gpu else None
     numbers = _numbers(room)
     if gained is not None:
         numbers["tokens_per_step"] = gained
     if gained is not None and steps:
         numbers["tokens_gained"] = round(gained * steps / STEP)
     idle = _never_full(launch)
-    lost = room.left >= room.much and not idle
-    wide = f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good"
+    lost = room.rest >= room.much and not idle
+    wide = f"{_left(room)}, where {room.good} is good"
     return Finding(
         id="memory-unused",
         phase=Phase.KV_POOL,
@@ -122,7 +108,7 @@ def _more(
         yield f"each {STEP} of it is {gained:.0f} tokens more in the KV cache"
 
 
-def _scarce(launch: Launch, figure: Figure, room: _Room) -> Finding:
+def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
     move = _lowered(launch, room)
     share = key(launch, Key.SHARE)
     return Finding(
@@ -138,7 +124,7 @@ def _scarce(launch: Launch, figure: Figure, room: _Room) -> Finding:
     )
 
 
-def _raised(launch: Launch, room: _Room) -> Move | None:
+def _raised(launch: Launch, room: Room) -> Move | None:
     """The shares that leave what is good; a step more where the GPU is too small for that."""
     was = number(launch, Key.SHARE)
     if was is None:
@@ -147,9 +133,9 @@ def _raised(launch: Launch, room: _Room) -> Move | None:
     if room.gpu is None:
         at_least = round(was + STEP, 2)
         return Move(parameter=name, at_least=at_least, was=was, to=at_least)
-    least = max(steps_up((room.left - room.enough) / room.gpu), STEP)
-    most = max(steps_down((room.left - room.little) / room.gpu), least)
-    to = min(max(steps_down((room.left - room.aim) / room.gpu), least), most)
+    least = max(steps_up((room.rest - room.enough) / room.gpu), STEP)
+    most = max(steps_down((room.rest - room.little) / room.gpu), least)
+    to = min(max(steps_down((room.rest - room.aim) / room.gpu), least), most)
     return Move(
         parameter=name,
         at_least=round(was + least, 2),
@@ -160,13 +146,13 @@ def _raised(launch: Launch, room: _Room) -> Move | None:
     )
 
 
-def _lowered(launch: Launch, room: _Room) -> Move | None:
+def _lowered(launch: Launch, room: Room) -> Move | None:
     was = number(launch, Key.SHARE)
     if was is None:
         return None
     name = key(launch, Key.SHARE)
     least = max(steps_up((room.little - room.left) / room.gpu), STEP) if room.gpu else STEP
-    to = max(steps_up((room.aim - room.left) / room.gpu), least) if room.gpu else STEP
+    to = max(steps_up((room.aim - room.rest) / room.gpu), least) if room.gpu else STEP
     if to >= was:
         return None
     because = f"{STEP} is {STEP * room.gpu:.2f} GB" if room.gpu else ""

@@ -56,6 +56,8 @@ class Steady:
     no_graph: float
     most_running: float
     most_without_graph: float
+    usual_without_graph: float
+    """What is rarely exceeded, where the most may be a peak of a moment."""
     retractions: float
     retracted: float
 
@@ -191,9 +193,16 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
         no_graph=sums[Column.NO_GRAPH] / lines,
         most_running=largest[Column.MOST_RUNNING],
         most_without_graph=largest[Column.MOST_WITHOUT_GRAPH],
+        usual_without_graph=_usually(columns, chosen),
         retractions=float(columns[Column.RETRACTIONS][around].sum()),
         retracted=float(columns[Column.RETRACTED][around].sum()),
     )
+
+
+def _usually(columns: dict[Column, _Floats], chosen: _Mask) -> float:
+    """The largest batches without a graph, but for those of a few intervals."""
+    lines = columns[Column.NO_GRAPH][chosen]
+    return _quantile(columns[Column.MOST_WITHOUT_GRAPH][chosen], lines, _USUAL) if lines.any() else 0.0
 
 
 def _around(chosen: _Mask, lines: _Floats, pause: int) -> _Mask:

@@ -1,0 +1,44 @@
+"""What is left of the memory of a GPU when a server is ready, beside what should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spacegen.diagnose.advice.guide import AIMED_LEFT, ENOUGH_LEFT, LARGE_GPU, LITTLE_LEFT, MUCH_LEFT
+from spacegen.diagnose.advice.said import fact, gpu_gib
+from spacegen.diagnose.launch import Fact, Launch
+
+__all__ = ["Room", "free_room"]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """In GiB. The guide's figures are those of large GPUs; on smaller ones they shrink with the GPU."""
+
+    left: float
+    more: float
+    """What is going to be taken of it."""
+    gpu: float | None
+    little: float
+    enough: float
+    much: float
+    aim: float
+
+    @property
+    def rest(self) -> float:
+        """What is left then."""
+        return self.left - self.more
+
+    @property
+    def good(self) -> str:
+        return f"{self.little:.2g} to {self.enough:.2g} GB"
+
+
+def free_room(launch: Launch, more: float = 0.0) -> Room | None:
+    """None where the log does not say what is left."""
+    left, gpu = fact(launch, Fact.LEFT), gpu_gib(launch)
+    if left is None:
+        return None
+    scale = min(1.0, gpu / LARGE_GPU) if gpu else 1.0
+    good = (size * scale for size in (LITTLE_LEFT, ENOUGH_LEFT, MUCH_LEFT, AIMED_LEFT))
+    return Room(left, more, gpu, *good)
