@@ -244,6 +244,14 @@ COMMANDS = {
     "report-text": "report server.yaml",
     "report-storage": "report sqlite:///missing.db",
     "report-over": "report measured.jsonl -o rows.csv",
+    "narrow": "narrow tuned.yaml --from measured.jsonl --keep-best 40% --chance 30%",
+    "narrow-json": "narrow tuned.yaml --from measured.jsonl --keep-best 40% --chance 30% --json",
+    "narrow-untried": "narrow tuned.yaml --from measured.jsonl --drop-untried --maximize tps --per-gpu",
+    "narrow-chance": "narrow tuned.yaml --from measured.jsonl",
+    "narrow-other-space": "narrow launch.yaml --from measured.jsonl",
+    "narrow-no-results": "narrow tuned.yaml",
+    "narrow-share": "narrow tuned.yaml --from measured.jsonl --keep-best 120%",
+    "narrow-over": "narrow tuned.yaml --from measured.jsonl --chance 30% -o server.yaml",
     "tune-no-target": "tune server.yaml --runner sim",
     "tune-runner": "tune sglang.yaml --runner simulated",
     "tune-trials": "tune sglang.yaml --runner sim --trials ten",
@@ -287,6 +295,21 @@ def test_a_command_says_what_it_said(
     monkeypatch.setenv("NO_COLOR", "1")
     said = transcript(name, capsys, monkeypatch)
     path = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("SPACEGEN_SNAPSHOTS") == "write":
+        path.write_text(said, encoding="utf-8")
+    assert said == path.read_text(encoding="utf-8")
+
+
+def test_what_was_measured_leaves_the_overlay_that_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tuned.yaml", "measured.jsonl"):
+        (tmp_path / name).write_bytes((CASES / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    words = COMMANDS["narrow"] + " --drop-untried -o narrow.yaml"
+    assert main(words.split()) == 0
+    said = Path("narrow.yaml").read_text(encoding="utf-8")
+    path = SNAPSHOTS / "narrow.yaml"
     if os.environ.get("SPACEGEN_SNAPSHOTS") == "write":
         path.write_text(said, encoding="utf-8")
     assert said == path.read_text(encoding="utf-8")

@@ -109,7 +109,7 @@ def narrow(
     if as_json:
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
     else:
-        _print(found, narrowed, goals)
+        _print(found, narrowed, goals, untried_go=evidence.drop_untried)
     if output is not None and not selection.quiet:
         say(f"wrote {output}")
     return 0
@@ -160,7 +160,7 @@ def _load(selection: Selection, name: str, engine: str, records: list[Record]) -
     return replace(selection, target=selection.target or measured).load(name, engine=engine)
 
 
-def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...]) -> None:
+def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *, untried_go: bool) -> None:
     from spacegen.errors import how_many
     from spacegen.tune.summary.console import SIMULATED
 
@@ -178,25 +178,26 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...]) ->
             ("parameter", "dropped", "among the best", "measured", "by chance"), rows, numbers=(2, 3, 4)
         )
     print()
-    _print_rest(found)
+    _print_rest(found, untried_go=untried_go)
     for one in narrowed.dropped:
         print(f"`{one.finding}` is left out: {one.reason}")
     if narrowed.counts is not None:
         print(f"{narrowed.after:,} of {narrowed.before:,} configs are left")
 
 
-def _print_rest(found: Measurements) -> None:
-    """What stays although none of the best has it, and how sure the rest is."""
+def _print_rest(found: Measurements, *, untried_go: bool) -> None:
+    """What stays although none of the best has it, how sure the rest is, and what was never measured."""
     from spacegen.errors import how_many
 
     if found.dropped:
         print(f"if no value mattered, {found.by_chance:.2g} of the measured values would go by chance")
     else:
-        print("no value goes")
+        print("no value goes that was measured")
     if found.unsure:
         print(f"{how_many(len(found.unsure), 'value')} of which chance may be the reason: kept (`--chance`)")
     if found.untried:
-        print(f"{how_many(len(found.untried), 'value')} never measured (`--drop-untried`)")
+        fate = "dropped" if untried_go else "kept (`--drop-untried`)"
+        print(f"{how_many(len(found.untried), 'value')} never measured: {fate}")
 
 
 def _row(tally: Tally, found: Measurements) -> tuple[str, ...]:
