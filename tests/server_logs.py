@@ -154,6 +154,12 @@ _NOISE: Final = (
         b"             ^^^^^^^^^^",
         b"starlette.requests.ClientDisconnect",
     ),
+    # What builds of kernels say, and what the kernel says of others.
+    (b"collect2: error: ld returned 1 exit status",),
+    (b"ninja: error: loading 'build.ninja': No such file or directory",),
+    (b"bench_serving.py: error: unrecognized arguments: --rate",),
+    (b"[81123.5] Out of memory: Killed process 4242 (chrome) total-vm:123456kB, anon-rss:9kB",),
+    (b"oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task=chrome,pid=4242,uid=1000",),
     ("日志 · journal · журнал".encode(),),
 )
 

@@ -70,6 +70,7 @@ class Kind(StrEnum):
     NOTHING_LEFT_TO_RETRACT = "out of memory with everything retracted"
     PORT = "port in use"
     WATCHDOG = "watchdog timeout"
+    UNHEALTHY = "health check failed"
     KILLED = "killed"
     CRASH = "crash"
 
@@ -86,6 +87,8 @@ class Trouble(Value):
     """`prefill` or `decode`, where the words or the batch before say so."""
     fatal: bool = False
     """Whether the launch ended of it."""
+    went_on: bool = False
+    """Whether batches followed, so that the server outlived it."""
     numbers: dict[str, float] = Field(default_factory=dict)
     """What the words say: `tried_gib`, `free_gib`, `tokens`, `port`, `signal`, `mem_fraction_static` …"""
     words: str = ""

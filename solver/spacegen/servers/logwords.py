@@ -11,7 +11,9 @@ __all__ = [
     "INSTALLATION",
     "KILLED",
     "MEMORY",
+    "PEER_LOST",
     "PORT",
+    "PROGRAM",
     "READY",
     "REFUSED",
     "SERVING_MEMORY",
@@ -36,12 +38,19 @@ SERVING_MEMORY: Final = re.compile(
 )
 CAPTURE_FAILED: Final = re.compile(r"Capture .{0,80}graph failed: *(.*)")
 ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .{0,80} due to OOM")
+PEER_LOST: Final = re.compile(r"[Cc]onnection (?:closed|reset)|remote process exited|Broken pipe")
+"""What ranks say where another is gone, which has the cause in its log."""
 PORT: Final = re.compile(
     r"address already in use|EADDRINUSE|\[Errno 98\]|[Pp]ort is already in use|port \d+ is already in use"
     r"|at \d+ is not available in \d+ seconds",
     re.IGNORECASE,
 )
 REFUSED: Final = re.compile(r"^[\w./-]+(?: [\w.-]+){0,2}: error: (.+)")
+PROGRAM: Final = re.compile(
+    r"^(?:(?![^:]*(?:bench|client|eval|test|setup))(?:[\w./-]*\.py|\S*python[\d.]* -m \S+)"
+    r"|(?:\S*/)?(?:sglang|minisgl)\b[^:]*): "
+)
+"""What may be a server, in front of words like those: compilers and builds have the same."""
 WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
 KILLED: Final = re.compile(r"exit code: (-\d+)", re.IGNORECASE)
 SIMULATED: Final = re.compile(r"^SIMULATED server: ")

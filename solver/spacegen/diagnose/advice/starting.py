@@ -83,7 +83,8 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
     free = "" if port is None else f", as `--port {int(given or port) + 10}`"
     both = ", with the one after it free too" if is_mini(launch) else ""
     another = f"or choose another port{free}{both}"
-    if not is_mini(launch) and given is not None and port != given:
+    # The ports of its own messages are counted from that of the API.
+    if not is_mini(launch) and given is not None and port != given and "ZMQ" not in words(trouble):
         another = (
             f"or choose another for the ranks to meet at with `--nccl-port`: that of the API is {given:.0f}"
         )

@@ -45,6 +45,12 @@ class LogReader:
         if rest := self._whole.close():
             self._read(rest)
 
+    def move_on(self, name: str) -> None:
+        """What comes next stands in another file, which goes on where this one ended."""
+        self.close()
+        self._name, self._lines = name, 0
+        self._current.move_on(name)
+
     @property
     def launches(self) -> tuple[Launch, ...]:
         """The launches until now, the last as far as it is."""
@@ -78,6 +84,7 @@ class _Current:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._files = [name]
         self._intervals = Intervals()
         self._peers: dict[int, int] = {}
         self._examples = Examples()
@@ -98,10 +105,18 @@ class _Current:
             busiest=self._examples.lines.get(Column.DECODES),
             examples=examples,
             retraction=self._retraction,
-            files=(self._name,),
+            files=tuple(self._files),
             lines=self._lines,
         )
         return (launch,)
+
+    def move_on(self, name: str) -> None:
+        """What it says next stands in another file."""
+        self._name = name
+        if not self.launches():
+            self._files, self._lines = [], 0
+        if name not in self._files:
+            self._files.append(name)
 
     def serve(self, batches: Batches, first: int, end: int, before: int) -> None:
         """Takes in the lines from `first` to `end` of a piece, with so many lines `before` it."""
@@ -115,7 +130,8 @@ class _Current:
             fields, lines = fields[:, heard], lines[heard]
         self._intervals.add(fields)
         self._remember(fields, lines, batches, before)
-        self.startup.serving()
+        counts = np.bincount(fields[Field.REPLICA])
+        self.startup.serving({rank: int(counts[rank]) for rank in np.flatnonzero(counts).tolist()})
 
     def _heard(self, fields: Integers) -> NDArray[np.bool_]:
         """Which lines count: of schedulers that share a data-parallel rank, and so their requests, one is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
@@ -67,6 +68,7 @@ class Startup:
             or self.ready is not None
             or self.phase is not Phase.ARGUMENTS
             or self._troubles.fatal
+            or self._troubles.port
             or self._excerpt
         )
 
@@ -107,8 +109,10 @@ class Startup:
             case Fault() | Detail() | Traced():
                 self._troubles.take(event, line, self._now, batch, ready=self._up)
 
-    def serving(self) -> None:
-        """Batches of requests are logged: it is up, whatever else the log says, or leaves out."""
+    def serving(self, batches: Mapping[int, int]) -> None:
+        """So many lines of batches are logged of these data-parallel ranks: it is up, whatever else the log
+        says, or leaves out."""
+        self._troubles.serving(batches)
         if self.ready is None and self._now is Phase.ARGUMENTS:
             self._reach(Phase.SERVING)
 

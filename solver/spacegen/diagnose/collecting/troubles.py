@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from spacegen.diagnose.launch import Kind, Line, Phase, Trouble
 from spacegen.diagnose.reading.events import Detail, Fault, Traced
-from spacegen.servers.logwords import INSTALLATION, Tracebacks
+from spacegen.servers.logwords import INSTALLATION, PEER_LOST, Tracebacks
 
 __all__ = ["Troubles"]
 
@@ -17,10 +19,15 @@ _APART: Final = 100
 """So many lines further on it is another place of the log."""
 _FOLLOWING: Final = (Kind.CRASH, Kind.KILLED, Kind.WATCHDOG)
 """What a failure of one part of a server means for the others."""
+_OF_OTHERS: Final = (Kind.ARGUMENTS, Kind.PORT, Kind.WATCHDOG, Kind.KILLED)
+"""What ends a server always: one that goes on was not meant."""
+_WENT_ON: Final = 4
+"""Lines of batches of a rank; ranks that wait for one that has died may have a line or two left to say."""
 _LOST: Final = re.compile(
-    r"[Cc]onnection (?:closed|reset|refused)|[Bb]roken pipe|EOFError|NCCL"
-    r"|Gloo|TCPStore|died|is dead|there are other ranks"
+    rf"{PEER_LOST.pattern}|[Cc]onnection refused|[Bb]roken pipe|EOFError"
+    r"|NCCL.{0,80}(?:abort|remote|timeout)|Gloo|TCPStore|died|is dead|there are other ranks"
 )
+_RANK: Final = re.compile(r"\[\d{4}-[^\]]*? DP(\d{1,9})\b")
 _DURING: Final = re.compile(r", in (?:_?execute|forward|_forward)_(extend|decode|prefill)")
 
 
@@ -33,8 +40,23 @@ class _Seen:
     lines: list[Line]
     during: str | None
     fatal: bool
+    before: frozenset[int]
+    """The data-parallel ranks that it may have ended, none where that is not known."""
+    after: Counter[int] = field(default_factory=Counter)
+    """Lines of batches of each since then."""
     count: int = 1
     numbers: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def went_on(self) -> bool:
+        """Whether batches go on, of each rank that it may have ended."""
+        ranks = self.before or self.after.keys()
+        return bool(ranks) and all(self.after[rank] >= _WENT_ON for rank in ranks)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the launch ended of it."""
+        return self.fatal and not self.went_on
 
     def trouble(self, *, fatal: bool) -> Trouble:
         return Trouble(
@@ -43,7 +65,8 @@ class _Seen:
             lines=tuple(self.lines),
             count=self.count,
             during=self.during,
-            fatal=fatal,
+            fatal=fatal and not self.went_on,
+            went_on=self.went_on,
             numbers=dict(self.numbers),
             words=self.fault.words,
         )
@@ -58,6 +81,8 @@ class Troubles:
         self._tracebacks = Tracebacks()
         self._frame: str | None = None
         self._plain: _Seen | None = None
+        self._served: frozenset[int] = frozenset()
+        self._dying: int | None = None
 
     def take(
         self, event: Fault | Detail | Traced, line: Line, phase: Phase, batch: str | None, *, ready: bool
@@ -76,6 +101,16 @@ class Troubles:
         """The server came up: what was said before did not keep it from that."""
         self.__init__()  # type: ignore[misc]
 
+    def serving(self, batches: Mapping[int, int]) -> None:
+        """So many lines of batches of these data-parallel ranks: they go on."""
+        if not batches.keys() <= self._served:
+            self._served |= batches.keys()
+        for seen in self._seen.values():
+            seen.after.update(batches)
+        if self._seen and not self.fatal:
+            # The next is not one that follows from what was outlived.
+            self._tracebacks.fatal = None
+
     def go_on(self) -> None:
         """The launch got on: an exception that no server calls its end was none."""
         self._plain = None
@@ -83,24 +118,34 @@ class Troubles:
     @property
     def fatal(self) -> bool:
         """Whether the launch ended of one."""
-        return any(seen.fatal for seen in self._seen.values())
+        return any(seen.ends for seen in self._seen.values())
+
+    @property
+    def port(self) -> bool:
+        """Whether a port was in use, which keeps a server from starting."""
+        return any(kind is Kind.PORT for kind, _ in self._seen)
 
     def found(self, *, ready: bool) -> tuple[Trouble, ...]:
         """What remains when that is left out which only follows from something else."""
-        seen = list(self._seen.values())
+        seen = [one for one in self._seen.values() if not (one.went_on and one.fault.kind in _OF_OTHERS)]
+        if len(seen) > 1:
+            # That a server does not answer follows from all else.
+            seen = [one for one in seen if one.fault.kind is not Kind.UNHEALTHY]
         if not ready and self._plain is not None and not self.fatal:
             seen.append(self._plain)
-        causes = [one for one in seen if one.fatal and one.fault.kind not in _FOLLOWING]
+        causes = [one for one in seen if one.ends and one.fault.kind not in _FOLLOWING]
         left = [one for one in seen if one.fault.kind not in _FOLLOWING] if causes else _first_to_end(seen)
         if any(one.fault.kind is Kind.OUT_OF_MEMORY and one.phase is Phase.GRAPHS for one in left):
             left = [one for one in left if one.fault.kind is not Kind.CAPTURE]
         # A server that did not come up ended of what it said, also where no words tell that it ended.
         ended = not ready and not self.fatal
-        return tuple(one.trouble(fatal=one.fatal or ended) for one in left)
+        return tuple(one.trouble(fatal=one.ends or ended) for one in left)
 
     def _traced(self, event: Traced, line: Line, phase: Phase, batch: str | None, *, ready: bool) -> None:
         if found := _DURING.search(event.text):
             self._frame = "decode" if found[1] == "decode" else "prefill"
+        if "Traceback (most" in event.text:
+            self._dying = _rank(line)
         before = self._tracebacks.fatal
         ended = self._tracebacks.take(event.text) if event.text.strip() else None
         if ended is None:
@@ -116,6 +161,7 @@ class Troubles:
                 self._add(wrong, line, phase, batch, fatal=fatal or wrong.fatal or not ready)
             case _:
                 self._unnamed(ended, line, phase, batch, fatal=fatal, ready=ready)
+        self._dying = None
 
     def _unnamed(
         self, words: str, line: Line, phase: Phase, batch: str | None, *, fatal: bool, ready: bool
@@ -127,18 +173,24 @@ class Troubles:
         elif fatal:
             self._add(Fault(Kind.CRASH, words), line, phase, batch, fatal=True)
         elif not ready:
-            self._plain = _Seen(Fault(Kind.CRASH, words), phase, [line], None, fatal=True)
+            wrong = Fault(Kind.CRASH, words)
+            self._plain = _Seen(wrong, phase, [line], None, fatal=True, before=self._served)
 
     def _add(self, wrong: Fault, line: Line, phase: Phase, batch: str | None, *, fatal: bool) -> None:
         where = wrong.phase or phase
         seen = self._seen.get((wrong.kind, where))
-        if seen is None:
+        if seen is None or (seen.went_on and fatal):
             serving = where in (Phase.WARM_UP, Phase.SERVING)
-            seen = _Seen(wrong, where, [line], wrong.during or (batch if serving else None), fatal)
-            self._seen[wrong.kind, where] = seen
+            during = wrong.during or (batch if serving else None)
+            fresh = _Seen(wrong, where, [line], during, fatal, self._may_end(line))
+            if seen is not None:
+                # What was outlived before is not what a launch ends of.
+                fresh.lines, fresh.count = [line, *seen.lines][:_LINES], seen.count + 1
+            seen = self._seen[wrong.kind, where] = fresh
         else:
             seen.count += 1
             seen.fatal = seen.fatal or fatal
+            seen.after.clear()
             last = seen.lines[-1]
             apart = line.file != last.file or line.number - last.number > _APART
             if apart and len(seen.lines) < _LINES:
@@ -147,6 +199,18 @@ class Troubles:
             seen.numbers.setdefault(name, number)
         self._last = seen
 
+    def _may_end(self, line: Line) -> frozenset[int]:
+        """The ranks that stop where what a line says is true."""
+        rank = _rank(line)
+        rank = self._dying if rank is None else rank
+        return self._served if rank is None else frozenset((rank,))
+
+
+def _rank(line: Line) -> int | None:
+    """The data-parallel rank that says it."""
+    found = _RANK.search(line.text)
+    return None if found is None else int(found[1])
+
 
 def _first_to_end(seen: list[_Seen]) -> list[_Seen]:
     """Of crashes and signals, which follow from each other, the first; but a killed process before those that
@@ -154,7 +218,8 @@ def _first_to_end(seen: list[_Seen]) -> list[_Seen]:
     ends = [one for one in seen if one.fault.kind in _FOLLOWING]
     if len(ends) < 2:
         return seen
-    killed = [one for one in ends if one.fault.kind is not Kind.CRASH]
-    missing = all(_LOST.search(one.fault.words) for one in ends if one.fault.kind is Kind.CRASH)
-    first = killed[0] if killed and missing else ends[0]
+    last = [one for one in ends if not one.went_on] or ends
+    killed = [one for one in last if one.fault.kind is not Kind.CRASH]
+    missing = all(_LOST.search(one.fault.words) for one in last if one.fault.kind is Kind.CRASH)
+    first = killed[0] if killed and missing else last[0]
     return [one for one in seen if one is first or one not in ends]

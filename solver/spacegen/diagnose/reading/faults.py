@@ -11,7 +11,9 @@ from spacegen.servers.logwords import (
     ABORTED,
     CAPTURE_FAILED,
     MEMORY,
+    PEER_LOST,
     PORT,
+    PROGRAM,
     REFUSED,
     SERVING_MEMORY,
     WATCHDOG,
@@ -24,7 +26,7 @@ FAULTS: Final = re.compile(
     rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom[-_ ]?kill"
     rb"|to allocate)|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98"
     rb"|port.{0,24} is already in use|is not available in|watchdog|exit(?:ed with)? ?code)|error: "
-    rb"|Killed\b|Segmentation fault|leave no GPU memory|too small|no room for the full"
+    rb"|Killed\b|Segmentation fault|leave no GPU memory|Health check failed|too small|no room for the full"
 )
 """Which lines may say so."""
 _TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
@@ -33,6 +35,7 @@ FAULT_WORDS: Final = (
     *(b"oomkill", b"oom-kill", b"oom_kill", b"oom kill", b"to allocate", b"graph failed", b"due to OOM"),
     *(b"already in use", b"eaddrinuse", b"errno 98", b"is not available in", b"watchdog", b"exit code"),
     *(b"exitcode", b"exited with", b"error: ", b"Killed", b"Segmentation fault", b"leave no GPU memory"),
+    b"Health check failed",
     *(b"too small", b"no room for the full", b"Traceback (most", b"During handling", b"direct cause"),
 )
 """A line has one of them where it has what `FAULTS` asks for, or the words of a traceback."""
@@ -47,10 +50,14 @@ _POOL: Final = re.compile(
     r"|leave no GPU memory for the KV cache|leaves no room for the full|state cache is too small"
 )
 _COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
+_UNHEALTHY: Final = re.compile(r"Health check failed\. Server couldn't get a response")
 _SOFT: Final = re.compile(r"soft=True")
 _CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d{1,9})", re.IGNORECASE)
+_OTHERS: Final = r"(?!python|sglang|minisgl|spacegen|pt_|ray|MainThread|multiproc|uvicorn)"
+"""What is no process of a server, by the name that the kernel says."""
 _KILLED: Final = re.compile(
-    r"Killed process \d+|oom-?kill|OOMKilled|^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b"
+    rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled|^Killed$"
+    r"|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b"
 )
 _SEGMENT: Final = re.compile(r"Segmentation fault")
 _SHELL: Final = 128
@@ -111,6 +118,8 @@ def fault(text: str) -> Fault | Detail | None:
 def _memory(text: str, said: str) -> Fault | None:
     during = _during(text)
     if found := CAPTURE_FAILED.search(text):
+        if PEER_LOST.search(found[1]):
+            return Fault(Kind.CRASH, said, phase=Phase.GRAPHS)
         short = MEMORY.search(found[1]) or "out of memory" in found[1].lower()
         kind = Kind.OUT_OF_MEMORY if short else Kind.CAPTURE
         return Fault(kind, said, _sizes(text), phase=Phase.GRAPHS)
@@ -134,7 +143,9 @@ def _other(text: str, said: str) -> Fault | None:
         return Fault(Kind.WATCHDOG, said, fatal=True)
     if _COLLECTIVE.search(text):
         return Fault(Kind.WATCHDOG, said)
-    if REFUSED.match(text):
+    if _UNHEALTHY.search(text):
+        return Fault(Kind.UNHEALTHY, said)
+    if REFUSED.match(text) and PROGRAM.match(text):
         return Fault(Kind.ARGUMENTS, said, phase=Phase.ARGUMENTS, fatal=True)
     return _ended(text, said)
 
