@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from server_logs import NEW, log
+from spacegen.diagnose import diagnose
 from spacegen.diagnose.reading.following import following
 from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
+from spacegen.diagnose.watched import Watched
 from spacegen.errors import ConfigError
 
 
@@ -20,7 +24,8 @@ def _tree(root: Path, *names: str) -> None:
 
 
 def _names(root: Path, *sources: Path) -> list[str]:
-    return [file.name.removeprefix(f"{root}/") for file in log_files(sources or (root,))]
+    found = log_files(sources or (root,))
+    return [part.name.removeprefix(f"{root}/") for file in found for part in (*file.older, file)]
 
 
 def test_a_folder_has_what_is_called_like_a_log(tmp_path: Path) -> None:
@@ -55,6 +60,56 @@ def test_older_logs_come_before_newer_ones(tmp_path: Path) -> None:
         "t9/server.log",
         "t10/server.log",
     ]
+
+
+def test_dates_of_rotated_logs_tell_their_order(tmp_path: Path) -> None:
+    names = ["s.log-20250809.gz", "s.log-20250810", "s.log", "t.log.1"]
+    _tree(tmp_path, *reversed(names))
+    assert _names(tmp_path) == names
+    assert [file.path for file in log_files([tmp_path])] == [tmp_path / "s.log", tmp_path / "t.log.1"]
+    awaited = log_files([tmp_path], growing=True)
+    assert [file.path for file in awaited] == [tmp_path / "s.log", tmp_path / "t.log"]
+
+
+def test_a_rotated_log_is_one_launch_whose_lines_stand_in_their_files(tmp_path: Path) -> None:
+    lines = list(log(NEW, "no-graph", decodes=80))
+    cuts = (0, len(lines) // 3, len(lines) // 2, len(lines))
+    parts = ["".join(lines[start:end]) for start, end in pairwise(cuts)]
+    for number, name in enumerate(("server.log.2.gz", "server.log.1", "server.log")):
+        data = parts[number].encode()
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    logs = Watched([tmp_path])
+    while logs.read():
+        pass
+    logs.close()
+    found = diagnose([tmp_path])
+    assert logs.launches == found.launches
+    (launch,) = found.launches
+    assert [Path(file).name for file in launch.files] == ["server.log.2.gz", "server.log.1", "server.log"]
+    (finding,) = (one for one in found.findings if one.id == "graphs-too-small")
+    texts = {
+        str(tmp_path / name): part
+        for name, part in zip(("server.log.2.gz", "server.log.1", "server.log"), parts, strict=True)
+    }
+    for line in finding.evidence:
+        assert texts[line.file].split("\n")[line.number - 1] == line.text
+
+
+def test_lines_of_a_log_that_is_rotated_while_it_is_read_are_those_of_its_files(tmp_path: Path) -> None:
+    lines = list(log(NEW, "no-graph", decodes=80))
+    path = tmp_path / "server.log"
+    path.write_text("".join(lines[:20]))
+    logs = Watched([path])
+    while logs.read():
+        pass
+    path.rename(tmp_path / "server.log.1")
+    path.write_text("".join(lines[20:]))
+    while logs.read():
+        pass
+    logs.close()
+    (launch,) = logs.launches
+    assert launch.busiest is not None
+    assert "".join(lines[20:]).split("\n")[launch.busiest.number - 1] == launch.busiest.text
 
 
 def test_a_log_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
@@ -113,7 +168,7 @@ def test_an_emptied_log_is_read_from_its_start_again(tmp_path: Path) -> None:
     log = following(LogFile("server.log", path))
     assert log.read() == b"one\ntwo\nhal"
     path.write_bytes(b"new\n")
-    assert log.read() == b"\nnew\n"
+    assert (log.read(), log.fresh) == (b"new\n", "server.log")
     log.close()
 
 

@@ -72,9 +72,18 @@ def examine(
 
 
 def read(file: LogFile, through: Callable[[Iterator[bytes]], Iterable[bytes]] = iter) -> tuple[Launch, ...]:
-    """The launches of one log, whose pieces pass `through` somebody who counts them. Raises ConfigError."""
-    reader = Reader(file.name)
-    for piece in through(pieces(file)):
+    """The launches of one log, with what was rotated away from it; its pieces pass `through` somebody who
+    counts them. Raises ConfigError."""
+    first, *later = (*file.older, file)
+    reader = Reader(first.name)
+
+    def parts() -> Iterator[bytes]:
+        yield from pieces(first)
+        for part in later:
+            reader.move_on(part.name)
+            yield from pieces(part)
+
+    for piece in through(parts()):
         reader.take(piece)
     reader.close()
     return reader.launches

@@ -54,6 +54,14 @@ class Reader:
         if self._reading is not None:
             self._reading.close()
 
+    def move_on(self, name: str) -> None:
+        """What comes next stands in another file, which goes on where this one ended."""
+        if held := self._held:
+            self._begun(held).take(held)
+        if isinstance(self._reading, LogReader):
+            self._reading.move_on(name)
+        self._name = name
+
     def _begun(self, first: bytes) -> _Reading:
         if self._reading is None:
             self._reading = (MetricsReader if looks_like_metrics(first) else LogReader)(self._name)

@@ -43,7 +43,11 @@ class Watched:
             self._look()
         taken = False
         for log, reader in self._logs.values():
-            if piece := log.read():
+            piece = log.read()
+            if log.fresh is not None:
+                reader.move_on(log.fresh)
+                log.fresh = None
+            if piece:
                 reader.take(piece)
                 taken = True
         return taken
@@ -61,4 +65,4 @@ class Watched:
 
     def _add(self, file: LogFile) -> None:
         if file.key not in self._logs:
-            self._logs[file.key] = following(file), Reader(file.name)
+            self._logs[file.key] = following(file), Reader((*file.older, file)[0].name)

@@ -38,6 +38,7 @@ class Polled:
         self._next = 0.0
         self._known = False
         self.ended = False
+        self.fresh: str | None = None
 
     def read(self) -> bytes:
         """A scrape, where it is time for one. Raises ConfigError where what answers has no metrics."""

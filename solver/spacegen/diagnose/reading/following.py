@@ -21,8 +21,14 @@ _GZIP: Final = b"\x1f\x8b"
 class Growing(Protocol):
     """A log that may get longer."""
 
-    ended: bool
-    """Whether nothing can follow."""
+    fresh: str | None
+    """The name of the file in which the piece begins that was read last, where it is another one; whoever
+    reads sets it back."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can follow."""
+        ...
 
     def read(self) -> bytes:
         """What was written since, about a megabyte of it; may be empty. Raises ConfigError."""
@@ -39,7 +45,8 @@ def following(file: LogFile) -> Growing:
         return Polled(file.address)
     if file.path is None:
         return _Pipe()
-    return _Whole(file) if _is_packed(file.path) else _Tail(file)
+    last = _Whole(file) if _is_packed(file.path) else _Tail(file)
+    return _Rotated(file, last) if file.older else last
 
 
 def _is_packed(path: Path) -> bool:
@@ -54,6 +61,7 @@ class _Whole:
     def __init__(self, file: LogFile) -> None:
         self._pieces = pieces(file)
         self.ended = False
+        self.fresh: str | None = None
 
     def read(self) -> bytes:
         piece = next(self._pieces, b"")
@@ -71,8 +79,8 @@ class _Tail:
         assert file.path is not None
         self._path, self._name = file.path, file.name
         self._file: BinaryIO | None = None
-        self._midline = False
         self.ended = False
+        self.fresh: str | None = None
 
     def read(self) -> bytes:
         try:
@@ -81,7 +89,6 @@ class _Tail:
             return b""
         except OSError as error:
             raise ConfigError(f"cannot read {self._name}: {(error.strerror or str(error)).lower()}") from None
-        self._midline = not piece.endswith(b"\n") if piece else self._midline
         return piece
 
     def close(self) -> None:
@@ -103,7 +110,33 @@ class _Tail:
         else:
             return b""
         # A line that was under way stays what it is.
-        return (b"\n" if self._midline else b"") + self._file.read(_PIECE)
+        self.fresh = self._name
+        return self._file.read(_PIECE)
+
+
+class _Rotated:
+    """A log after the files that were rotated away from it."""
+
+    def __init__(self, file: LogFile, last: _Whole | _Tail) -> None:
+        self._waiting = [(part.name, _Whole(part)) for part in file.older[1:]] + [(file.name, last)]
+        self._log: _Whole | _Tail = _Whole(file.older[0])
+        self.fresh: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return not self._waiting and self._log.ended
+
+    def read(self) -> bytes:
+        piece = self._log.read()
+        while not piece and self._waiting:
+            self.fresh, self._log = self._waiting.pop(0)
+            piece = self._log.read()
+        if self._log.fresh is not None:
+            self.fresh, self._log.fresh = self._log.fresh, None
+        return piece
+
+    def close(self) -> None:
+        self._log.close()
 
 
 class _Pipe:
@@ -114,6 +147,7 @@ class _Pipe:
             raise ConfigError("<stdin> is closed")
         self._from = sys.stdin.buffer.fileno()
         self.ended = False
+        self.fresh: str | None = None
 
     def read(self) -> bytes:
         ready, _, _ = select.select([self._from], [], [], 0)

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +17,10 @@ __all__ = ["STDIN", "LogFile", "log_files", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
-_ROTATED: Final = re.compile(r"(.+\.(?:log|out|err))\.(\d+)(?:\.gz)?", re.IGNORECASE)
+_TURNED: Final = re.compile(r"(.+\.(?:log|out|err))\.(\d+)(?:\.gz)?", re.IGNORECASE)
+_DATED: Final = re.compile(r"(.+\.(?:log|out|err))-(\d{8}(?:-?\d{2,10})?)(?:\.gz)?", re.IGNORECASE)
+"""What was rotated, by number or by date."""
+_NEWEST: Final = (2, "", 0)
 STDIN: Final = "<stdin>"
 _ADDRESS: Final = ("http://", "https://")
 _OF_LAUNCH: Final = re.compile(r"server(?:-\d+)?\.log(?:\.gz)?")
@@ -33,6 +36,8 @@ class LogFile:
     """None for stdin and for an address."""
     address: str | None = None
     """Of a server's `/metrics`."""
+    older: tuple[LogFile, ...] = ()
+    """What was rotated away from it, the oldest first: one log in several files."""
 
     @property
     def key(self) -> Path | str | None:
@@ -49,11 +54,37 @@ def log_files(sources: Iterable[str | Path], *, growing: bool = False) -> tuple[
     """The logs that sources name: files, folders (with all that is called like a log below them), `-` for
     stdin, addresses of servers; each once. Raises ConfigError for what is not there, and for a folder without
     a log, unless they are `growing`: then it may come."""
+    given = tuple(sources)
     found: dict[Path | str | None, LogFile] = {}
-    for source in sources:
+    for source in given:
         for file in _files(source, growing=growing):
             found.setdefault(file.key, file)
-    return tuple(found.values())
+    return _joined(found.values(), awaited=growing and any(Path(one).is_dir() for one in given))
+
+
+def _joined(files: Iterable[LogFile], *, awaited: bool) -> tuple[LogFile, ...]:
+    """The logs, each with what was rotated away from it."""
+    groups: dict[Path | str | None, list[tuple[tuple[int, str, int], LogFile]]] = {}
+    for file in files:
+        base, turn = (file.key, _NEWEST) if file.path is None else _rotated(file.path)
+        groups.setdefault(base, []).append((turn, file))
+    found = []
+    for base, parts in groups.items():
+        *older, (turn, last) = sorted(parts, key=lambda part: part[0])
+        if awaited and turn != _NEWEST and isinstance(base, Path):
+            # Between two steps of a rotation it is not there.
+            older, last = [*older, (turn, last)], LogFile(str(base), base)
+        found.append(replace(last, older=tuple(file for _, file in older)))
+    return tuple(found)
+
+
+def _rotated(path: Path) -> tuple[Path, tuple[int, str, int]]:
+    """The log that a file was rotated away from, or is, and what sorts older files before newer ones."""
+    if found := _TURNED.fullmatch(path.name):
+        return path.with_name(found[1]), (1, "", -int(found[2]))
+    if found := _DATED.fullmatch(path.name):
+        return path.with_name(found[1]), (0, found[2], 0)
+    return path, _NEWEST
 
 
 def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
@@ -81,7 +112,7 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
 def _age(path: Path) -> tuple[list[tuple[int, str]], int]:
     """Sorts older logs before newer ones: `server-2` before `server-10`, and of a log that was rotated
     `server.log.2` before `server.log.1` before `server.log`."""
-    rotated = _ROTATED.fullmatch(str(path))
+    rotated = _TURNED.fullmatch(str(path))
     base, turn = (rotated[1], int(rotated[2])) if rotated else (str(path), 0)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", base)], -turn
 
