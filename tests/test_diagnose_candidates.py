@@ -93,6 +93,12 @@ def test_each_beginning_that_says_something_is_one_that_is_looked_for() -> None:
     assert len([branch for branch in BRANCHES if branch[0][0] is sre.AT]) == len(beginnings)
 
 
+@given(st.text())
+def test_what_a_web_server_says_does_not_begin_so(rest: str) -> None:
+    for line in (f"INFO:   {rest}", f"INFO:     127.0.0.1 - {rest}"):
+        assert not START.match(line.encode())
+
+
 def _all(text: bytes, words: Any, starts: Any, ends: Any, lines: Any) -> Candidates:
     """Every line, as if nothing was looked for."""
     found = Candidates()

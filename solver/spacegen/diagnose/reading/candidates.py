@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacegen.diagnose.reading.events import START, WORDS
 from spacegen.diagnose.reading.fields import KINDS
@@ -21,6 +22,8 @@ users and models say."""
 _REQUEST: Final = re.compile(b"|".join(map(re.escape, _REQUESTS)))
 _LITERALS: Final = Literals((*WORDS, *KINDS, *_REQUESTS))
 _BYTE: Final = np.uint64(255)
+_INFO: Final = np.uint64(int.from_bytes(b"INFO:   ", "little"))
+"""How web servers begin what they say of each request, and nothing that says something."""
 _DIGITS: Final = np.array([chr(byte).isdigit() for byte in range(128)] + [False] * 128)
 
 
@@ -42,13 +45,11 @@ def candidates(text: bytes, words: Words, starts: Integers, ends: Integers, line
     """Those among the numbers `lines` whose line has something that is looked for before it tells of a
     request; `words` are those of the text, lines go from `starts` to `ends`."""
     found = dict.fromkeys(_beginning(text, words, starts, ends, lines), False)
-    asked = np.zeros(len(ends), bool)
-    asked[lines] = True
-    places = _LITERALS.places(text, words)
+    places = _LITERALS.places(text, words, _places(len(text), ends, lines))
     at = np.searchsorted(ends, np.array([place for place, _ in places], np.int64)).tolist()
     over = -1
     for line, (_, word) in zip(at, places, strict=True):
-        if line == over or not asked[line]:
+        if line == over:
             continue
         if word in _REQUESTS:
             over = line
@@ -60,11 +61,21 @@ def candidates(text: bytes, words: Words, starts: Integers, ends: Integers, line
     )
 
 
+def _places(length: int, ends: Integers, lines: Integers) -> NDArray[np.bool_] | None:
+    """Which places of a text are in one of the lines; None where all are."""
+    if len(lines) == len(ends):
+        return None
+    asked = np.zeros(len(ends), bool)
+    asked[lines] = True
+    return np.repeat(asked, np.diff(ends, prepend=-1))[:length]
+
+
 def _beginning(text: bytes, words: Words, starts: Integers, ends: Integers, lines: Integers) -> list[int]:
     """The lines that begin as some do which say something."""
-    first, second = words[starts[lines]] & _BYTE, (words[starts[lines]] >> np.uint64(8)) & _BYTE
+    heads = words[starts[lines]]
+    first, second = heads & _BYTE, (heads >> np.uint64(8)) & _BYTE
     # Nothing begins with the time in brackets, as servers write it, or as JSON does.
     stamped = (first == ord("[")) & _DIGITS[second]
-    others = lines[~(stamped | (first == ord("{")) | (first == ord("\n")))]
+    others = lines[~(stamped | (heads == _INFO) | (first == ord("{")) | (first == ord("\n")))]
     spans = zip(others.tolist(), starts[others].tolist(), ends[others].tolist(), strict=True)
     return [line for line, start, end in spans if START.match(text, start, end)]

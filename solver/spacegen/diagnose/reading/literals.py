@@ -29,11 +29,11 @@ class Literals:
     """Words of at least `SHORTEST` ASCII characters. Those without capitals are found in any case."""
 
     def __init__(self, words: Iterable[bytes]) -> None:
-        self._words: dict[bytes, list[bytes]] = {}
+        self._words: dict[bytes, list[tuple[bytes, bool]]] = {}
         for word in sorted(set(words)):
             if len(word) < SHORTEST:
                 raise ValueError(f"{word!r} is too short to be looked for")
-            self._words.setdefault(word[-_LONGEST:].lower(), []).append(word)
+            self._words.setdefault(word[-_LONGEST:].lower(), []).append((word, word.islower()))
         grams = [
             end[at : at + _GRAM] for end in self._words for at in range(len(end) - SHORTEST, len(end) - 3)
         ]
@@ -44,26 +44,31 @@ class Literals:
             if (ends := [end for end in self._words if len(end) == length])
         }
 
-    def places(self, text: bytes, words: Words) -> list[tuple[int, bytes]]:
-        """Where each of the words stands, rising by their ends; `words` are those of the text."""
-        found: list[tuple[int, int, bytes]] = []
-        looked_at = np.flatnonzero(self._grams[_hashes(words[: len(text) : _STEP], _GRAM)]) * _STEP
+    def places(
+        self, text: bytes, words: Words, asked: NDArray[np.bool_] | None = None
+    ) -> list[tuple[int, bytes]]:
+        """Where each of the words stands, rising by their ends, at places that are `asked` for; `words` are
+        those of the text."""
+        found: list[tuple[int, bytes]] = []
+        likely = self._grams[_hashes(words[: len(text) : _STEP], _GRAM)]
+        looked_at = np.flatnonzero(likely if asked is None else likely & asked[::_STEP]) * _STEP
         for length, table in self._ends.items():
             for before in range(length - SHORTEST, length - SHORTEST + _STEP):
                 starts = looked_at[np.searchsorted(looked_at, before) :] - before
-                likely = starts[table[_hashes(words[starts], length)]].tolist()
-                found.extend(self._here(text, likely, length))
-        return [(place, word) for _, place, word in sorted(found)]
+                ends = starts[table[_hashes(words[starts], length)]] + length
+                found.extend(self._ending(text, ends.tolist(), length))
+        found.sort()
+        return [(end - len(word), word) for end, word in found]
 
-    def _here(self, text: bytes, starts: list[int], length: int) -> Iterator[tuple[int, int, bytes]]:
-        """The ends and the starts of the words that end as is said at these places."""
-        for start in starts:
-            end = start + length
-            for word in self._words.get(text[start:end].lower(), ()):
-                place = end - len(word)
-                here = text[max(place, 0) : end]
-                if here == word or (word.islower() and here.lower() == word):
-                    yield end, place, word
+    def _ending(self, text: bytes, ends: list[int], length: int) -> Iterator[tuple[int, bytes]]:
+        """The words that end at these places, as their last characters let expect."""
+        for end in ends:
+            for word, any_case in self._words.get(text[end - length : end].lower(), ()):
+                start = end - len(word)
+                if start < 0:
+                    continue
+                if text.startswith(word, start) or (any_case and text[start:end].lower() == word):
+                    yield end, word
 
 
 def _table(texts: list[bytes]) -> NDArray[np.bool_]:
