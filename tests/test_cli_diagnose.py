@@ -341,3 +341,15 @@ def test_files_are_there_when_nobody_reads_on(more: list[str], tmp_path: Path) -
 def test_an_overlay_does_not_go_to_stdout(capsys: Capture) -> None:
     assert main(["diagnose", str(FAILED), "--space", "h100", "--narrow", "-"]) == 2
     assert "an overlay is a file, to which later findings add" in capsys.readouterr().err
+
+
+def test_the_overlay_counts_what_was_told(tmp_path: Path, capsys: Capture) -> None:
+    overlay = tmp_path / "narrowed.yaml"
+    where = ["--pin", "mem_fraction_static=0.9", "--where", "max_running_requests >= 256"]
+    command = ["diagnose", str(FAILED), "--space", "h100", *where, "--narrow", str(overlay), "-q", "--json"]
+    main(command)
+    after = json.loads(capsys.readouterr().out)["narrowed"]["after"]
+    main(["count", str(overlay), "-q"])
+    assert f"{after:,} solutions" in capsys.readouterr().out
+    main([*command, "--drop", "ep_size"])
+    assert "configs are left, with `--drop ep_size`.\n" in overlay.read_text()

@@ -682,3 +682,29 @@ def test_failures_of_all_that_fails_leave_what_works() -> None:
     assert len(left.kept) < len(edits)
     works = {tuple(config.values()) for config in by_fate[True]}
     assert {tuple(config.values()) for config in left.space.solutions()} == works
+
+
+@pytest.mark.parametrize("name", ["tp_size", "caution"])
+def test_what_a_command_asked_for_is_part_of_the_overlay(name: str, tmp_path: Path) -> None:
+    root, out = base(tmp_path), tmp_path / "narrowed.yaml"
+    value = {"tp_size": 1, "caution": 0.7}[name]
+    asked = load(root).pinned({name: value}).where("chunked_prefill_size <= 4096")
+    made = narrow(asked, [launch()], [OOM, CALM])
+    overlay.write(out, str(root), asked, made.edits, made.counts, "`--model m`")
+    # Where the size is null nobody knows, which is not enough for what was asked for.
+    assert made.after == load(out).count() == made.space.count()
+    assert f"# {made.after} of {made.whole} configs are left, with `--model m`." in out.read_text()
+    text = out.read_text()
+    # Without the options, from the base or from the overlay itself, they still hold.
+    for again in (str(root), str(out)):
+        space = overlay.as_asked(out, again, load(again))
+        made = narrow(space, [launch()], [OOM, CALM], earlier=overlay.earlier(out, again, space))
+        overlay.write(out, again, space, made.edits, made.counts, "`--model m`")
+        assert out.read_text() == text
+    # What is asked for now comes instead.
+    other = {"tp_size": 4, "caution": 0.3}[name]
+    space = overlay.as_asked(out, str(root), load(root).pinned({name: other}))
+    made = narrow(space, [launch()], [], earlier=overlay.earlier(out, str(root), space))
+    overlay.write(out, str(root), space, made.edits, made.counts)
+    assert load(out).count() == made.after
+    assert f"    value: {other}\n" in out.read_text()

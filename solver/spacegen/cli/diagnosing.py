@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.edit import Edit
     from spacegen.diagnose.narrowing.narrowing import Narrowing
 
-__all__ = ["Narrowed", "Page", "Room", "room"]
+__all__ = ["Narrowed", "Page", "Room", "inputs", "room"]
 
+_KEPT: Final = frozenset({"pin", "where", "timeout", "quiet"})
+"""Options that an overlay keeps, or that change nothing in a space."""
 _MARK: Final = b'<meta name="generator" content="spacegen">'
 """Near the start of every page, and of no other file."""
 
@@ -100,6 +102,8 @@ class Room:
     earlier: tuple[Edit, ...]
     info: bool
     """Whether what could be tried narrows it, too."""
+    inputs: str = ""
+    """The options of the command that an overlay does not keep."""
 
     def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
         """What is left. Raises EngineError."""
@@ -117,13 +121,13 @@ class Room:
 
         if self.output is None or narrowing is None:
             return []
-        write(self.output, self.name, self.space, narrowing.edits, narrowing.counts)
+        write(self.output, self.name, self.space, narrowing.edits, narrowing.counts, self.inputs)
         return [str(self.output)]
 
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
     """The space that was given, loaded, before any log is read. Raises UsageError, SpaceError."""
-    from spacegen.diagnose.narrowing.overlay import earlier
+    from spacegen.diagnose.narrowing.overlay import as_asked, earlier
     from spacegen.errors import Fault, UsageError
 
     if given.apply is not None:
@@ -140,4 +144,18 @@ def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
     space = selection.load(given.space, engine=engine)
     output = None if given.output is None else Path(given.output)
     kept = () if output is None else earlier(output, given.space, space)
-    return Room(given.space, space, output, kept, given.apply is not None)
+    space = space if output is None else as_asked(output, given.space, space)
+    return Room(given.space, space, output, kept, given.apply is not None, inputs(selection))
+
+
+def inputs(selection: Selection) -> str:
+    """The options that an overlay of the selected space does not keep, as they are written."""
+    said: list[str] = []
+    for option in fields(selection):
+        value = getattr(selection, option.name)
+        flag = f"--{option.name.replace('_', '-')}"
+        if option.name in _KEPT or not value:
+            continue
+        each = value if isinstance(value, list) else [value]
+        said += [flag if one is True else f"{flag} {one}" for one in each]
+    return f"`{' '.join(said)}`" if said else ""

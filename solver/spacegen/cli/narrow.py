@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spacegen.cli.diagnosing import inputs
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
 from spacegen.cli.output import print_json, print_table, say
 from spacegen.cli.studying import Aims
@@ -97,15 +98,17 @@ def narrow(
     what was measured miss it. The overlay says so for each parameter, and keeps the findings that it holds.
     """
     from spacegen.diagnose.narrowing.measured import weigh
-    from spacegen.diagnose.narrowing.overlay import write
+    from spacegen.diagnose.narrowing.overlay import as_asked, write
 
     keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
     records, goals, limits = _read(evidence, aims)
     chosen = _load(selection, space, engine, records)
+    output = evidence.output
+    chosen = chosen if output is None else as_asked(Path(output), space, chosen)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
-    narrowed, output = _thin(chosen, space, found, evidence), evidence.output
+    narrowed = _thin(chosen, space, found, evidence)
     if output is not None:
-        write(Path(output), space, chosen, narrowed.edits, narrowed.counts)
+        write(Path(output), space, chosen, narrowed.edits, narrowed.counts, inputs(selection))
     if as_json:
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
     else:

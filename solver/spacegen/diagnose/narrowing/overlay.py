@@ -9,33 +9,56 @@ from pathlib import Path
 from typing import Final
 
 from spacegen.api import Space
+from spacegen.diagnose.narrowing.asked import (
+    PIN,
+    REASON,
+    WHERE,
+    Asked,
+    asked_in,
+    asked_of,
+    mentioned_in,
+    under_asked,
+    without_asked,
+)
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import conditions
 from spacegen.diagnose.narrowing.resolving import without_edits
 from spacegen.diagnose.narrowing.written import FIRST, base_of, edits_of, extended, is_ours, read
 from spacegen.errors import Fault, UsageError
 from spacegen.language import catalog
+from spacegen.language.document import Overlay
+from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain
 from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import write_scalar
 from spacegen.language.unparse import unparse
+from spacegen.language.validate import File
 from spacegen.launch.files import refuse_foreign, replacing
 from spacegen.servers import renames
 
-__all__ = ["earlier", "overlay_text", "write"]
+__all__ = ["as_asked", "earlier", "overlay_text", "write"]
 
 _ID: Final = "found-"
+_FIRST_LINE: Final = f"{FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
 
 
-def write(path: Path, name: str, space: Space, edits: Sequence[Edit], counts: tuple[int, int] | None) -> str:
+def write(
+    path: Path,
+    name: str,
+    space: Space,
+    edits: Sequence[Edit],
+    counts: tuple[int, int] | None,
+    inputs: str = "",
+) -> str:
     """Writes the overlay with these edits of the space that `name` names, and returns its text.
 
-    An overlay of ours as `name` gives way to its base: `edits` are to have what it said. `counts` are the
-    solutions before any of the edits and after them. A file that says the same stays untouched. Raises
-    UsageError where the file at `path` is none of ours, OSError.
+    An overlay of ours as `name` gives way to its base: `edits` are to have what it said. What the command
+    pinned and the conditions that it gave are part of the file. `counts` are the solutions before any of the
+    edits and after them, with those `inputs` of the command that no overlay keeps. A file that says the same
+    stays untouched. Raises UsageError where the file at `path` is none of ours, OSError.
     """
     refuse(path)
-    text = overlay_text(_extends(name, path), space, edits, counts, _spelling(name, space))
+    text = overlay_text(_extends(name, path), space, edits, counts, _spelling(name, space), inputs)
     if not (path.is_file() and path.read_bytes() == text.encode()):
         with replacing(path) as stream:
             stream.write(text)
@@ -43,7 +66,7 @@ def write(path: Path, name: str, space: Space, edits: Sequence[Edit], counts: tu
 
 
 def refuse(path: Path) -> None:
-    """Raises UsageError where a file at `path` is no overlay of ours: nobody meant to lose it. For `-`, too."""
+    """Raises UsageError for `-`, and for a file that is no overlay of ours: nobody meant to lose it."""
     if path == Path("-"):
         message = "an overlay is a file, to which later findings add: it cannot go to stdout"
         raise UsageError(Fault(message, hint="give it a name, such as `narrowed.yaml`"))
@@ -53,18 +76,34 @@ def refuse(path: Path) -> None:
 def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
     """The edits of an overlay of ours that is there already, none where nothing is. `space` is the one that
     `name` names. Raises UsageError for any other file, and for an overlay of another space; SpaceError."""
-    base = base_of(name)
-    refuse(path)
-    if not path.is_file() or not path.stat().st_size:
+    if (file := _there(path, name)) is None:
         return ()
-    file = read(path)
-    if extended(path, file).resolve() != base.resolve():
-        message = f"{path} narrows another space: {file.document.extends}"
-        raise UsageError(Fault(message, hint="choose another name, or remove the file"))
     spelling = _spelling(name, space)
     domains = {p.name: p.domain for p in space.parameters}
     found = (spelling.back(edit, domains) for edit in edits_of(file, spelling.domains))
     return tuple(edit for edit in found if edit is not None)
+
+
+def as_asked(path: Path, name: str, space: Space) -> Space:
+    """The space with what commands before asked of it, whose overlay stands at `path`. Raises as `earlier`
+    does."""
+    if (file := _there(path, name)) is None:
+        return space
+    names = {then: now for now, then in _spelling(name, space).names.items()}
+    return under_asked(space, asked_in(file).under_names(names, {}))
+
+
+def _there(path: Path, name: str) -> File[Overlay] | None:
+    """The overlay of ours at `path`, where there is one."""
+    base = base_of(name)
+    refuse(path)
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    file = read(path)
+    if extended(path, file).resolve() != base.resolve():
+        message = f"{path} narrows another space: {file.document.extends}"
+        raise UsageError(Fault(message, hint="choose another name, or remove the file"))
+    return file
 
 
 def overlay_text(
@@ -73,11 +112,16 @@ def overlay_text(
     edits: Iterable[Edit],
     counts: tuple[int, int] | None = None,
     spelling: Spelling | None = None,
+    inputs: str = "",
 ) -> str:
     """The text of an overlay: pins, restrictions and rules, each with its reason and its source."""
     written = spelling or Spelling.of(space)
-    space = without_edits(space)
-    return "\n".join(_lines(extends, space, [written.out(edit) for edit in edits], counts, written)) + "\n"
+    asked = asked_of(space).under_names(written.renamed, mentioned_in(space))
+    space = without_asked(without_edits(space))
+    left = f"# {counts[1]:,} of {counts[0]:,} configs are left" if counts is not None else ""
+    head = [f"{left}, with {inputs}." if inputs else f"{left}."] if left else []
+    own = [written.out(edit) for edit in edits]
+    return "\n".join([_FIRST_LINE, *head, *_lines(extends, space, own, asked, written)]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +135,11 @@ class Spelling:
     @classmethod
     def of(cls, space: Space) -> Spelling:
         return cls({p.name: p.domain for p in space.parameters}, {})
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Those of the names that differ."""
+        return {now: then for now, then in self.names.items() if now != then}
 
     def out(self, edit: Edit) -> Edit:
         """The edit under the names of the file; values that the file lacks were the target's alone."""
@@ -130,15 +179,12 @@ def _lines(
     extends: str,
     space: Space,
     edits: Sequence[Edit],
-    counts: tuple[int, int] | None,
+    asked: Asked,
     spelling: Spelling,
 ) -> Iterator[str]:
-    yield f"{FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
-    if counts is not None:
-        yield f"# {counts[1]:,} of {counts[0]:,} configs are left."
     yield "spacegen: 1"
     yield f"extends: {write_scalar(extends)}"
-    taken = {rule.id for rule in space.rules}
+    taken = {rule.id for rule in space.rules} | {f"pin:{name}" for name in asked.pins}
     alone: dict[str, Edit] = {}
     rules: list[Edit] = []
     for edit in sorted(edits, key=_order):
@@ -148,46 +194,67 @@ def _lines(
             alone[name] = edit
         else:
             rules.append(edit)
+    entries = {name: list(_entry(edit)) for name, edit in alone.items()}
+    held = {name: list(_held(name, value)) for name, value in asked.pins.items()}
     for section in ("pin", "restrict"):
-        entries = {name: edit for name, edit in alone.items() if edit.form == section}
-        if entries:
+        own = {name: lines for name, lines in entries.items() if alone[name].form == section}
+        if said := own | held if section == "pin" else own:
             yield f"{section}:"
-            for name in sorted(entries, key=list(spelling.domains).index):
-                yield from _entry(section, entries[name])
-    if rules:
+            for name in sorted(said, key=list(spelling.domains).index):
+                yield from said[name]
+    if rules or asked.where:
         yield "rules:"
-        yield from _rules(rules, taken, spelling.domains)
+        yield from _rules(rules, asked.where, taken, spelling.domains)
 
 
 def _order(edit: Edit) -> tuple[int, str, str]:
     return list(Basis).index(edit.basis), edit.finding, edit.model_dump_json(include={"ways"})
 
 
-def _entry(section: str, edit: Edit) -> Iterator[str]:
+def _entry(edit: Edit) -> Iterator[str]:
     way = edit.ways[0]
     yield f"  {write_scalar(way.parameter)}:"
     values = ", ".join(map(write_scalar, way.values))
-    yield f"    value: {values}" if section == "pin" else f"    values: [{values}]"
-    yield from _about(edit)
+    yield f"    value: {values}" if edit.form == "pin" else f"    values: [{values}]"
+    yield from _about(edit.because, edit.source)
 
 
-def _rules(edits: Sequence[Edit], taken: set[str], domains: Mapping[str, Domain]) -> Iterator[str]:
+def _held(name: str, value: Scalar) -> Iterator[str]:
+    yield f"  {write_scalar(name)}:"
+    yield f"    value: {write_scalar(value)}"
+    yield from _about(REASON, PIN)
+
+
+def _rules(
+    edits: Sequence[Edit], where: Sequence[str], taken: set[str], domains: Mapping[str, Domain]
+) -> Iterator[str]:
     ids = set(taken)
+    for text in where:
+        yield from _rule(_fresh("where-1", ids), text, REASON, WHERE)
     for edit, written in zip(edits, conditions(edits, domains), strict=True):
-        base = f"{_ID}{edit.finding}"
-        id, number = base, 1
-        while id in ids:
-            number += 1
-            id = f"{base}-{number}"
-        ids.add(id)
-        yield f"  - id: {write_scalar(id)}"
-        yield f"    require: {_quoted(unparse(written))}"
-        yield from _about(edit)
+        id = _fresh(f"{_ID}{edit.finding}", ids)
+        yield from _rule(id, unparse(written), edit.because, edit.source)
 
 
-def _about(edit: Edit) -> Iterator[str]:
-    yield f"    because: {_quoted(edit.because)}"
-    yield f"    source: {write_scalar(edit.source)}"
+def _fresh(base: str, ids: set[str]) -> str:
+    """An id that is not taken, which then is."""
+    id, number, stem = base, 1, base.removesuffix("-1")
+    while id in ids:
+        number += 1
+        id = f"{stem}-{number}"
+    ids.add(id)
+    return id
+
+
+def _rule(id: str, require: str, because: str, source: str) -> Iterator[str]:
+    yield f"  - id: {write_scalar(id)}"
+    yield f"    require: {_quoted(require)}"
+    yield from _about(because, source)
+
+
+def _about(because: str, source: str) -> Iterator[str]:
+    yield f"    because: {_quoted(because)}"
+    yield f"    source: {write_scalar(source)}"
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from spacegen.diagnose.narrowing.asked import PIN, WHERE
 from spacegen.diagnose.narrowing.edit import Edit, Kept
 from spacegen.diagnose.narrowing.resolving import read_edit
 from spacegen.errors import Fault, SpaceError, UsageError
@@ -46,11 +47,15 @@ def _others(document: Overlay) -> Iterator[str]:
     yield from (f"`{key}`" for key in sorted(document.model_fields_set - _OURS))
     for section, entries in (("pin", document.pin), ("restrict", document.restrict)):
         for name, entry in entries.items():
-            if not isinstance(entry, PinEntry | RestrictEntry) or Edit.origin(entry.source) is None:
+            if not isinstance(entry, PinEntry | RestrictEntry) or not _is_known(entry.source):
                 yield f"`{section}: {name}`"
     for number, rule in enumerate(document.rules, 1):
-        if Edit.origin(rule.source) is None or not isinstance(rule.require, str):
+        if not _is_known(rule.source) or not isinstance(rule.require, str):
             yield f"rule `{rule.id or number}`"
+
+
+def _is_known(source: str | None) -> bool:
+    return source in (PIN, WHERE) or Edit.origin(source) is not None
 
 
 def extended(path: Path, file: File[Overlay]) -> Path:
