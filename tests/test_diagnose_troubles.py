@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase
+from spacegen.diagnose.reading.arguments import discreet
 from tests.server_failures import torch_memory
 from tests.server_logs import NEW, OLD, log
 
@@ -169,3 +172,41 @@ def test_a_port_of_its_messages_is_counted_from_that_of_the_api() -> None:
     found = crash("zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:30001')")
     assert found.id == "port-in-use"
     assert found.advice[1] == "or choose another port, as `--port 30010`"
+
+
+@pytest.mark.parametrize("word", ["Aa", "a=", "a='", "--a", "A_", "'a': ", "a=\\'", "a= ", '"a":"'])
+def test_secrets_are_looked_for_in_no_time(word: str) -> None:
+    started = time.perf_counter()
+    discreet(word * (200_000 // len(word)))
+    assert time.perf_counter() - started < 5
+
+
+NESTED = """{"token": "hush", "deep": {"api_key": "hush"}}"""
+TOLD = [
+    "launch_server.py: error: unrecognized arguments: --hf-token hush --tpp-size 2",
+    "launch_server.py: error: argument --api-key: --api-key=hush",
+    "RuntimeError: HF_TOKEN=hush is no good, password='hush' neither",
+    'Exception: cannot read {"token": "hush", "x": "y"}',
+]
+
+
+@pytest.mark.parametrize("said", TOLD)
+def test_secrets_in_what_went_wrong_are_told_nowhere(said: str) -> None:
+    text = "".join(f"{line}\n" for line in (*DIED, said)) if "error: " not in said else said + "\n"
+    launch = only(text)
+    assert launch.troubles != ()
+    assert "hush" not in str(launch)
+    assert "***" in launch.troubles[0].words
+    assert "***" in launch.troubles[0].lines[0].text
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_secrets_in_texts_and_mappings_among_arguments_are_told_nowhere(version: str) -> None:
+    mark, text = ("'load_format': ", f"'hf_overrides': '{NESTED}', 'headers': {NESTED}, ")
+    if version == OLD:
+        mark, text = ("load_format=", f"hf_overrides='{NESTED}', headers={NESTED}, ")
+    launch = only("".join(lines(version)).replace(mark, text + mark, 1))
+    assert launch.arguments["hf_overrides"].count("***") == 2
+    assert launch.arguments["headers"] == {"token": "***", "deep": {"api_key": "***"}}
+    assert launch.arguments["model_path"] == "meta-llama/Llama-3.1-8B-Instruct"
+    assert "hush" not in str(launch)

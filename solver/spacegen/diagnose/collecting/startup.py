@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
 from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
-from spacegen.diagnose.reading.arguments import discreet
+from spacegen.diagnose.reading.arguments import discreet, without_secrets
 from spacegen.diagnose.reading.events import (
     Detail,
     Event,
@@ -21,7 +22,6 @@ from spacegen.diagnose.reading.events import (
     bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
-from spacegen.tune.secret import HIDDEN, is_secret
 
 __all__ = ["Startup"]
 
@@ -97,6 +97,8 @@ class Startup:
 
     def take(self, event: Event, line: Line, batch: str | None = None) -> None:
         """Takes in what a line says; `batch` is `prefill` or `decode`, what the last batch before was."""
+        # What is kept of a launch is shown, written and sent around.
+        line = line.model_copy(update={"text": discreet(line.text)})
         match event:
             case Given():
                 self._given(event, line)
@@ -107,7 +109,7 @@ class Startup:
             case Simulated():
                 self.simulated = True
             case Fault() | Detail() | Traced():
-                self._troubles.take(event, line, self._now, batch, ready=self._up)
+                self._troubles.take(_discreet(event), line, self._now, batch, ready=self._up)
 
     def serving(self, batches: Mapping[int, int]) -> None:
         """So many lines of batches are logged of these data-parallel ranks: it is up, whatever else the log
@@ -141,13 +143,9 @@ class Startup:
         return self.ready is not None or self.phase is Phase.SERVING
 
     def _given(self, given: Given, line: Line) -> None:
-        # What is kept of a launch is shown, written and sent around.
-        self.arguments_line = line.model_copy(update={"text": discreet(line.text)})
+        self.arguments_line = line
         self.server = given.server
-        self.arguments = {
-            name: HIDDEN if value is not None and is_secret(name) else value
-            for name, value in given.values.items()
-        }
+        self.arguments = {name: without_secrets(name, value) for name, value in given.values.items()}
         if given.server == "sglang":
             self.version = _NEWER if given.as_mapping else _OLDER
 
@@ -210,6 +208,18 @@ class Startup:
             said[rank] = Figure(value=said[rank].value + figure.value, line=said[rank].line)
         elif fact in _LAST:
             said[rank] = figure
+
+
+def _discreet(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
+    match event:
+        case Fault():
+            return replace(event, words=discreet(event.words))
+        case Traced():
+            wrong = event.fault
+            hidden = replace(wrong, words=discreet(wrong.words)) if isinstance(wrong, Fault) else wrong
+            return Traced(discreet(event.text), hidden)
+        case Detail():
+            return event
 
 
 def _served(trouble: Trouble) -> Trouble:
