@@ -245,6 +245,14 @@ def test_a_line_nearly_like_frequent_ones_is_read_for_itself(line: str) -> None:
     assert read(text.encode(), reader) == alone
 
 
+def test_lines_with_something_else_in_front_of_each_are_read() -> None:
+    ids = ["".join(random.Random(seed).choices("abcdef", k=12)) for seed in range(400)]
+    text = "".join(f"id={each} {STAMP}{DECODE}\n" for each in ids)
+    reader = BatchReader()
+    for _ in range(2):
+        assert read(text.encode(), reader) == [one(STAMP + DECODE)] * 400
+
+
 RANKED = "[2025-08-11 17:17:03 DP1 TP2] " + DECODE.replace("#token", "#extra: 5, #token")
 
 

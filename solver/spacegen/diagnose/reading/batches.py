@@ -101,11 +101,12 @@ class BatchReader:
         return number
 
     def _learnt(self, line: bytes) -> int:
-        shape = Shape.of(line)
+        # So many come of lines with something else in front of each, which are read faster than learnt.
+        shape = Shape.of(line) if len(self._shapes) < _MOST_SHAPES else None
+        if shape is None:
+            return _SINGLE
         if shape in self._shapes:
             return self._shapes.index(shape)
-        if shape is None or len(self._shapes) >= _MOST_SHAPES:
-            return _SINGLE
         self._shapes.append(shape)
         return len(self._shapes) - 1
 
