@@ -306,11 +306,23 @@ def test_a_window_opens_with_what_it_needs_and_no_more() -> None:
     ran = launch(mem_fraction_static=0.82, chunked_prefill_size=8192, caution=0.7)
     made = narrow(small(), [ran], [short, ran_out, *advice])
     assert [str(window) for window in made.windows] == [
-        "`mem_fraction_static` has no window here: 0.82 is too low and runs out; "
-        "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+        (
+            "`mem_fraction_static` has no window here: 0.82 is too low and runs out; "
+            "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+        )
     ]
     assert made.next is not None
     assert {change.parameter for change in made.next.changes} == {share, "chunked_prefill_size", "caution"}
+
+
+def test_the_next_launch_opens_the_window_that_is_told(tmp_path: Path) -> None:
+    low, high = Story(share=0.84, ends="no-pool"), Story(share=0.85, ends="graphs-oom")
+    found = of(tmp_path, NEW, low, high)
+    made = narrow(h100(), found.launches, found.findings)
+    assert made.next is not None
+    (window,) = made.windows
+    assert window.opening == {c.parameter: (c.before, c.after) for c in made.next.changes}
+    assert len(window.opening) == 1
 
 
 def test_launches_that_disagree_give_advice_and_no_edit() -> None:

@@ -113,16 +113,22 @@ def narrow(
     edits = [one for one in made if isinstance(one, Edit)]
     found = resolve(space, edits, earlier)
     last = _complete(space, next((ground.ran for ground in reversed(grounds) if ground.ran), {}))
-    whole = _count(found.base)
+    following = _next(found.space, found.kept, last)
     return Narrowing(
         space=found.space,
         edits=found.kept,
         dropped=(*(one for one in made if isinstance(one, Dropped)), *found.dropped),
-        whole=whole,
+        whole=_count(found.base),
         before=_count(space),
         after=_count(found.space),
-        next=_next(found.space, found.kept, last),
-        windows=windows(found.space, _failed(found), last, [ground.ran for ground in grounds]),
+        next=following,
+        windows=windows(
+            found.space,
+            _failed(found),
+            last,
+            [ground.ran for ground in grounds],
+            None if following is None else following.config,
+        ),
     )
 
 

@@ -45,13 +45,40 @@ class Window(Value):
 
 
 def windows(
-    space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], launched: Sequence[Mapping[str, Any]]
+    space: Space,
+    edits: Sequence[Edit],
+    ran: Mapping[str, Any],
+    launched: Sequence[Mapping[str, Any]],
+    following: Mapping[str, Scalar] | None = None,
 ) -> tuple[Window, ...]:
     """The windows that launches miss which share what `ran` has; `space` is the one under the edits.
 
-    `launched` has the configs of all launches, as far as they are known."""
+    `launched` has the configs of all launches, as far as they are known, `following` the one to launch next:
+    where that opens a window with changes that are as few, these are the ones."""
     found = (_window(space, name, edits, ran, launched) for name in _numeric(space, edits))
-    return tuple(window for window in found if window is not None)
+    missing = (window for window in found if window is not None)
+    return tuple(_as_launched(window, space, edits, ran, following or {}) for window in missing)
+
+
+def _as_launched(
+    window: Window,
+    space: Space,
+    edits: Iterable[Edit],
+    ran: Mapping[str, Any],
+    following: Mapping[str, Scalar],
+) -> Window:
+    """The window with the opening of the config to launch next, where that has one that is as small."""
+    name, opening = window.parameter, window.opening or {}
+    binding = [edit for edit in edits if _bound(edit, name, ran) is not None]
+    # Of changes that do as well, those that are told already.
+    ways = dict.fromkeys((*opening, *(way.parameter for edit in binding for way in edit.ways)))
+    changes = {n: (ran[n], following[n]) for n in ways if n != name and n in ran and n in following}
+    changed = {n: pair for n, pair in changes.items() if pair[0] not in Domain((pair[1],))}
+    numbers = _numbers(space.model[name].domain)
+    if window.opening is None or not _opens(changed, name, binding, ran, numbers):
+        return window
+    needed = _needed(changed, name, binding, ran, numbers)
+    return window.model_copy(update={"opening": needed}) if len(needed) <= len(opening) else window
 
 
 def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
@@ -155,17 +182,28 @@ def _needed(
     name: str,
     edits: Sequence[Edit],
     rest: Mapping[str, Any],
-    numbers: Iterable[float],
+    numbers: Sequence[float],
 ) -> dict[str, tuple[Any, Scalar]]:
     """Those of the changes without which some edit would hold at no value of the parameter: the nearest
     config may change more for other reasons."""
     needed = dict(changes)
     for one in reversed(list(changes)):
         fewer = {other: change for other, change in needed.items() if other != one}
-        config = {**rest, **{other: after for other, (_, after) in fewer.items()}}
-        if any(all(holds(edit, {**config, name: value}) for edit in edits) for value in numbers):
+        if _opens(fewer, name, edits, rest, numbers):
             needed = fewer
     return needed
+
+
+def _opens(
+    changes: Mapping[str, tuple[Any, Scalar]],
+    name: str,
+    edits: Sequence[Edit],
+    rest: Mapping[str, Any],
+    numbers: Iterable[float],
+) -> bool:
+    """Whether all the edits hold at some value of the parameter, beside the changes."""
+    config = {**rest, **{other: after for other, (_, after) in changes.items()}}
+    return any(all(holds(edit, {**config, name: value}) for edit in edits) for value in numbers)
 
 
 def _shown(value: Any) -> str:
