@@ -174,6 +174,26 @@ def test_a_port_of_its_messages_is_counted_from_that_of_the_api() -> None:
     assert found.advice[1] == "or choose another port, as `--port 30010`"
 
 
+def of_node(rank: int, version: str) -> list[str]:
+    """The lines of a node with ranks of its own."""
+    mark, said = ("'device'", f"'nnodes': 2, 'node_rank': {rank}, ")
+    if version == OLD:
+        mark, said = ("device=", f"nnodes=2, node_rank={rank}, random_seed={rank + 7}, ")
+    return [line.replace(mark, said + mark, 1) for line in lines(version)]
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_the_nodes_of_a_launch_say_its_arguments_once_each(version: str) -> None:
+    first, second = of_node(0, version), of_node(1, version)
+    both = "".join((*first[:3], *second[:3], *first[3:]))
+    launch = only(both)
+    assert launch.arguments["node_rank"] == 0
+    assert launch.phase is Phase.SERVING
+    # The first node again is the next launch, and so is a node of a launch with other arguments.
+    assert len(read(both + "".join(first))) == 2
+    assert len(read("".join(first) + "".join(second).replace("8192", "4096"))) == 2
+
+
 @pytest.mark.parametrize("word", ["Aa", "a=", "a='", "--a", "A_", "'a': ", "a=\\'", "a= ", '"a":"'])
 def test_secrets_are_looked_for_in_no_time(word: str) -> None:
     started = time.perf_counter()

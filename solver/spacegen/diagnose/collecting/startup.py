@@ -35,6 +35,8 @@ _SHORT: Final = re.compile(
 )
 """How a line begins that says that memory ran out: a launch is told by it where nothing else is left of its
 log. Others have these words elsewhere in a line."""
+_OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random_seed", "base_gpu_id"})
+"""Arguments in which the nodes of one launch may differ."""
 _RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
@@ -59,6 +61,7 @@ class Startup:
         self._figures: dict[Fact, dict[str, Figure]] = {}
         self._since: dict[Phase, int] = {}
         self._troubles = Troubles()
+        self._nodes: set[Any] = set()
 
     @property
     def begun(self) -> bool:
@@ -83,6 +86,8 @@ class Startup:
         """Whether what is said belongs to another launch, after this one."""
         up = self.phase is not Phase.ARGUMENTS or self.ready is not None
         match event:
+            case Given() if self._of_another_node(event):
+                return False
             case Given():
                 return self.arguments_line is not None or up or self._troubles.fatal
             case Progress(loading=True):
@@ -142,7 +147,20 @@ class Startup:
     def _up(self) -> bool:
         return self.ready is not None or self.phase is Phase.SERVING
 
+    def _of_another_node(self, given: Given) -> bool:
+        """Whether these are the arguments that a node of this launch has which did not say them yet."""
+        if given.values.get("node_rank") in (None, *self._nodes) or (given.values.get("nnodes") or 1) == 1:
+            return False
+        return bool(self.arguments) and all(
+            without_secrets(name, value) == self.arguments[name]
+            for name, value in given.values.items()
+            if name in self.arguments and name not in _OF_A_NODE
+        )
+
     def _given(self, given: Given, line: Line) -> None:
+        self._nodes.add(given.values.get("node_rank"))
+        if self.arguments_line is not None:
+            return
         self.arguments_line = line
         self.server = given.server
         self.arguments = {name: without_secrets(name, value) for name, value in given.values.items()}
