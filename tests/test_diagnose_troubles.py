@@ -11,6 +11,7 @@ from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase
 from spacegen.diagnose.reading.arguments import discreet
+from spacegen.diagnose.series import Column
 from tests.server_failures import torch_memory
 from tests.server_logs import NEW, OLD, log
 
@@ -172,6 +173,16 @@ def test_a_port_of_its_messages_is_counted_from_that_of_the_api() -> None:
     found = crash("zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:30001')")
     assert found.id == "port-in-use"
     assert found.advice[1] == "or choose another port, as `--port 30010`"
+
+
+def test_retractions_are_read_in_the_words_of_older_versions() -> None:
+    text = "".join(log(OLD, "retracting", decodes=130))
+    launch = only(text)
+    old = only(text.replace("KV cache pool is full. Retract requests.", "Decode out of memory happened."))
+    assert old.troubles == ()
+    assert sum(old.series.columns[Column.RETRACTIONS]) > 0
+    assert old.series == launch.series
+    assert [one.id for one in wrong(old)] == [one.id for one in wrong(launch)] == ["retracts-often"]
 
 
 def of_node(rank: int, version: str) -> list[str]:

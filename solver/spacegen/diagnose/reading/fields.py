@@ -60,6 +60,8 @@ KINDS: Final = {
     b"Decode batch": Batch.DECODE,
     b"Prefill batch": Batch.PREFILL,
     b"Retract requests": Batch.RETRACTION,
+    # As older versions word it.
+    b"Decode out of memory happened": Batch.RETRACTION,
 }
 KIND: Final = re.compile(b"|".join(KINDS))
 """A line without this is none of a batch."""
