@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.intervals import MOST_INTERVALS, Intervals
 from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.collecting.queues import Queues
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
@@ -190,6 +191,26 @@ def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cut
     whole = Intervals()
     whole.add(columns_of(times, running))
     assert whole.series(1) == series
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from([0, 3, 40])), min_size=1, max_size=60),
+    st.lists(st.integers(0, 60), max_size=5),
+)
+def test_uneven_lines_are_those_of_ranks_without_a_queue(
+    said: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    last: dict[int, int] = {}
+    expected = []
+    for rank, queue in said:
+        last[rank] = queue
+        expected.append(queue == 0 and len(last) > 1 and sum(last.values()) >= 10 * len(last))
+    fields = columns_of([0] * len(said), [1] * len(said))
+    fields[Field.REPLICA], fields[Field.QUEUE] = zip(*said, strict=True)
+    queues = Queues()
+    places = [0, *sorted({min(cut, len(said)) for cut in cuts}), len(said)]
+    parts = [queues.uneven(fields[:, start:stop]) for start, stop in pairwise(places)]
+    assert np.concatenate(parts).tolist() == expected
 
 
 def seconds_of(times: list[int], cuts: list[int] | None = None) -> list[int]:

@@ -29,6 +29,7 @@ READY = (
 
 SERVING = (
     "queue-empty",
+    "ranks-uneven",
     "queue-long",
     "requests-wait",
     "too-conservative",
@@ -119,7 +120,8 @@ def test_the_line_of_decoding_that_the_guide_shows() -> None:
         ({"0.82": "0.93"}, "load-good"),
         ({"317": "0"}, "queue-empty"),
         ({"0.82": "0.93", "317": "2500"}, "queue-long"),
-        ({"0.82": "0.93", "317": "40"}, None),
+        ({"0.82": "0.93", "317": "99"}, "queue-short"),
+        ({"0.82": "0.93", "317": "40"}, "queue-short"),
         ({"0.82": "0.93", "317": "100"}, "load-good"),
         ({"0.82": "0.93", "317": "0"}, None),
         ({"0.82": "0.93", "True": "False"}, "graphs-too-small"),
@@ -267,6 +269,47 @@ def test_many_benchmarks_in_wide_intervals_have_no_fault() -> None:
     launch = lines(*(line for run in range(30) for line in shifted(batch(drain=60), run * 700)))
     assert launch.series.width == 64
     assert ids(launch) == ["load-good"]
+
+
+@pytest.mark.parametrize("apart", [600, 1800, 3600, 14_000])
+def test_bursts_drain_however_wide_intervals_are(apart: int) -> None:
+    def burst() -> Iterator[str]:
+        for step in range(40):
+            left = 1 - max(step - 25, 0) / 16
+            yield decode(step * 2, int(200 * left), queue=max(200 - 14 * step, 0), usage=0.93 * left)
+
+    launch = lines(*(line for run in range(6) for line in shifted(burst(), run * apart)))
+    assert faults(launch) == []
+
+
+def ranks(queues: list[int], usages: list[float], lag: float = 0.0) -> Iterator[str]:
+    for step in range(200):
+        for rank, (queue, usage) in enumerate(zip(queues, usages, strict=True)):
+            second = 3 * step + lag * rank
+            yield decode(second, int(240 * usage), queue=queue, usage=usage, rank=f" DP{rank} TP0")
+
+
+@pytest.mark.parametrize("lag", [0.0, 1.0])
+@pytest.mark.parametrize(("version", "to"), [(OLD, "shortest_queue"), (NEW, "total_requests")])
+def test_requests_that_wait_for_some_ranks_only_are_shared_out_badly(
+    lag: float, version: str, to: str
+) -> None:
+    launch = lines(*ranks([250, 0, 300, 0], [0.95, 0.3, 0.95, 0.4], lag)).model_copy(
+        update={"version": version}
+    )
+    assert faults(launch) == ["ranks-uneven"]
+    assert faults(launch, "latency") == ["ranks-uneven"]
+    found = one(launch, "ranks-uneven")
+    assert found.numbers["uneven_share"] == pytest.approx(0.5, abs=0.01)
+    assert [(move.parameter, move.to) for move in found.moves] == [("load_balance_method", to)]
+    known = one(with_arguments(launch, load_balance_method=to), "ranks-uneven")
+    assert known.moves == ()
+
+
+def test_ranks_that_are_alike_have_no_uneven_load() -> None:
+    assert "ranks-uneven" not in ids(lines(*ranks([0, 0], [0.5, 0.5])))
+    assert "queue-empty" in faults(lines(*ranks([0, 0, 3], [0.5, 0.5, 0.5])))
+    assert ids(lines(*ranks([200, 300], [0.95, 0.95]))) == ["load-good"]
 
 
 def shifted(told: Iterable[str], seconds: int) -> Iterator[str]:

@@ -23,6 +23,8 @@ class Column(StrEnum):
     """Tokens a second."""
     EMPTY_QUEUE = "empty queue"
     """Lines of decoding with no request waiting."""
+    UNEVEN = "uneven"
+    """Lines of decoding with no request waiting for their rank while many wait for others."""
     UNFILLED = "unfilled"
     """Lines of decoding with requests waiting and a token usage below 0.9."""
     NO_GRAPH = "no graph"

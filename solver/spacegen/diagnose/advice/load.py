@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from math import ceil
 from typing import Final
 
 from spacegen.diagnose.advice.guide import FULL, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
 from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.advice.serving import each_rank, evidence, full_load, of_lines, shown, slots, span
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column
+from spacegen.errors import SpacegenError
+from spacegen.servers.schema import load as schema
 
 __all__ = ["load"]
 
@@ -23,13 +28,19 @@ _BUSY: Final = 0.1
 # Ours: who waits a quarter of the time that it takes to be served is kept waiting.
 _KEPT_WAITING: Final = 0.25
 
+_BALANCING: Final = "load_balance_method"
+_BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_tokens")
+_OLD: Final = "0.5.6.post2"
+
 
 def load(launch: Launch, goal: str) -> Iterable[Finding]:
     """An empty queue, a long one, or a good one; with latency for a goal an empty one is good."""
     found = full_load(launch)
     if found is None:
         return
-    if found.queue > LONG_QUEUE:
+    if found.uneven >= OFTEN:
+        yield _uneven(launch, found)
+    elif found.queue > LONG_QUEUE:
         yield _long(launch, found)
     elif goal == LATENCY:
         if found.queue > _KEPT_WAITING * found.running and found.empty_queue < 1 - OFTEN:
@@ -38,12 +49,14 @@ def load(launch: Launch, goal: str) -> Iterable[Finding]:
         yield _empty(launch, found)
     elif found.usage > FULL and found.queue >= SHORT_QUEUE:
         yield _good(launch, found)
+    elif found.usage > FULL and found.queue >= 1:
+        yield _short(launch, found)
 
 
 def _too_slow(launch: Launch, found: Steady) -> bool:
     limit = slots(launch)
     taken = limit is not None and found.running >= WELL_FILLED * limit
-    return found.empty_queue >= OFTEN and found.usage < FULL and not taken
+    return found.empty_queue - found.uneven >= OFTEN and found.usage < FULL and not taken
 
 
 def _numbers(found: Steady) -> dict[str, float]:
@@ -56,6 +69,39 @@ def _numbers(found: Steady) -> dict[str, float]:
         "seconds": round(found.seconds, 1),
         "busy_share": round(found.busy, 3),
     }
+
+
+def _uneven(launch: Launch, found: Steady) -> Finding:
+    method, better = argument(launch, _BALANCING), _by_load(launch)
+    if better and method not in better:
+        move = Move(parameter=_BALANCING, among=better, was=method, to=better[0])
+        advice = (f"{told(move)}, so that requests go where there are fewest",)
+    else:
+        move = None
+        advice = ("look at what shares out the requests, such as clients that name their rank",)
+    return Finding(
+        id="ranks-uneven",
+        phase=Phase.SERVING,
+        severity=Severity.WARNING,
+        summary=f"{of_lines(found.uneven, found)} are of ranks for which no request waits, while many "
+        f"wait for others of the {found.ranks}",
+        evidence=evidence(shown(launch, Column.EMPTY_QUEUE), launch.busiest),
+        numbers={**_numbers(found), "uneven_share": round(found.uneven, 3), "ranks": found.ranks},
+        advice=advice,
+        moves=() if move is None else (move,),
+    )
+
+
+def _by_load(launch: Launch) -> tuple[str, ...]:
+    """The values of this version that send requests where there are few."""
+    with suppress(SpacegenError, ValueError):
+        known = schema("sglang", launch.version or _OLD).arguments[_BALANCING].choices or ()
+        return tuple(value for value in _BY_LOAD if value in known)
+    return ()
+
+
+def _all(found: Steady) -> str:
+    return f" over all {found.ranks} ranks" if found.ranks > 1 else ""
 
 
 def _held(launch: Launch, found: Steady) -> int:
@@ -74,7 +120,7 @@ def _empty(launch: Launch, found: Steady) -> Finding:
     )
     faster = (
         f"submit requests faster, so that {SHORT_QUEUE} to {LONG_QUEUE} wait: with {flight} in flight at a "
-        f"time the cache is full and {SHORT_QUEUE} wait"
+        f"time{_all(found)} the cache is full and {SHORT_QUEUE} wait{each_rank(found)}"
     )
     advice = (
         faster,
@@ -94,6 +140,7 @@ def _empty(launch: Launch, found: Steady) -> Finding:
 
 def _long(launch: Launch, found: Steady) -> Finding:
     most = (round(found.running) + LONG_QUEUE) * found.ranks
+    advice = f"keep at most {most} requests in flight at a time{_all(found)}: {found.running:.0f} run"
     return Finding(
         id="queue-long",
         phase=Phase.SERVING,
@@ -102,9 +149,7 @@ def _long(launch: Launch, found: Steady) -> Finding:
         f"more than {LONG_QUEUE} cost the scheduler time",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
-        advice=(
-            f"keep at most {most} requests in flight at a time: {found.running:.0f} run{each_rank(found)}",
-        ),
+        advice=(advice + each_rank(found),),
     )
 
 
@@ -123,6 +168,20 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
             f"send fewer requests at a time, about {found.running * found.ranks:.0f}",
             f"or serve them with {1 + ratio:.1f} times as many replicas",
         ),
+    )
+
+
+def _short(launch: Launch, found: Steady) -> Finding:
+    return Finding(
+        id="queue-short",
+        phase=Phase.SERVING,
+        severity=Severity.INFO,
+        summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited{each_rank(found)} with a "
+        f"token usage of {found.usage:.2f}: the cache is full, and stays so with {SHORT_QUEUE} to "
+        f"{LONG_QUEUE}",
+        evidence=evidence(launch.busiest),
+        numbers=_numbers(found),
+        advice=(f"submit requests a little faster, so that {SHORT_QUEUE} wait{each_rank(found)}",),
     )
 
 

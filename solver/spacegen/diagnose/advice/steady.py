@@ -54,6 +54,9 @@ class Steady:
     """The share of lines with an empty queue, as the next two."""
     unfilled: float
     no_graph: float
+    uneven: float
+    """The share of lines, of all from the first to the last at full load, of ranks for which nothing waits
+    while many wait for others: which of them is at full load says nothing about that."""
     most_running: float
     most_without_graph: float
     usual_without_graph: float
@@ -159,12 +162,18 @@ def _draining(lines: _Floats, empty: _Floats, running: _Floats) -> _Mask:
     waiting = np.flatnonzero(lines > empty)
     if not len(waiting):
         return np.zeros(len(lines), bool)
-    end = np.arange(len(lines)) > waiting[-1]
+    last = waiting[-1]
+    end = np.arange(len(lines)) > last
     level = running[end & (lines > 0)]
     third = -(-len(level) // 3)
-    falls = third > 0 and bool(level[-third:].mean() <= _FALL * level[:third].mean())
+    # Of fewer than three nobody can say whether they fall.
+    falls = len(level) < 3 or bool(level[-third:].mean() <= _FALL * level[:third].mean())
     runs_out = falls or bool(2 * empty.sum() <= lines.sum())
-    return end if runs_out else np.zeros(len(lines), bool)
+    if runs_out:
+        # Where intervals are wide, the last in which somebody waited is one of both.
+        end[last] = empty[last] > 0
+        return end
+    return np.zeros(len(lines), bool)
 
 
 def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> Steady:
@@ -191,12 +200,19 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
         empty_queue=sums[Column.EMPTY_QUEUE] / lines,
         unfilled=sums[Column.UNFILLED] / lines,
         no_graph=sums[Column.NO_GRAPH] / lines,
+        uneven=_uneven(columns, chosen),
         most_running=largest[Column.MOST_RUNNING],
         most_without_graph=largest[Column.MOST_WITHOUT_GRAPH],
         usual_without_graph=_usually(columns, chosen),
         retractions=float(columns[Column.RETRACTIONS][around].sum()),
         retracted=float(columns[Column.RETRACTED][around].sum()),
     )
+
+
+def _uneven(columns: dict[Column, _Floats], chosen: _Mask) -> float:
+    places = np.flatnonzero(chosen)
+    since = slice(places[0], places[-1] + 1)
+    return float(columns[Column.UNEVEN][since].sum() / columns[Column.DECODES][since].sum())
 
 
 def _usually(columns: dict[Column, _Floats], chosen: _Mask) -> float:

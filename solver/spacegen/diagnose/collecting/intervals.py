@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacegen.diagnose.collecting.clock import Clock
+from spacegen.diagnose.collecting.queues import Queues
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
@@ -25,6 +27,7 @@ _SUMS: Final = (
     Column.USAGE,
     Column.RATE,
     Column.EMPTY_QUEUE,
+    Column.UNEVEN,
     Column.UNFILLED,
     Column.NO_GRAPH,
     Column.PREFILLS,
@@ -42,6 +45,7 @@ class Intervals:
 
     def __init__(self) -> None:
         self._clock = Clock()
+        self._queues = Queues()
         self._timed = True
         self._width = 1
         self._lines = 0
@@ -79,7 +83,7 @@ class Intervals:
 
     def _put(self, at: Integers, fields: Integers) -> None:
         firsts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))
-        sums, largest = _columns(fields)
+        sums, largest = _columns(fields, self._queues.uneven(fields))
         places = at[firsts]
         np.add.at(self._sums, places, np.add.reduceat(sums, firsts, axis=1).T)
         np.maximum.at(self._largest, places, np.maximum.reduceat(largest, firsts, axis=1).T)
@@ -101,7 +105,7 @@ class Intervals:
         )
 
 
-def _columns(fields: Integers) -> tuple[Integers, Integers]:
+def _columns(fields: Integers, uneven: NDArray[np.bool_]) -> tuple[Integers, Integers]:
     """What each line adds to the sums, and what it is compared with."""
     decode = fields[Field.KIND] == Batch.DECODE
     running, queue, usage = (fields[field] * decode for field in (Field.RUNNING, Field.QUEUE, Field.USAGE))
@@ -113,6 +117,7 @@ def _columns(fields: Integers) -> tuple[Integers, Integers]:
         usage,
         fields[Field.RATE] * decode,
         decode & (queue == 0),
+        uneven,
         decode & (queue > 0) & (usage < GOOD_USAGE),
         without,
         fields[Field.KIND] == Batch.PREFILL,

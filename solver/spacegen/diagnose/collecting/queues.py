@@ -1,0 +1,57 @@
+"""Whether requests wait for some data-parallel ranks while others have none that wait."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacegen.diagnose.reading.fields import Batch, Field
+from spacegen.diagnose.reading.stamps import Integers
+
+__all__ = ["Queues"]
+
+_MANY: Final = 10
+"""Requests that would wait for each rank if all had as many: fewer wait for some by chance."""
+
+
+class Queues:
+    """What waits for each data-parallel rank, as its last line of decoding says."""
+
+    def __init__(self) -> None:
+        self._last = np.empty(0, np.int64)
+        """By rank, -1 where it said nothing yet."""
+        self._waiting = 0
+        self._ranks = 0
+
+    def uneven(self, fields: Integers) -> NDArray[np.bool_]:
+        """The lines of decoding of a rank for which nothing waits, while many do for others."""
+        found = np.zeros(fields.shape[1], bool)
+        places = np.flatnonzero(fields[Field.KIND] == Batch.DECODE)
+        if not len(places):
+            return found
+        ranks, queues = fields[Field.REPLICA, places], fields[Field.QUEUE, places]
+        before = self._before(ranks, queues)
+        waiting = self._waiting + np.cumsum(queues - np.maximum(before, 0))
+        known = self._ranks + np.cumsum(before < 0)
+        self._waiting, self._ranks = int(waiting[-1]), int(known[-1])
+        found[places] = (queues == 0) & (known > 1) & (waiting >= _MANY * known)
+        return found
+
+    def _before(self, ranks: Integers, queues: Integers) -> Integers:
+        """The queue that each rank told of in its line before."""
+        missing = int(ranks.max()) + 1 - len(self._last)
+        if missing > 0:
+            self._last = np.append(self._last, np.full(missing, -1))
+        order = np.argsort(ranks, kind="stable")
+        of, told = ranks[order], queues[order]
+        before = np.empty_like(told)
+        before[1:] = told[:-1]
+        firsts = np.concatenate(([True], of[1:] != of[:-1]))
+        before[firsts] = self._last[of[firsts]]
+        lasts = np.append(firsts[1:], True)
+        self._last[of[lasts]] = told[lasts]
+        found = np.empty_like(before)
+        found[order] = before
+        return found
