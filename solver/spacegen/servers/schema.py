@@ -76,7 +76,7 @@ class TargetSchema:
 
     @cached_property
     def cleared(self) -> Mapping[tuple[str, ...], Argument]:
-        """The fields that negative flags clear, each by its flags; found once, as it is asked for each flag."""
+        """The fields that negative flags clear, each by its flags; found once: it is asked for each flag."""
         return {a.flags: a for a in self.arguments.values() if a.action == "store_false"}
 
 

@@ -163,7 +163,7 @@ def _draining(lines: _Floats, empty: _Floats, running: _Floats) -> _Mask:
     if not len(waiting):
         return np.zeros(len(lines), bool)
     last = waiting[-1]
-    end = np.arange(len(lines)) > last
+    end: _Mask = np.arange(len(lines)) > last
     level = running[end & (lines > 0)]
     third = -(-len(level) // 3)
     # Of fewer than three nobody can say whether they fall.
