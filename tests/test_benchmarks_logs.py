@@ -21,5 +21,6 @@ def test_a_log_is_as_long_as_asked_and_read_to_its_end(
     assert reading.lines == text.count(b"\n")
     assert text.count(b"Decode batch") > 500
     assert text.count(b"HTTP") >= noise * 500
-    assert 0 < reading.seconds < 60
-    assert reading.peak > 10
+    assert reading.seconds >= 0
+    # What the log takes on disk is in memory as well while it is read, a piece at a time.
+    assert reading.peak * 2**20 > len(text)

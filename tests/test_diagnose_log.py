@@ -12,13 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacegen.diagnose.collecting.clock import Clock
+from spacegen.diagnose.collecting.ended import FIRST, LAST
 from spacegen.diagnose.collecting.intervals import MOST_INTERVALS, Intervals
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.queues import Queues
+from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.reading.chunks import LONGEST, WholeLines, shortened
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column
+from spacegen.diagnose.telling.text import head
 from tests.server_logs import NEW, OLD, STORIES, log
 
 DECODE = (
@@ -75,6 +79,37 @@ def test_memory_does_not_grow_with_the_log() -> None:
     tracemalloc.stop()
     assert max(sizes) - sizes[1] < 20_000
     assert peak < 10 * len(piece)
+
+
+def test_a_crash_loop_is_kept_in_constant_memory() -> None:
+    told = "".join(
+        f"[2026-01-02 00:00:00] server_args=ServerArgs(model_path='m{i}', port=1)\n" for i in range(900)
+    )
+    launches = taken(told.encode())
+    assert len(launches) == FIRST + LAST + 1
+    assert sum(launch.folded for launch in launches) + len(launches) == 900
+    models = [launch.arguments["model_path"] for launch in launches]
+    assert models[:FIRST] == [f"m{number}" for number in range(FIRST)]
+    assert models[FIRST:] == [f"m{number}" for number in range(900 - LAST - 1, 900)]
+    assert launches[FIRST].folded == 900 - len(launches)
+    first = next(head(Diagnosis(launches=launches)))
+    assert first.startswith("900 launches, of which 643 in between are left out: 257 ")
+
+
+def test_sums_of_rates_beyond_sense_stay_sums() -> None:
+    line = DECODE.format(7, 0).replace("10.50", "9" * 12)
+    (launch,) = taken((line * 3000).encode())
+    assert min(launch.series.columns[Column.RATE]) > 0
+
+
+def test_no_number_goes_over_the_cut_of_a_long_line() -> None:
+    half = LONGEST // 2
+    line = b"a" * (half - 2) + b"12" + b"x" * 99 + b"34" + b"b" * (half - 2)
+    whole = WholeLines()
+    for start in range(0, len(line), 70_000):
+        assert whole.take(line[start : start + 70_000]) == b""
+    assert shortened(line) == whole.close() == shortened(shortened(line))
+    assert b"1234" not in shortened(line)
 
 
 def test_a_log_without_a_server_has_no_launch() -> None:

@@ -122,6 +122,8 @@ class Launch(Value):
     files: tuple[str, ...] = ()
     lines: int = 0
     simulated: bool = False
+    folded: int = 0
+    """How many launches of the log before this one are left out, where there are very many."""
 
     def figure(self, fact: Fact) -> float | None:
         """The number, where the log says it."""

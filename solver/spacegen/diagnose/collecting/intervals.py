@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.queues import Queues
-from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.fields import MOST_DIGITS, SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
 
@@ -37,6 +37,8 @@ _SUMS: Final = (
     Column.RETRACTED,
 )
 _LARGEST: Final = (Column.MOST_RUNNING, Column.MOST_QUEUED, Column.MOST_USED, Column.MOST_WITHOUT_GRAPH)
+_MOST: Final = 10**MOST_DIGITS
+"""Of what is counted in parts, too, so that sums of millions of lines are exact."""
 _FRACTIONS: Final = {Column.USAGE, Column.RATE, Column.MOST_USED}
 
 
@@ -83,6 +85,7 @@ class Intervals:
 
     def _put(self, at: Integers, fields: Integers) -> None:
         firsts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))
+        fields = np.minimum(fields, _MOST)
         sums, largest = _columns(fields, self._queues.uneven(fields))
         places = at[firsts]
         np.add.at(self._sums, places, np.add.reduceat(sums, firsts, axis=1).T)

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.diagnose.collecting.ended import Ended
 from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.collecting.startup import Startup
@@ -25,15 +26,20 @@ _WORKING: Final = {Batch.DECODE: "decode", Batch.PREFILL: "prefill"}
 
 
 class LogReader:
-    """Reads one log of any length in constant memory; pieces may end anywhere."""
+    """Reads one log of any length in constant memory, behind so many `lines`; pieces may end anywhere."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lines: int = 0) -> None:
         self._name = name
         self._whole = WholeLines()
         self._batches = BatchReader()
-        self._lines = 0
-        self._ended: list[Launch] = []
+        self._lines = lines
+        self._ended = Ended()
         self._current = _Current(name)
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are until now."""
+        return self._lines
 
     def take(self, chunk: bytes) -> None:
         """Takes in what comes next; a line counts once it has ended."""
@@ -54,7 +60,7 @@ class LogReader:
     @property
     def launches(self) -> tuple[Launch, ...]:
         """The launches until now, the last as far as it is."""
-        return (*self._ended, *self._current.launches())
+        return (*self._ended.launches, *self._current.launches())
 
     def _read(self, text: bytes) -> None:
         batches = self._batches.read(text)

@@ -13,6 +13,7 @@ __all__ = ["LONGEST", "WholeLines", "chunks", "shortened"]
 LONGEST: Final = 2**18
 """Bytes of a line that are kept: half of them from its start, half from its end."""
 _HALF: Final = LONGEST // 2
+_CUT: Final = b" ... "
 _BLOCK: Final = 2**20
 _GZIP: Final = b"\x1f\x8b"
 
@@ -68,8 +69,9 @@ class _Joined:
 
 
 def shortened(line: bytes) -> bytes:
-    """The line; of one longer than `LONGEST`, its start and its end."""
-    return line if len(line) <= LONGEST else line[:_HALF] + line[-_HALF:]
+    """The line; of one longer than `LONGEST`, its start and its end, and a mark between: no number goes over
+    the cut."""
+    return line if len(line) <= LONGEST else _CUT.join((line[:_HALF], line[-_HALF:]))
 
 
 @dataclass(slots=True)

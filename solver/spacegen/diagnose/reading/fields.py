@@ -72,7 +72,7 @@ _NEEDED: Final = {
 }
 """A line without them was cut off, or is prose."""
 MOST_DIGITS: Final = 12
-"""Of a number, on either side of the point: sums of millions of them are exact."""
+"""Of a number, on either side of the point."""
 DECIMALS: Final = 4
 _NUMBER: Final = rb"(\d{1,12})(?:\.(\d{1,12}))?(?![\d.]*\d)"
 _KEYS: Final = (

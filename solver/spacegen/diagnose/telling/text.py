@@ -95,7 +95,9 @@ def _launches(launches: Sequence[Launch]) -> Iterator[str]:
         return
     ends = Counter(map(_end, launches))
     counted = ", ".join(f"{count} {end}" for end, count in ends.most_common())
-    yield f"{len(launches):,} launches: {counted}; the last:"
+    folded = sum(launch.folded for launch in launches)
+    out = f", of which {folded:,} in between are left out" if folded else ""
+    yield f"{len(launches) + folded:,} launches{out}: {counted}; the last:"
     yield _launch(launches[-1])
 
 
