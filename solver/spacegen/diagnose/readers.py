@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.collecting.services import Services
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
 
@@ -58,12 +58,12 @@ class Reader:
         """What comes next stands in another file, which goes on where this one ended."""
         if held := self._held:
             self._begun(held).take(held)
-        if isinstance(self._reading, LogReader):
+        if isinstance(self._reading, Services):
             self._reading.move_on(name)
         self._name = name
 
     def _begun(self, first: bytes) -> _Reading:
         if self._reading is None:
-            self._reading = (MetricsReader if looks_like_metrics(first) else LogReader)(self._name)
+            self._reading = (MetricsReader if looks_like_metrics(first) else Services)(self._name)
             self._held = b""
         return self._reading
