@@ -20,6 +20,7 @@ from spacegen.diagnose.narrowing.launched import (
     schema_of,
     spellings,
 )
+from spacegen.diagnose.narrowing.likeness import of_other_models, unlike
 from spacegen.diagnose.narrowing.switches import translated
 from spacegen.language.expr import Scalar
 from spacegen.language.model import NoDefault, same_value
@@ -73,6 +74,8 @@ class Ground:
         if of_another_server(self.space, self.launch):
             about = f"a log of {self.launch.server} and a space of {self.space.base.target}"
             return self._dropped(finding, about)
+        if (reason := unlike(self.space, self.launch)) is not None:
+            return self._dropped(finding, reason)
         moves, unless = map(self._translated, (finding.moves, finding.unless))
         members = (*moves, *unless)
         if held := next((m for m in members if self._held(m)), None):
@@ -85,10 +88,11 @@ class Ground:
             return self._dropped(finding, f"the space has no way out: no value of {names} is left")
         if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
             return self._dropped(finding, f"the space already keeps to it: `{full.parameter}`")
+        others = of_other_models(self.space, self.launch)
         return Edit(
             finding=finding.id,
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
-            ways=ways,
+            ways=ways if others is None else union((*ways, others), domains),
             because=because(finding, simulated=self.launch.simulated),
             first=self._beside(finding) | self._first(moves, ways),
             launch=finding.launch,

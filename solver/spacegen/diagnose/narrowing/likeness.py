@@ -1,0 +1,68 @@
+"""Whether a launch is of the model and of the GPU that a space is about: memory says nothing about others."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from spacegen.api import Space
+from spacegen.diagnose.launch import Fact, Launch
+from spacegen.diagnose.narrowing.edit import Kept
+from spacegen.language.model import Domain
+
+__all__ = ["MODEL", "of_other_models", "unlike"]
+
+MODEL: Final = "model_path"
+_GPU: Final = "gpu_memory_mib"
+_MIB: Final = 1024
+_ALIKE: Final = 0.1
+"""GPUs of one kind differ by that share of their memory at most: in what is reserved, and how it is told."""
+_SNAPSHOT: Final = re.compile(r"models--(?:.+--)?(?P<name>[^/]+)/snapshots/")
+
+
+def unlike(space: Space, launch: Launch) -> str | None:
+    """Why what the launch shows says nothing about the space; None where it does, as far as it is known."""
+    ran, fixed = launch.arguments.get(MODEL), space.not_searched.get(MODEL)
+    if MODEL in space.model.index:
+        domain = space.model[MODEL].domain
+        if not isinstance(ran, str):
+            return "the log does not say its model, and the space searches several"
+        if not any(_same(ran, value) for value in domain):
+            return f"a log of {ran}, which is none of the models of the space"
+    elif isinstance(ran, str) and isinstance(fixed, str) and not _same(ran, fixed):
+        return f"a log of {ran}, and a space of {fixed}"
+    return _other_gpu(space, launch)
+
+
+def of_other_models(space: Space, launch: Launch) -> Kept | None:
+    """The models of the space that the launch is not about, where it searches several."""
+    if MODEL not in space.model.index:
+        return None
+    domain: Domain = space.model[MODEL].domain
+    others = tuple(value for value in domain if not _same(launch.arguments.get(MODEL), value))
+    return Kept(parameter=MODEL, values=others) if others else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two paths name one model: a folder may hold what a hub calls otherwise."""
+    return isinstance(one, str) and isinstance(other, str) and _name(one) == _name(other)
+
+
+def _name(path: str) -> str:
+    found = _SNAPSHOT.search(path)
+    return (found["name"] if found else path.rstrip("/").rsplit("/", 1)[-1]).lower()
+
+
+def _other_gpu(space: Space, launch: Launch) -> str | None:
+    known = next((c.value for c in space.base.constants if c.name == _GPU), None)
+    if isinstance(known, bool) or not isinstance(known, int | float) or known <= 0:
+        return None
+    about = known / _MIB
+    totals = (trouble.numbers.get("capacity_gib") for trouble in launch.troubles)
+    total = next((one for one in totals if one), None)
+    free = launch.figure(Fact.BEFORE_LOADING)
+    # What is free at first is less than there is by what others hold.
+    differs = abs(total - about) > _ALIKE * about if total else (free or 0.0) > (1 + _ALIKE) * about
+    if not differs:
+        return None
+    return f"a log of a GPU of {total or free:.0f} GiB, and a space of one of {about:.0f} GiB (`--hardware`)"
