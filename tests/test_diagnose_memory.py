@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.advice.endings import endings
 from spacegen.diagnose.advice.memory import left_memory
@@ -238,9 +239,12 @@ def test_a_failure_excludes_the_launch_itself(
 ) -> None:
     finding = only(launch(ARGUMENTS, FACTS, failed(kind, phase, during)))
     for move in (*finding.moves, *finding.unless):
-        was = ARGUMENTS.get(move.parameter, FACTS[Fact.POOL_TOKENS])
+        default = move.was if move.was is not None else FACTS[Fact.POOL_TOKENS]
+        was = ARGUMENTS.get(move.parameter, default)
         if move.among is not None:
             assert was not in move.among
+        elif move.apart_from is not None:
+            assert move.apart_from == (ARGUMENTS.get(move.parameter, move.was),)
         else:
             assert move.at_least is None or was < move.at_least
             assert move.at_most is None or was > move.at_most
@@ -251,7 +255,10 @@ def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:
     finding = only(launch(ARGUMENTS, facts, failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)))
     assert (finding.id, finding.phase) == ("out-of-memory-weights", Phase.WEIGHTS)
     assert ways(finding.moves) == {"tp_size": 2, "quantization": "fp8"}
-    assert ways(finding.unless) == {"pp_size": 2}
+    assert ways(move for move in finding.unless if move.apart_from is None) == {
+        "pp_size": 2,
+        "cpu_offload_gb": 8,
+    }
 
 
 def test_what_was_missing_sizes_the_share() -> None:
@@ -261,7 +268,7 @@ def test_what_was_missing_sizes_the_share() -> None:
     # 1.56 GiB are two steps of 0.78; one more to be safe.
     assert (move.at_most, move.to) == (0.86, 0.85)
     assert finding.numbers["missing_gib"] == 1.56
-    assert "1.56 GiB were missing" in finding.summary
+    assert "1.56 GB were missing" in finding.summary
 
 
 def test_what_torch_says_beside_is_told() -> None:
@@ -281,8 +288,8 @@ def test_what_torch_says_beside_is_told() -> None:
         capacity_gib=79.11,
     )
     advice = only(launch(ARGUMENTS, {}, trouble)).advice
-    assert advice[-2].startswith("2.00 GiB were reserved and in pieces too small to use")
-    assert advice[-1] == "process 4712 holds 20.00 GiB of the same GPU: end it"
+    assert advice[-2].startswith("2.00 GB were reserved and in pieces too small to use")
+    assert advice[-1] == "process 4712 holds 20.00 GB of the same GPU: end it"
     assert only(launch(ARGUMENTS, {}, trouble)).numbers["capacity_gib"] == 79.11
 
 
@@ -293,7 +300,7 @@ def test_others_on_the_gpu_are_told_when_they_grow() -> None:
     )
     # 79 - 0.5 - 70 are held by others now; 79 - 78 were at the start.
     advice = only(launch(ARGUMENTS, FACTS, trouble)).advice[-1]
-    assert advice == "others hold 7.50 GiB more of the GPU than when this server started: see `nvidia-smi`"
+    assert advice == "others hold 7.50 GB more of the GPU than when this server started: see `nvidia-smi`"
 
 
 def test_a_share_that_the_server_chose_depends_on_what_it_keeps_room_for() -> None:
@@ -326,7 +333,7 @@ def test_a_draft_model_is_loaded_beside_the_cache() -> None:
 def test_the_least_share_is_taken_from_the_server_where_it_says_so() -> None:
     trouble = failed(Kind.NO_POOL, Phase.KV_POOL, least_mem_fraction_static=0.1923)
     arguments = {**ARGUMENTS, "mem_fraction_static": 0.15}
-    assert only(launch(arguments, FACTS, trouble)).moves[0].at_least == 0.2
+    assert only(launch(arguments, FACTS, trouble)).moves[0].at_least == 0.192
 
 
 def test_requests_that_ran_when_memory_ran_out_bound_those_that_may() -> None:
@@ -365,9 +372,11 @@ def test_a_pool_without_room_wants_more_and_says_how_much() -> None:
     assert finding.id == "no-kv-pool"
     # 78 * 0.85 were kept, 63 were left after loading: 3.3 GiB, five steps of 0.78.
     share = finding.moves[0]
-    assert (share.parameter, share.at_least, share.at_most) == ("mem_fraction_static", 0.2, None)
+    assert (share.parameter, share.at_least, share.at_most) == ("mem_fraction_static", 0.192, None)
+    assert share.to == 0.21
     assert finding.numbers["missing_gib"] == 3.3
-    assert {move.parameter for move in finding.unless} == {"pp_size"}
+    directed = {move.parameter for move in finding.unless if move.apart_from is None}
+    assert directed == {"pp_size", "cpu_offload_gb"}
 
 
 def test_a_pool_without_room_at_the_highest_share_wants_more_ranks() -> None:
@@ -574,14 +583,38 @@ def test_no_window_names_what_opens_one() -> None:
         "quantization",
     ]
     assert "mem_fraction_static" not in {move.parameter for move in finding.moves}
+    # Nobody has tried what lies between two steps.
+    between = next(move for move in finding.unless if move.parameter == "mem_fraction_static")
+    assert (between.at_least, between.at_most, between.to) == (0.841, 0.849, None)
     assert "quantization" in {move.parameter for move in finding.moves}
+
+
+def test_no_way_out_leads_to_what_another_launch_has_tried() -> None:
+    graphs = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    found = findings([at(0.84, LOW), at(0.85, graphs)])
+    assert {finding.id for finding in found} == {"no-kv-pool", "no-memory-window", "out-of-memory-graphs"}
+    shares = [move for finding in found for move in finding.moves if move.parameter == "mem_fraction_static"]
+    assert [move.to for move in shares] == [None, None]
+    told = [sentence for finding in found for sentence in finding.advice if "mem_fraction" in sentence]
+    assert told == [
+        "another `mem_fraction_static` does not help: 0.85 runs out",
+        "another `mem_fraction_static` does not help: 0.84 is too low",
+    ]
+    # With more room between both, a share of the window.
+    found = findings([at(0.75, LOW), at(0.85, failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS))])
+    (out,) = (finding for finding in found if finding.id == "out-of-memory-graphs")
+    assert (out.moves[0].to, out.moves[0].at_most) == (0.8, 0.849)
+    # Of a launch that came up, too.
+    tight = launch({**ARGUMENTS, "mem_fraction_static": 0.85}, {**FACTS, Fact.LEFT: 3.0}, ready=READY)
+    (scarce,) = (one for one in findings([at(0.84, LOW), tight]) if one.id == "memory-scarce")
+    assert [move.to for move in scarce.moves] == [None]
 
 
 def test_what_lies_between_is_the_window() -> None:
     (finding,) = window([at(0.88, HIGH), at(0.84, LOW)], "throughput")
     assert (finding.id, finding.severity) == ("memory-window", Severity.INFO)
     (move,) = finding.moves
-    assert (move.at_least, move.at_most, move.to) == (0.85, 0.87, 0.86)
+    assert (move.at_least, move.at_most, move.to) == (0.841, 0.879, 0.86)
     (finding,) = window([at(0.88, HIGH), at(0.85), at(0.84, LOW)], "throughput")
     assert finding.moves[0].to == 0.85
     assert "0.85 worked" in finding.summary
@@ -591,9 +624,9 @@ def test_what_was_missing_narrows_the_window() -> None:
     short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
     (finding,) = window([at(0.84, LOW), at(0.89, short)], "throughput")
     assert finding.summary.startswith(
-        "0.84 is too low and 0.89 runs out, as any from 0.88 on would: the window is"
+        "0.84 is too low and 0.89 runs out, as any from 0.872 on would: the window is 0.85 to 0.87;"
     )
-    assert (finding.moves[0].at_least, finding.moves[0].at_most) == (0.85, 0.87)
+    assert (finding.moves[0].at_least, finding.moves[0].at_most) == (0.841, 0.871)
     (finding,) = window([at(0.84, LOW), at(0.86, short)], "throughput")
     assert finding.id == "no-memory-window"
     # One that worked is believed before numbers are.

@@ -31,6 +31,8 @@ class Move(Value):
     at_least: float | None = None
     at_most: float | None = None
     among: tuple[Scalar, ...] | None = None
+    apart_from: tuple[Scalar, ...] | None = None
+    """Any other value than these: which one is the better is not known."""
     was: Scalar = None
     """The value that the launch ran with; None where the log does not say it."""
     to: Scalar = None

@@ -16,7 +16,7 @@ from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.rule import Across, Rule
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
-from spacegen.diagnose.advice.window import window
+from spacegen.diagnose.advice.window import window, within
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase
 
@@ -41,22 +41,34 @@ RULES: Final[tuple[Rule, ...]] = (
 ACROSS: Final[tuple[Across, ...]] = (window,)
 """Each looks at several launches."""
 
+_UNKNOWN: Final = "the log does not say the arguments of the launch: `--config` with them makes more of it"
 _BADNESS: Final = tuple(reversed(Severity))
 _PHASES: Final = tuple(Phase)
 
 
 def findings(launches: Sequence[Launch], goal: str = "throughput") -> tuple[Finding, ...]:
     """What launches show, the worst first, then by phase and launch."""
-    return tuple(sorted(_found(launches, goal), key=_place))
+    return tuple(sorted(within(launches, _found(launches, goal)), key=_place))
 
 
 def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:
     for number, launch in enumerate(launches):
         for rule in RULES:
-            yield from (finding.model_copy(update={"launch": number}) for finding in rule(launch, goal))
+            for finding in rule(launch, goal):
+                yield _grounded(launch, finding).model_copy(update={"launch": number})
     if len(launches) > 1:
         for across in ACROSS:
             yield from across(launches, goal)
+
+
+def _grounded(launch: Launch, finding: Finding) -> Finding:
+    """The finding, as advice alone where nobody knows what the launch that failed ran with: which others fail
+    too cannot be told then."""
+    if finding.severity is not Severity.ERROR or launch.arguments or not finding.moves:
+        return finding
+    return finding.model_copy(
+        update={"moves": (), "unless": (), "also": (), "advice": (*finding.advice, _UNKNOWN)}
+    )
 
 
 def _place(finding: Finding) -> tuple[int, int, int]:

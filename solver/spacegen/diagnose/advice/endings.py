@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.lighter import known
+from spacegen.diagnose.advice.lighter import hosted, known
 from spacegen.diagnose.advice.rule import once
 from spacegen.diagnose.advice.said import (
     Key,
@@ -19,14 +20,15 @@ from spacegen.diagnose.advice.said import (
     whole,
     words,
 )
-from spacegen.diagnose.advice.ways import rather, told
+from spacegen.diagnose.advice.ways import FINEST, rather, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
+from spacegen.servers.logwords import PEER_LOST
 
 __all__ = ["endings"]
 
 # Kinds that follow from others, which tell more.
-_FOLLOWING: Final = (Kind.WATCHDOG, Kind.KILLED, Kind.CRASH)
+_FOLLOWING: Final = (Kind.WATCHDOG, Kind.UNHEALTHY, Kind.KILLED, Kind.CRASH)
 _CAUSES: Final = tuple(kind for kind in Kind if kind not in _FOLLOWING)
 _KILL: Final = 9
 _BUS: Final = 7
@@ -36,7 +38,12 @@ _HOST_MEMORY: Final = re.compile(
     r"not enough host memory|cannot allocate memory|std::bad_alloc|\bMemoryError", re.IGNORECASE
 )
 _REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) GB free")
+_NAMED: Final = re.compile(r"\bSGLANG_[A-Z0-9_]{4,60}\b")
 _REASONS: Final = {
+    PEER_LOST.pattern: "another rank or node is gone: its log, or what stands before, has the cause",
+    r"batch_prefill_tmp|AlignedAllocator": (
+        "the workspace of flashinfer is too small: set `SGLANG_FLASHINFER_WORKSPACE_SIZE` (bytes) to more"
+    ),
     r"nccl|DistBackendError": "run it again with `NCCL_DEBUG=INFO`, which says what failed between the GPUs",
     r"illegal memory access|device-side assert|unspecified launch failure": (
         "a kernel failed: try another attention backend, and `CUDA_LAUNCH_BLOCKING=1` to see which one it is"
@@ -65,6 +72,8 @@ def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
     match trouble.kind:
         case Kind.WATCHDOG:
             yield _stuck(launch, trouble)
+        case Kind.UNHEALTHY:
+            yield _silent(trouble)
         case Kind.KILLED:
             yield _killed(launch, trouble)
         case Kind.CRASH:
@@ -90,6 +99,21 @@ def _stuck(launch: Launch, trouble: Trouble) -> Finding:
     )
 
 
+def _silent(trouble: Trouble) -> Finding:
+    times = "" if trouble.count == 1 else f" {trouble.count} times"
+    return _finding(
+        trouble,
+        "health-check-failed",
+        f"a health check failed{times}: the server did not answer in time",
+        (
+            "see where the detokenizer and the scheduler wait while that lasts",
+            "leave one that is only busy more time: `SGLANG_HEALTH_CHECK_TIMEOUT` (seconds, else 20)",
+        ),
+        severity=Severity.WARNING,
+        command="py-spy dump --pid PID",
+    )
+
+
 def _killed(launch: Launch, trouble: Trouble) -> Finding:
     told_of = said(trouble, "signal")
     signal = _KILL if told_of is None else abs(int(told_of))
@@ -110,20 +134,25 @@ def _killed(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
-    """Main memory is short: of weights on their way, or for a hierarchical cache."""
+    """Main memory is short: of weights on their way, or for a hierarchical cache.
+
+    Who ended a process, and for whose memory, its signal alone does not say: that is no failure of arguments.
+    """
     no_cache = rather(launch, "enable_hierarchical_cache", (False,), (True,))
-    moves = known(*_smaller_host_pool(launch, words(trouble)), no_cache) if no_cache else ()
-    loading = trouble.phase is Phase.WEIGHTS and not moves
+    ways = known(*_smaller_host_pool(launch, words(trouble)), no_cache) if no_cache else ()
+    moves = () if trouble.kind is Kind.KILLED else ways
+    loading = trouble.phase is Phase.WEIGHTS and not ways
     return _finding(
         trouble,
         "host-memory",
         summary,
         (
-            *map(told, moves),
+            *map(told, ways),
             *(("each rank holds a part of the weights while it loads: fewer ranks need less",) * loading),
             "give the container or the job more main memory",
         ),
         moves=moves,
+        unless=hosted(launch) if moves else (),
         command="dmesg -T | grep -i -E 'killed process|oom'",
     )
 
@@ -146,9 +175,14 @@ def _smaller_host_pool(launch: Launch, text: str) -> Iterator[Move]:
                 because=because,
             )
     elif ratio is not None and ratio > 1:
-        least, to = (ratio - 0.01, 1 + (ratio - 1) / 2) if fits is None else (ratio * fits, ratio * fits)
+        enough, to = (ratio, 1 + (ratio - 1) / 2) if fits is None else (ratio * fits, ratio * fits)
+        at_most = round(min(math.ceil(round(enough / FINEST, 6)) * FINEST, ratio - FINEST), 3)
         yield Move(
-            parameter="hicache_ratio", at_most=round(least, 2), was=ratio, to=round(to, 2), because=because
+            parameter="hicache_ratio",
+            at_most=at_most,
+            was=ratio,
+            to=min(round(to, 2), at_most),
+            because=because,
         )
 
 
@@ -158,12 +192,14 @@ def _crashed(launch: Launch, trouble: Trouble) -> Finding:
         return _host_memory(launch, trouble, f"main memory did not suffice: {text}")
     reasons = tuple(advice for form, advice in _REASONS.items() if re.search(form, text, flags=re.IGNORECASE))
     # A server that goes on has lost requests, not the launch.
-    went_on = launch.ready is not None and not trouble.fatal
+    went_on = trouble.went_on or (launch.ready is not None and not trouble.fatal)
+    variables = dict.fromkeys(_NAMED.findall(text))
     return _finding(
         trouble,
         "crashed",
         f"an exception {'was logged' if went_on else 'ended the server'}: {text}",
-        reasons or ("the log names no cause that an argument mends: read the lines before it",),
+        (*(f"set `{name}` in the environment, as the message says" for name in variables), *reasons)
+        or ("the log names no cause that an argument mends: read the lines before it",),
         severity=Severity.WARNING if went_on else Severity.ERROR,
     )
 
@@ -177,6 +213,7 @@ def _finding(
     severity: Severity = Severity.ERROR,
     command: str | None = None,
     moves: tuple[Move, ...] = (),
+    unless: tuple[Move, ...] = (),
 ) -> Finding:
     return Finding(
         id=name,
@@ -188,4 +225,5 @@ def _finding(
         advice=advice,
         command=command,
         moves=moves,
+        unless=unless,
     )

@@ -18,6 +18,7 @@ __all__ = [
     "FULL",
     "FULL_LOAD",
     "GRAPH_SIZES",
+    "HIGHEST_SHARE",
     "LARGE_GPU",
     "LARGE_TP",
     "LEAST_CONSERVATIVE",
@@ -72,6 +73,8 @@ SMALLER_CHUNKS: Final = (4096, 2048)
 """The guide: `chunked_prefill_size` to try where a prefill runs out of memory."""
 LOWER_SHARES: Final = (0.8, 0.7)
 """The guide: `mem_fraction_static` to try where memory runs out."""
+HIGHEST_SHARE: Final = 0.95
+"""Ours: with a higher share nothing worth mentioning is left for activations."""
 LOWER_RATIOS: Final = (0.8, 0.5, 0.3)
 """mini-SGLang's argument guide: `memory_ratio` in production, and then where memory is short."""
 

@@ -6,22 +6,34 @@ launch need less of one kind of memory, each on the side of this launch where it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, number, whole
-from spacegen.diagnose.advice.ways import fewer_running, less_context, more_of, rather, smaller_graphs
+from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, number, ran, sensible, whole
+from spacegen.diagnose.advice.ways import (
+    any_lower_share,
+    fewer_running,
+    less_context,
+    more_of,
+    rather,
+    smaller_graphs,
+    unlike,
+)
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Fact, Launch
 
 __all__ = [
     "activations",
     "dense_tokens",
+    "hosted",
     "known",
+    "loading",
     "no_graphs",
     "pool",
+    "pooling",
     "quantized",
     "reserves",
+    "shorter_prefills",
     "weights",
 ]
 
@@ -39,6 +51,43 @@ _FOUR_BITS: Final = (
     "moe_wna16",
     "qoq",
 )
+# What decides how much memory kernels work in, besides the sizes of batches: which value needs less is a
+# matter of model and GPU.
+_KERNELS: Final = (
+    "attention_backend",
+    "prefill_attention_backend",
+    "decode_attention_backend",
+    "mm_attention_backend",
+    "sampling_backend",
+    "moe_runner_backend",
+    "moe_a2a_backend",
+    "moe_backend",
+    "quantization",
+    "kv_cache_dtype",
+    "dtype",
+    "page_size",
+    "disable_overlap_schedule",
+    "enable_single_batch_overlap",
+    "enable_hierarchical_cache",
+    "enable_lmcache",
+)
+# What matters with one value of another argument alone.
+_WITH: Final = (
+    ("attention_backend", ("nsa", "dsa"), ("nsa_prefill_backend", "nsa_decode_backend")),
+    ("enable_torch_compile", (True,), ("torch_compile_max_bs",)),
+)
+# What decides how weights are split and stored.
+_LOADING: Final = (
+    *("ep_size", "moe_dense_tp_size", "dtype"),
+    *("moe_runner_backend", "moe_a2a_backend", "moe_backend"),
+)
+# What decides how large a copy of the pool in main memory is, for all ranks of a machine.
+_HOSTED: Final = (
+    *("tp_size", "pp_size", "dp_size", "attn_dp_size", "ep_size", "nnodes"),
+    *("kv_cache_dtype", "page_size", "quantization", "hicache_mem_layout", "hicache_storage_backend"),
+)
+# How the pool is handed out.
+_POOLING: Final = ("page_size", "disable_radix_cache", "cache_type", "disable_overlap_schedule")
 _SMALL_CACHE: Final = ("fp8_e4m3", "fp8_e5m2")
 _SMALLEST_CACHE: Final = "fp4_e2m1"
 
@@ -61,6 +110,11 @@ def weights(launch: Launch) -> tuple[Move, ...]:
     )
 
 
+def loading(launch: Launch) -> tuple[Move, ...]:
+    """How weights are split and stored, which may come to less on each GPU."""
+    return known(*(unlike(launch, name) for name in _LOADING))
+
+
 def quantized(launch: Launch) -> Move | None:
     """Weights of fewer bits; None where the log does not say how many there are, or where there are few."""
     return rather(launch, "quantization", (*_EIGHT_BITS, *_FOUR_BITS), (None,)) or rather(
@@ -77,20 +131,53 @@ def dense_tokens(launch: Launch) -> tuple[Move, ...]:
 
 
 def activations(launch: Launch) -> tuple[Move, ...]:
-    """Less memory beside weights and KV cache, whatever the batch."""
+    """Less memory beside weights and KV cache, whatever the batch; and what may come to less."""
     return known(
         more_of(launch, Key.RANKS),
         more_of(launch, "pp_size"),
-        *_other(launch, "ep_size"),
-        *_other(launch, "attn_dp_size"),
-        *(_other(launch, "dp_size") if argument(launch, "enable_dp_attention") else ()),
+        unlike(launch, "ep_size"),
+        unlike(launch, "attn_dp_size"),
+        unlike(launch, "dp_size") if argument(launch, "enable_dp_attention") else None,
         rather(launch, "enable_dp_attention", (False,), (True,)),
         rather(launch, "enable_torch_compile", (False,), (True,)),
         rather(launch, "enable_mixed_chunk", (False,), (True,)),
         rather(launch, "enable_two_batch_overlap", (False,), (True,)),
         _undrafted(launch),
         _smaller_pool(launch),
+        *(unlike(launch, name) for name in _kernels(launch)),
     )
+
+
+def _kernels(launch: Launch) -> Iterator[str]:
+    yield from _KERNELS
+    for switch, values, names in _WITH:
+        if argument(launch, switch) in values:
+            yield from names
+
+
+def pooling(launch: Launch) -> tuple[Move, ...]:
+    """How the pool is handed out, which may come to fewer tokens at a time."""
+    return known(*(unlike(launch, name) for name in _POOLING))
+
+
+def hosted(launch: Launch) -> tuple[Move, ...]:
+    """What may come to less main memory: the pool that a hierarchical cache has a copy of."""
+    return known(
+        any_lower_share(launch),
+        _smaller_pool(launch),
+        _undrafted(launch),
+        *(unlike(launch, name) for name in _HOSTED),
+    )
+
+
+def shorter_prefills(launch: Launch) -> Move | None:
+    """Prefill batches below the size of a chunk."""
+    name = "max_prefill_tokens"
+    most, chunk = next(map(sensible, ran(launch, name)), None), number(launch, Key.CHUNK)
+    if most is None or most < 2:
+        return None
+    bound = int(min(most, chunk) if chunk is not None and chunk > 1 else most)
+    return Move(parameter=name, at_most=bound - 1, was=most, to=max(bound // 2, 1))
 
 
 def pool(launch: Launch) -> tuple[Move, ...]:
@@ -152,9 +239,9 @@ def _uncapped(launch: Launch) -> Move | None:
 
 def _offloaded(launch: Launch) -> Move | None:
     name = "cpu_offload_gb"
-    if name not in launch.arguments:
+    was = next(map(sensible, ran(launch, name)), None)
+    if was is None:
         return None
-    was = whole(launch, name) or 0
     return Move(parameter=name, at_least=was + 1, was=was, to=was + 8)
 
 
@@ -169,8 +256,3 @@ def _fewer(launch: Launch, name: str) -> Move | None:
     if was is None or was < 2:
         return None
     return Move(parameter=name, at_most=was - 1, was=was, to=was // 2)
-
-
-def _other(launch: Launch, name: str) -> Iterable[Move]:
-    """Any other number: which side is the lighter one depends on the model."""
-    return known(_fewer(launch, name), more_of(launch, name))

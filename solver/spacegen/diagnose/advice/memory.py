@@ -38,6 +38,9 @@ def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch))
     if figure is None or room is None or troubled(launch, *_SHORT):
         return
+    if room.gpu is None and is_mini(launch):
+        # It logs what is left and not of how much: on a small GPU a few GB are plenty.
+        return
     if room.rest > room.enough:
         yield _unused(launch, figure, room)
     elif room.left < room.little:

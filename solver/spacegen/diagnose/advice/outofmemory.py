@@ -10,19 +10,26 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.lighter import activations, known, no_graphs, pool, reserves, weights
-from spacegen.diagnose.advice.rule import once
+from spacegen.diagnose.advice.lighter import (
+    activations,
+    known,
+    loading,
+    no_graphs,
+    pool,
+    reserves,
+    shorter_prefills,
+    weights,
+)
+from spacegen.diagnose.advice.rule import besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
     fact,
     is_mini,
     key,
-    number,
     numbers_of,
     said,
     troubled,
-    whole,
     words,
 )
 from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
@@ -81,7 +88,7 @@ def _loading(launch: Launch, trouble: Trouble) -> Finding:
         "out-of-memory-weights",
         "the weights do not fit into the memory of the GPU",
         ways[:2],
-        ways[2:],
+        (*ways[2:], *loading(launch)),
         advice=advice if ways else (f"use more ranks, as with `{Key.RANKS}`", *advice),
         command="nvidia-smi",
     )
@@ -97,7 +104,7 @@ def _drafting(launch: Launch, trouble: Trouble) -> Finding:
         "out-of-memory-weights",
         "the weights of the draft model do not fit beside the KV cache",
         (*known(share), *lighter[:1]),
-        (*lighter[1:], *pool(launch)),
+        (*lighter[1:], *loading(launch), *pool(launch)),
     )
 
 
@@ -132,7 +139,7 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
     share, chunk = lower_share(launch, _missing(trouble)), smaller_chunk(launch)
     running, warming = fewer_running(launch), trouble.phase is Phase.WARM_UP
     lighter = (*no_graphs(launch), *activations(launch))
-    prompts = known(_shorter_prefills(launch))
+    prompts = known(shorter_prefills(launch))
     if warming:
         # Its request has a few tokens only: it needs no full chunk, so what is left is little for any batch.
         what, ways, unless = "the warm-up", known(share, chunk), (*prompts, *known(running), *lighter)
@@ -191,8 +198,11 @@ def _failed(
     command: str | None = None,
 ) -> Finding:
     missing = _missing(trouble)
-    short = "" if missing is None else f": {missing:.2f} GiB were missing"
-    survived = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
+    short = "" if missing is None else f": {missing:.2f} GB were missing"
+    came_up = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
+    survived = came_up or trouble.went_on
+    if trouble.went_on:
+        summary = f"{summary}, and the server went on without that batch"
     proposed = tuple(map(told, moves)) if advice is None else advice
     proposed = proposed or ("nothing in the log can be made smaller: more GPUs, or a smaller model",)
     numbers = numbers_of(trouble)
@@ -206,18 +216,13 @@ def _failed(
         advice=(*proposed, *_of_torch(launch, trouble)),
         command=command,
         moves=moves,
-        unless=_others(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
+        unless=besides(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
     )
 
 
 def _shared(moves: tuple[Move, ...]) -> bool:
     """Whether a share is among the moves."""
     return any(move.parameter in (Key.SHARE, "memory_ratio") for move in moves)
-
-
-def _others(moves: tuple[Move, ...], unless: tuple[Move, ...]) -> tuple[Move, ...]:
-    """Each once, and none that is a way out already."""
-    return tuple(move for i, move in enumerate(unless) if move not in moves and move not in unless[:i])
 
 
 def _missing(trouble: Trouble) -> float | None:
@@ -248,20 +253,10 @@ def _of_torch(launch: Launch, trouble: Trouble) -> Iterator[str]:
         unusable = _gib(kept)
         if unusable >= missing:
             yield (
-                f"{unusable:.2f} GiB were reserved and in pieces too small to use: set "
+                f"{unusable:.2f} GB were reserved and in pieces too small to use: set "
                 "`PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` in the environment first"
             )
     if (own := _OWN.search(text)) and (more := _grown(launch, trouble, _gib(own))) > _GROWN:
-        yield f"others hold {more:.2f} GiB more of the GPU than when this server started: see `nvidia-smi`"
+        yield f"others hold {more:.2f} GB more of the GPU than when this server started: see `nvidia-smi`"
     elif own and (other := _NEIGHBOUR.search(text)):
-        yield f"process {other[1]} holds {other[2]} {other[3]} of the same GPU: end it"
-
-
-def _shorter_prefills(launch: Launch) -> Move | None:
-    """Prefill batches below the size of a chunk."""
-    name = "max_prefill_tokens"
-    most, chunk = whole(launch, name), number(launch, Key.CHUNK)
-    if most is None or most < 2:
-        return None
-    bound = min(most, int(chunk)) if chunk is not None and chunk > 1 else most
-    return Move(parameter=name, at_most=bound - 1, was=most, to=max(bound // 2, 1))
+        yield f"process {other[1]} holds {other[2]} {other[3].replace('i', '')} of the same GPU: end it"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from spacegen.diagnose.finding import Finding
+from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Launch
 
-__all__ = ["LATENCY", "Across", "Rule", "once"]
+__all__ = ["LATENCY", "Across", "Rule", "besides", "once"]
 
 LATENCY: Final = "latency"
 """The goal under which an empty queue is fine and a long one is not; else it is "throughput"."""
@@ -26,3 +26,8 @@ def once(findings: Iterable[Finding]) -> Iterator[Finding]:
         if finding.id not in seen:
             seen.add(finding.id)
             yield finding
+
+
+def besides(moves: tuple[Move, ...], unless: tuple[Move, ...]) -> tuple[Move, ...]:
+    """Each of `unless` once, and none that is a way out already."""
+    return tuple(move for i, move in enumerate(unless) if move not in moves and move not in unless[:i])

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
+from spacegen.errors import SpacegenError
 from spacegen.servers.renames import renamed
+from spacegen.servers.schema import REQUIRED, load
 
 __all__ = [
     "Key",
     "argument",
+    "attention_groups",
     "fact",
     "gpu_gib",
     "is_mini",
     "key",
     "number",
     "numbers_of",
+    "ran",
     "said",
     "sensible",
     "troubled",
@@ -105,6 +110,33 @@ def argument(launch: Launch, name: str) -> Any:
         if known is not None and (found := launch.arguments.get(known)) is not None:
             return found
     return None
+
+
+def ran(launch: Launch, name: str) -> tuple[Any, ...]:
+    """The one value that a launch runs with, where it is known: as the log says it, else the default of its
+    server; none where the log says no arguments at all, or the server has no such argument."""
+    versions = (_OLD, _NEWEST) if launch.version is None else (launch.version,)
+    names = [found for found in (name, renamed("sglang", name, _OLD, _NEWEST)) if found is not None]
+    for known in names:
+        if known in launch.arguments:
+            return (launch.arguments[known],)
+    if not launch.arguments:
+        return ()
+    for version in ("0.1.0",) if is_mini(launch) else versions:
+        with suppress(SpacegenError, ValueError):
+            schema = load(launch.server or "sglang", version)
+            found = next((schema.arguments[known] for known in names if known in schema.arguments), None)
+            if found is not None and found.default is not REQUIRED:
+                return (found.default,)
+    return ()
+
+
+def attention_groups(launch: Launch) -> int:
+    """The groups of ranks among which attention data parallelism shares out requests; 1 without it."""
+    groups = argument(launch, "attn_dp_size")
+    if not isinstance(groups, int) and argument(launch, "enable_dp_attention"):
+        groups = argument(launch, "dp_size")
+    return groups if isinstance(groups, int) and groups > 1 else 1
 
 
 def number(launch: Launch, which: Key) -> float | None:

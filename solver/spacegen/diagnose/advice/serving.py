@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spacegen.diagnose.advice.guide import OFTEN
-from spacegen.diagnose.advice.said import Key, argument, number
+from spacegen.diagnose.advice.said import Key, argument, attention_groups, number
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
 from spacegen.diagnose.series import Column
@@ -31,14 +31,6 @@ def full_load(launch: Launch) -> Steady | None:
     if argument(launch, "disaggregation_mode") not in (None, "null"):
         return None
     return steady(launch)
-
-
-def attention_groups(launch: Launch) -> int:
-    """The groups of ranks among which attention data parallelism shares out requests; 1 without it."""
-    groups = argument(launch, "attn_dp_size")
-    if not isinstance(groups, int) and argument(launch, "enable_dp_attention"):
-        groups = argument(launch, "dp_size")
-    return groups if isinstance(groups, int) and groups > 1 else 1
 
 
 def slots(launch: Launch) -> float | None:

@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from spacegen.diagnose.advice.guide import LITTLE_LEFT, MOST_CONSERVATIVE
-from spacegen.diagnose.advice.lighter import dense_tokens, known, quantized, reserves, weights
-from spacegen.diagnose.advice.rule import once
+from spacegen.diagnose.advice.lighter import (
+    dense_tokens,
+    known,
+    loading,
+    pooling,
+    reserves,
+    shorter_prefills,
+    weights,
+)
+from spacegen.diagnose.advice.rule import besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -24,10 +32,12 @@ from spacegen.diagnose.advice.said import (
     whole,
 )
 from spacegen.diagnose.advice.ways import (
+    any_higher_share,
     fewer_running,
     higher_share,
     less_context,
     more_of,
+    rather,
     smaller_chunk,
     told,
 )
@@ -60,10 +70,9 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     """Weights take all of the static share; what it lacks is in the figures of the start."""
     short = _shortfall(launch)
     pages = whole(launch, "num_page_override") if is_mini(launch) else None
-    numbers = numbers_of(trouble)
     share, lighter = higher_share(launch, short, said(trouble, "least_mem_fraction_static")), weights(launch)
     first = (*known(_pages(pages), share), *lighter[:2])
-    lacking = "" if short is None else f": {short:.2f} GiB were missing"
+    lacking = "" if short is None else f": {short:.2f} GB were missing"
     at = number(launch, Key.SHARE)
     of = "" if at is None else f" of {at:g}"
     advice = tuple(map(told, first)) or ("use more ranks or fewer bits for the weights",)
@@ -78,7 +87,12 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
         numbers if short is None else {**numbers, "missing_gib": round(short, 2)},
         advice,
         first,
-        (*lighter[2:], *reserves(launch)),
+        (
+            *lighter[2:],
+            *loading(launch),
+            *reserves(launch),
+            *known(None if share else any_higher_share(launch)),
+        ),
     )
 
 
@@ -99,7 +113,15 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
             f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller",
         ),
         ways,
-        (*known(None if prefill else chunk, _careful(launch)), *_richer(launch)),
+        (
+            *known(
+                None if prefill else chunk,
+                shorter_prefills(launch),
+                rather(launch, "enable_mixed_chunk", (False,), (True,)),
+                _careful(launch),
+            ),
+            *_richer(launch),
+        ),
     )
 
 
@@ -150,13 +172,13 @@ def _finding(
     return Finding(
         id=name,
         phase=phase,
-        severity=Severity.ERROR,
-        summary=summary,
+        severity=Severity.WARNING if trouble.went_on else Severity.ERROR,
+        summary=f"{summary}, and the server went on without it" if trouble.went_on else summary,
         evidence=trouble.lines,
         numbers=numbers,
         advice=advice,
         moves=moves,
-        unless=tuple(move for i, move in enumerate(unless) if move not in moves + unless[:i]),
+        unless=besides(moves, unless),
     )
 
 
@@ -193,7 +215,12 @@ def _careful(launch: Launch) -> Move | None:
 
 
 def _richer(launch: Launch) -> tuple[Move, ...]:
-    """More tokens in the pool, by other arguments than the share."""
-    return known(
-        *dense_tokens(launch), more_of(launch, Key.RANKS), more_of(launch, "pp_size"), quantized(launch)
+    """More tokens in the pool, or the same handed out otherwise."""
+    return (
+        *dense_tokens(launch),
+        *weights(launch),
+        *loading(launch),
+        *pooling(launch),
+        *reserves(launch),
+        *known(any_higher_share(launch)),
     )

@@ -7,18 +7,32 @@ the log has no number.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from spacegen.diagnose.advice.guide import LOWER_RATIOS, LOWER_SHARES, SMALLER_CHUNKS
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key, number, whole
+from spacegen.diagnose.advice.guide import HIGHEST_SHARE, LOWER_RATIOS, LOWER_SHARES, SMALLER_CHUNKS
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    attention_groups,
+    fact,
+    gpu_gib,
+    is_mini,
+    key,
+    number,
+    ran,
+    sensible,
+)
 from spacegen.diagnose.finding import Move
-from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.launch import Fact, Launch
 from spacegen.diagnose.series import Column
 from spacegen.language.expr import Scalar
 
 __all__ = [
+    "FINEST",
     "STEP",
+    "any_higher_share",
+    "any_lower_share",
     "fewer_running",
     "higher_share",
     "less_context",
@@ -30,13 +44,15 @@ __all__ = [
     "steps_down",
     "steps_up",
     "told",
+    "unlike",
 ]
 
 # What sglang itself names when graphs do not fit.
 _GRAPHS: Final = 16
 STEP: Final = 0.01
 """The guide's step of `mem_fraction_static`."""
-_HIGHEST: Final = 0.95
+FINEST: Final = 0.001
+"""What shares differ by at least: servers choose them in thousandths."""
 
 
 def steps_down(amount: float) -> float:
@@ -50,44 +66,71 @@ def steps_up(amount: float) -> float:
 
 
 def lower_share(launch: Launch, short_gib: float | None) -> Move | None:
-    """Less static memory, by at least the GiB that were missing where the log says how many.
+    """Less static memory, by at least what was missing where the log says how much.
 
-    None where the share cannot go lower.
+    The bound is what is known to fail; `to` goes a step further. None where the share cannot go lower.
     """
     name, was, gpu = key(launch, Key.SHARE), number(launch, Key.SHARE), gpu_gib(launch)
     tries = LOWER_RATIOS if is_mini(launch) else LOWER_SHARES
     if was is None:
         return Move(parameter=name, at_most=tries[0], to=tries[0])
     if short_gib is not None and short_gib > 0 and gpu:
-        least = max(steps_up(short_gib / gpu), STEP)
-        at_most = round(was - least, 2)
         # One step more: the next allocation is no smaller.
-        to = round(at_most - STEP, 2)
-        because = f"{short_gib:.2f} GiB were missing, {STEP} is {STEP * gpu:.2f} GiB"
+        to = round(was - max(steps_up(short_gib / gpu), STEP) - STEP, 2)
+        at_most = min(_finest(was - short_gib / gpu, math.ceil), round(was - FINEST, 3))
+        because = f"{short_gib:.2f} GB were missing, {STEP} is {STEP * gpu:.2f} GB"
         return Move(parameter=name, at_most=at_most, was=was, to=to, because=because) if to > 0 else None
-    at_most = round(was - STEP, 2)
-    to = next((share for share in tries if share <= at_most), round(at_most * 0.9, 2))
-    return Move(parameter=name, at_most=at_most, was=was, to=to) if to > 0 else None
+    next_step = round(was - STEP, 2)
+    to = next((share for share in tries if share <= next_step), round(next_step * 0.9, 2))
+    return Move(parameter=name, at_most=round(was - FINEST, 3), was=was, to=to) if to > 0 else None
 
 
 def higher_share(launch: Launch, short_gib: float | None = None, least: float | None = None) -> Move | None:
-    """More static memory: at least this share, or more by the GiB that were missing, where the log says so.
+    """More static memory: at least this share, or more by what was missing, where the log says so.
 
     None where nothing would be left for the rest.
     """
     name, was, gpu = key(launch, Key.SHARE), number(launch, Key.SHARE), gpu_gib(launch)
     if was is None:
         return None
-    at_least, because = round(was + STEP, 2), ""
+    at_least, because = round(was + FINEST, 3), ""
     if least is not None:
-        at_least, because = max(steps_up(least), at_least), f"the weights alone take {least:.4g}"
+        at_least, because = max(_finest(least, math.floor), at_least), f"the weights alone take {least:.4g}"
     elif short_gib is not None and gpu:
-        at_least = max(round(was + steps_up(short_gib / gpu), 2), at_least)
-        because = f"{short_gib:.2f} GiB were missing, {STEP} is {STEP * gpu:.2f} GiB"
-    if at_least > _HIGHEST:
+        at_least = max(_finest(was + short_gib / gpu, math.floor), at_least)
+        because = f"{short_gib:.2f} GB were missing, {STEP} is {STEP * gpu:.2f} GB"
+    to = max(steps_up(at_least), round(was + STEP, 2))
+    if to > HIGHEST_SHARE:
         return None
-    to = min(round(at_least + STEP, 2), _HIGHEST)
-    return Move(parameter=name, at_least=at_least, was=was, to=to, because=because)
+    return Move(
+        parameter=name,
+        at_least=at_least,
+        was=was,
+        to=min(round(to + STEP, 2), HIGHEST_SHARE),
+        because=because,
+    )
+
+
+def any_higher_share(launch: Launch) -> Move | None:
+    """All shares above that of this launch."""
+    was = number(launch, Key.SHARE)
+    if was is None:
+        return None
+    return Move(parameter=key(launch, Key.SHARE), at_least=round(was + FINEST, 3), was=was)
+
+
+def any_lower_share(launch: Launch) -> Move | None:
+    """All shares below that of this launch."""
+    was = number(launch, Key.SHARE)
+    if was is None:
+        return None
+    return Move(parameter=key(launch, Key.SHARE), at_most=round(was - FINEST, 3), was=was)
+
+
+def _finest(share: float, to: Callable[[float], int]) -> float:
+    """The share in thousandths, up or down, but for what floating-point numbers add."""
+    thousandths = round(share / FINEST, 6)
+    return round(to(thousandths) * FINEST, 3)
 
 
 def smaller_chunk(launch: Launch) -> Move:
@@ -102,16 +145,16 @@ def smaller_chunk(launch: Launch) -> Move:
 
 def fewer_running(launch: Launch) -> Move | None:
     """Fewer requests at a time than ran, or than may run; None where the log says neither."""
-    name, may = key(launch, Key.RUNNING), number(launch, Key.RUNNING)
-    most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0)
-    # Under attention data parallelism the argument is shared out among its groups.
-    groups = whole(launch, "dp_size") if argument(launch, "enable_dp_attention") else 1
-    ran = most * (groups or 1)
-    reached = ran if ran > 1 and (may is None or ran <= may) else may
+    name, groups = key(launch, Key.RUNNING), attention_groups(launch)
+    given, each = sensible(argument(launch, name)), fact(launch, Fact.MOST_RUNNING)
+    # The argument is shared out among the groups of attention data parallelism; logs count in each of them.
+    may = given if given is not None else None if each is None else each * groups
+    most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0) * groups
+    reached = most if most > 1 and (may is None or most <= may) else may
     if reached is None or reached < 2:
         return None
     to = max(int(reached * 0.75) // 8 * 8, 1)
-    because = f"it ran out with {int(ran)} running" if reached == ran else ""
+    because = f"it ran out with {int(most)} running" if reached == most else ""
     return Move(parameter=name, at_most=reached - 1, was=_whole(may), to=to, because=because)
 
 
@@ -135,21 +178,27 @@ def less_context(launch: Launch) -> Move | None:
 
 
 def more_of(launch: Launch, name: str) -> Move | None:
-    """Twice as many of something that is counted, such as ranks; None where the log does not say how many."""
-    was = whole(launch, name)
-    if was is None or was < 1:
+    """Twice as many of something that is counted, such as ranks; None where it is not known how many."""
+    was = next(map(sensible, ran(launch, name)), None)
+    if not isinstance(was, int) or was < 1:
         return None
     return Move(parameter=name, at_least=was + 1, was=was, to=was * 2)
 
 
 def rather(launch: Launch, name: str, values: Sequence[Scalar], when: Iterable[Any]) -> Move | None:
     """One of these values, where the launch runs with one of `when`."""
-    if name not in launch.arguments:
-        return None
-    was = launch.arguments[name]
-    if not any(was is one or (was == one and type(was) is type(one)) for one in when):
-        return None
-    return Move(parameter=name, among=tuple(values), was=was, to=values[0])
+    for was in ran(launch, name):
+        if any(was is one or (was == one and type(was) is type(one)) for one in when):
+            return Move(parameter=name, among=tuple(values), was=was, to=values[0])
+    return None
+
+
+def unlike(launch: Launch, name: str) -> Move | None:
+    """Any other value than the launch runs with, of which nobody knows whether it needs more or less."""
+    for was in ran(launch, name):
+        if was is None or isinstance(was, bool | int | float | str):
+            return Move(parameter=name, apart_from=(was,), was=was)
+    return None
 
 
 def told(move: Move) -> str:
@@ -157,6 +206,8 @@ def told(move: Move) -> str:
     because = f" ({move.because})" if move.because else ""
     if move.among is not None:
         return f"set `{move.parameter}` to `{_shown(move.to)}`{because}"
+    if move.apart_from is not None:
+        return f"try another `{move.parameter}` than {_shown(move.was)}{because}"
     verb = "lower" if move.at_most is not None and move.at_least is None else "raise"
     since = "" if move.was is None else f" from {_shown(move.was)}"
     return f"{verb} `{move.parameter}`{since} to {_shown(move.to)}{because}"

@@ -6,20 +6,21 @@ Too low a share leaves no room for a KV cache, too high a one none for graphs an
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from spacegen.diagnose.advice.lighter import weights
+from spacegen.diagnose.advice.lighter import loading, weights
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.said import Key, key, number, troubled
 from spacegen.diagnose.advice.shortpool import short_pool
-from spacegen.diagnose.advice.ways import STEP, told
+from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Line, Phase
 
-__all__ = ["window"]
+__all__ = ["window", "within"]
 
 # Arguments that say nothing about memory, and that often differ from launch to launch.
 _PASSING: Final = (
@@ -56,6 +57,16 @@ class _Tried:
     low: list[_Edge] = field(default_factory=list)
     high: list[_Edge] = field(default_factory=list)
     good: list[float] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The largest share that is known to be too low, and the smallest that is known to run out."""
+        low, high = max(self.low, default=None), min(self.high, default=None)
+        bottom, top = low.bound if low else -math.inf, high.bound if high else math.inf
+        # What worked counts for more than what was worked out.
+        bottom = low.share if low and any(low.share < one <= bottom for one in self.good) else bottom
+        return bottom, high.share if high and any(top <= one < high.share for one in self.good) else top
 
 
 def window(launches: Sequence[Launch], _goal: str) -> Iterable[Finding]:
@@ -78,16 +89,47 @@ def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
         if share is None:
             continue
         tried = kinds[_likeness(launch)]
+        tried.places.append(place)
         if troubled(launch, Kind.NO_POOL):
             more = _share_of(launch, short_pool(launch, ""))
             least = None if more is None else more.at_least
-            tried.low.append(_Edge(share if least is None else round(least - STEP, 2), share, place))
+            tried.low.append(_Edge(share if least is None else round(least - FINEST, 3), share, place))
         elif less := _share_of(launch, gpu_memory(launch, "")):
-            most = share if less.at_most is None else round(less.at_most + STEP, 2)
+            most = share if less.at_most is None else round(less.at_most + FINEST, 3)
             tried.high.append(_Edge(most, share, place))
         elif launch.ready is not None and not troubled(launch, *_SHORT):
             tried.good.append(share)
     return kinds.values()
+
+
+def within(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings with shares to try that no other launch of the same kind has shown to fail."""
+    limits = {place: tried.limits for tried in _kinds(launches) for place in tried.places}
+    for finding in findings:
+        low, high = limits.get(finding.launch, (-math.inf, math.inf))
+        name = key(launches[finding.launch], Key.SHARE)
+        yield _within(finding, name, low, high)
+
+
+def _within(finding: Finding, name: str, low: float, high: float) -> Finding:
+    moves, advice = list(finding.moves), list(finding.advice)
+    for i, move in enumerate(moves):
+        to = move.to
+        if move.parameter != name or not isinstance(to, int | float) or low < to < high:
+            continue
+        # Without a value to try it still is a way out: nobody has tried all that lies between.
+        moves[i] = move.model_copy(update={"to": _nearest(move, to, low, high)})
+        bound = f"{low:g} is too low" if to <= low else f"{high:g} runs out"
+        other = f"another `{name}` does not help: {bound}" if moves[i].to is None else told(moves[i])
+        advice = [other if sentence == told(move) else sentence for sentence in advice]
+    return finding.model_copy(update={"moves": tuple(moves), "advice": tuple(advice)})
+
+
+def _nearest(move: Move, to: float, low: float, high: float) -> float | None:
+    """The share nearest to `to`, in the guide's steps, that keeps to the move and to the window."""
+    bottom = steps_up(max(low + FINEST, move.at_least or STEP))
+    top = steps_down(min(high - FINEST, 1.0 if move.at_most is None else move.at_most))
+    return min(max(to, bottom), top) if bottom <= top else None
 
 
 def _share_of(launch: Launch, findings: Iterable[Finding]) -> Move | None:
@@ -121,7 +163,7 @@ def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[f
     name = key(launches[last], Key.SHARE)
     # What worked counts for more than what was worked out.
     bottom, top = (low.share, high.share) if works else (low.bound, high.bound)
-    first, final = round(bottom + STEP, 2), round(top - STEP, 2)
+    first, final = steps_up(bottom + FINEST), steps_down(top - FINEST)
     to = works[-1] if works else round((bottom + top) / 2, 2)
     known = f"{', '.join(f'{share:g}' for share in works)} worked" if works else "none of them was tried"
     return Finding(
@@ -133,15 +175,24 @@ def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[f
         evidence=_lines(launches, low, high),
         numbers={"too_low": bottom, "runs_out": top},
         advice=(f"keep `{name}` at {to:g}" if works else f"try `{name}` at {to:g}",),
-        moves=(Move(parameter=name, at_least=first, at_most=final, to=to),),
+        moves=(_between(name, bottom, top, to),),
     )
+
+
+def _between(name: str, low: float, high: float, to: float | None = None) -> Move:
+    """The shares above one that is too low and below one that runs out."""
+    return Move(parameter=name, at_least=round(low + FINEST, 3), at_most=round(high - FINEST, 3), to=to)
 
 
 def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
     """No share works: something else must need less memory, of what ran out above or of weights."""
     above = launches[high.place]
-    moves = tuple(_openers(above, key(above, Key.SHARE)))
-    none = "no share works" if low.bound >= high.bound else f"no share in steps of {STEP} works"
+    name = key(above, Key.SHARE)
+    openers = tuple(_openers(above, name))
+    moves = tuple(move for move in openers if move.apart_from is None)
+    # What lies between two steps nobody has tried.
+    between = () if high.bound - low.bound < 2 * FINEST else (_between(name, low.bound, high.bound),)
+    none = "no share works" if not between else f"no share in steps of {STEP} works"
     return Finding(
         id="no-memory-window",
         phase=Phase.KV_POOL,
@@ -155,6 +206,7 @@ def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
             *(told(move) for move in moves[:4]),
         ),
         moves=moves,
+        unless=(*between, *(move for move in openers if move.apart_from is not None)),
     )
 
 
@@ -164,7 +216,7 @@ def _openers(above: Launch, name: str) -> Iterator[Move]:
     ways = [move for finding in findings for move in finding.moves]
     others = [move for finding in findings for move in finding.unless]
     seen = set()
-    for move in (*ways, *lighter[:2], *others, *lighter):
+    for move in (*ways, *lighter[:2], *others, *lighter, *loading(above)):
         one = move.model_dump_json()
         if move.parameter != name and one not in seen:
             seen.add(one)

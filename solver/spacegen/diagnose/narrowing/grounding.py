@@ -36,6 +36,8 @@ _UNLIMITED: Final = frozenset(
     {"max_total_tokens", "num_page_override", "context_length", "max_seq_len_override"}
 )
 """Arguments that limit nothing where they are not given."""
+_CHOSEN: Final = "auto"
+"""What some arguments have in place of null."""
 _NEAR: Final = 1e-9
 _LONGEST: Final = 300
 
@@ -116,7 +118,9 @@ class Ground:
         if move.parameter in self.parameters:
             return False
         value = self._fixed(move.parameter)
-        return not isinstance(value, NoDefault) and value is not None and fits(move, value)
+        if isinstance(value, NoDefault) or value is None or (move.apart_from and value == _CHOSEN):
+            return False
+        return fits(move, value)
 
     def _fixed(self, name: str) -> Any:
         """What the space holds an argument at, or the target's default."""
@@ -129,6 +133,10 @@ class Ground:
         return None if schema is None or now not in schema.arguments else target_default(schema, now)
 
     def _keeps(self, move: Move, name: str, value: Scalar) -> bool:
+        if move.apart_from is not None and value in (None, _CHOSEN):
+            # What the space does not offer the server has chosen, and would choose again.
+            ran = self.ran.get(name)
+            return ran is not None and ran in self.space.model[name].domain and fits(move, value)
         if value is not None:
             return fits(move, value)
         if move.among is not None and any(v is None for v in move.among):
@@ -139,7 +147,7 @@ class Ground:
         if default is not None and not isinstance(default, NoDefault):
             return fits(move, default)
         # The server chooses; where it chose for this launch, that is what the evidence is about.
-        return self.ran.get(name, move) is not None
+        return not self.launch.arguments or self.ran.get(name) is not None
 
     def _first(self, moves: Iterable[Move], ways: Iterable[Kept]) -> dict[str, Scalar]:
         """The value to try first: of the first move that has values, the one nearest to what it says."""
@@ -165,6 +173,8 @@ class Ground:
 
 def fits(move: Move, value: Scalar) -> bool:
     """Whether a value other than null keeps to a move."""
+    if move.apart_from is not None and any(same_value(value, one) for one in move.apart_from):
+        return False
     if move.among is not None and not any(same_value(value, one) for one in move.among):
         return False
     if move.at_least is None and move.at_most is None:
