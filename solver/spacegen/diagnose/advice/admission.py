@@ -1,9 +1,4 @@
-"""How many requests the scheduler takes in: too few while others wait, or so many that some go back.
-
-The scheduler keeps a share of `max_new_tokens` free for each running request: 0.7 times
-`schedule_conservativeness` at first, and 0.14 of that after a while without trouble, so that at full load the
-room it leaves free is in proportion to the argument.
-"""
+"""How many requests the scheduler takes in: too few while others wait, or so many that some go back."""
 
 from __future__ import annotations
 
@@ -11,18 +6,21 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Final
 
+from spacegen.diagnose.advice.caution import NAME, asked, lowered, raised
 from spacegen.diagnose.advice.guide import (
     CLIPPED_NEW_TOKENS,
-    CONSERVATIVENESS,
     FREQUENT_RETRACTIONS,
     FULL,
-    LEAST_CONSERVATIVE,
+    FULL_CHUNK,
+    KEPT_WAITING,
+    MANY_PREFILLS,
     MOST_CONSERVATIVE,
     OFTEN,
+    SOME_RETRACTIONS,
     WELL_FILLED,
 )
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, argument, key, number
+from spacegen.diagnose.advice.said import Key, argument, key, number, sensible
 from spacegen.diagnose.advice.serving import (
     attention_groups,
     each_rank,
@@ -31,6 +29,7 @@ from spacegen.diagnose.advice.serving import (
     of_lines,
     shown,
     slots,
+    slots_taken,
     span,
 )
 from spacegen.diagnose.advice.steady import Steady
@@ -41,15 +40,7 @@ from spacegen.diagnose.series import Column
 
 __all__ = ["admission"]
 
-_NAME: Final = "schedule_conservativeness"
-_STEP: Final = 0.1
-_STRIDE: Final = 0.3
-"""From the default to the guide's 1.3."""
-_SOME: Final = 3
-"""Fewer retractions are no frequency."""
 _BATCH: Final = 8
-_SHARED_OUT: Final = 0.3
-"""What attention data parallelism multiplies the argument by before it is logged."""
 _HONEST: Final = (
     "have clients ask for a `max_new_tokens` near what they get: room is kept for what they ask, and large "
     "ones with an early EOS or stop string leave it unused"
@@ -62,10 +53,13 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
     if found is None:
         yield from _counted(launch)
         return
-    retracts = found.retractions >= _SOME and found.per_minute > FREQUENT_RETRACTIONS
-    timid = _timid(found)
-    if timid and _slots_taken(launch, found):
+    retracts = found.retractions >= SOME_RETRACTIONS and found.per_minute > FREQUENT_RETRACTIONS
+    timid = _timid(found, goal)
+    if timid and slots_taken(launch, found):
         yield _few_slots(launch, found, goal)
+        timid = False
+    elif timid and (chunk := _full_chunk(launch, found)) is not None:
+        yield _prefill_bound(launch, found, chunk)
         timid = False
     if timid and retracts:
         yield _swings(launch, found)
@@ -79,15 +73,20 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
         yield from _counted(launch)
 
 
-def _timid(found: Steady) -> bool:
+def _timid(found: Steady, goal: str) -> bool:
     """Whether room stays free while requests wait, and more of it than one more request would take."""
     free = 1 - found.usage
-    return found.unfilled >= OFTEN and found.usage < FULL and free * (found.running + 1) > 1
+    kept = found.kept_waiting if goal != LATENCY else found.waiting >= KEPT_WAITING
+    return kept and found.unfilled >= OFTEN and found.usage < FULL and free * (found.running + 1) > 1
 
 
-def _slots_taken(launch: Launch, found: Steady) -> bool:
-    limit = slots(launch)
-    return limit is not None and found.running >= WELL_FILLED * limit
+def _full_chunk(launch: Launch, found: Steady) -> float | None:
+    """The tokens of a prefill, where these take the time and each takes in as much as it may."""
+    size = number(launch, Key.CHUNK)
+    most = size if size is not None and size > 0 else sensible(argument(launch, "max_prefill_tokens"))
+    if not most or found.prefills < MANY_PREFILLS or found.prefilled < FULL_CHUNK * most:
+        return None
+    return most
 
 
 def _numbers(found: Steady) -> dict[str, float]:
@@ -109,42 +108,11 @@ def _seen(found: Steady) -> str:
     )
 
 
-def _asked(launch: Launch) -> float | None:
-    """The value that was asked for, where the log says it: it tells what the server made of it."""
-    said = argument(launch, _NAME)
-    if not isinstance(said, int | float) or isinstance(said, bool):
-        return None
-    return round(said / _SHARED_OUT, 2) if attention_groups(launch) > 1 else float(said)
-
-
-def _lowered(launch: Launch, found: Steady) -> Move | None:
-    """Such that the room that stays free shrinks to what it is in a well-filled cache."""
-    was = _asked(launch)
-    value = CONSERVATIVENESS if was is None else was
-    if value <= LEAST_CONSERVATIVE:
-        return None
-    free = 1 - found.usage
-    wanted = round(value * (1 - WELL_FILLED) / free, 1)
-    at_most = max(round(value - _STEP, 2), LEAST_CONSERVATIVE)
-    because = f"{free:.2f} of the cache stays free, where {1 - WELL_FILLED:.2f} would do"
-    to = min(max(wanted, LEAST_CONSERVATIVE), at_most)
-    return Move(parameter=_NAME, at_most=at_most, was=was, to=to, because=because)
-
-
-def _raised(launch: Launch) -> Move | None:
-    was = _asked(launch)
-    value = CONSERVATIVENESS if was is None else was
-    if value >= MOST_CONSERVATIVE:
-        return None
-    to = min(round(value + _STRIDE, 2), MOST_CONSERVATIVE)
-    return Move(parameter=_NAME, at_least=min(round(value + _STEP, 2), to), was=was, to=to)
-
-
 def _conservative(launch: Launch, found: Steady) -> Finding:
-    move = _lowered(launch, found)
+    move = lowered(launch, found)
     if move is None:
         first = (
-            f"`{_NAME}` is {_asked(launch):g} already; with SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION below "
+            f"`{NAME}` is {asked(launch):g} already; with `SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION` below "
             f"{CLIPPED_NEW_TOKENS} in its environment the server keeps less room for each request"
         )
     else:
@@ -158,6 +126,22 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
         numbers=_numbers(found),
         advice=(first, _HONEST),
         moves=() if move is None else (move,),
+    )
+
+
+def _prefill_bound(launch: Launch, found: Steady, chunk: float) -> Finding:
+    return Finding(
+        id="prefill-bound",
+        phase=Phase.SERVING,
+        severity=Severity.INFO,
+        summary=f"{_seen(found)}, because prefills take the time: {found.prefills:.0f} of them for each line "
+        f"of decoding, of {found.prefilled:.0f} tokens where {chunk:.0f} fit",
+        evidence=evidence(shown(launch, Column.UNFILLED)),
+        numbers={**_numbers(found), "prefills_per_line": round(found.prefills, 1), "chunk": chunk},
+        advice=(
+            f"leave `{NAME}` as it is: requests wait for prefills, not for room",
+            f"a larger `{key(launch, Key.CHUNK)}` helps where it is small, else more GPUs do",
+        ),
     )
 
 
@@ -200,8 +184,8 @@ def _often(found: Steady) -> str:
 
 
 def _bold(launch: Launch, found: Steady) -> Finding:
-    move = _raised(launch) or _fewer(launch, found)
-    at_limit = _raised(launch) is None
+    move = raised(launch) or _fewer(launch, found)
+    at_limit = raised(launch) is None
     other = "or give the KV cache more memory" if at_limit else _HONEST.split(":")[0]
     return Finding(
         id="retracts-often",
@@ -219,7 +203,7 @@ def _fewer(launch: Launch, found: Steady) -> Move:
     groups = attention_groups(launch)
     most = int(found.most_running) * groups
     to = max(int(FULL * found.full * groups) // _BATCH * _BATCH, 1)
-    because = f"`{_NAME}` is {_asked(launch):g} already, and {most} ran at most"
+    because = f"`{NAME}` is {asked(launch):g} already, and {most} ran at most"
     was = number(launch, Key.RUNNING)
     return Move(
         parameter=key(launch, Key.RUNNING),
@@ -241,7 +225,7 @@ def _swings(launch: Launch, found: Steady) -> Finding:
         evidence=evidence(launch.retraction, shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "fitting": fit},
         advice=(
-            f"leave `{_NAME}` as it is: lower would retract more, and higher would leave more room unused",
+            f"leave `{NAME}` as it is: lower would retract more, and higher would leave more room unused",
             _HONEST,
             f"or hold it with `{key(launch, Key.RUNNING)}` near {fit}: so many fit with a usage of {FULL}",
         ),
@@ -278,5 +262,5 @@ def _occasional(launch: Launch, summary: str, numbers: dict[str, float]) -> Find
         summary=summary,
         evidence=evidence(launch.retraction),
         numbers=numbers,
-        advice=(f"where it is more than about one a minute, raise `{_NAME}` towards {MOST_CONSERVATIVE}",),
+        advice=(f"where it is more than about one a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",),
     )

@@ -16,9 +16,12 @@ __all__ = [
     "ENOUGH_LEFT",
     "FREQUENT_RETRACTIONS",
     "FULL",
+    "FULL_CHUNK",
     "FULL_LOAD",
     "GRAPH_SIZES",
     "HIGHEST_SHARE",
+    "JUST_ARRIVED",
+    "KEPT_WAITING",
     "LARGE_GPU",
     "LARGE_TP",
     "LEAST_CONSERVATIVE",
@@ -28,6 +31,7 @@ __all__ = [
     "LOWER_RATIOS",
     "LOWER_SHARES",
     "LPM_QUEUE",
+    "MANY_PREFILLS",
     "MOST_CONSERVATIVE",
     "MUCH_LEFT",
     "OFTEN",
@@ -35,7 +39,9 @@ __all__ = [
     "SHORT_QUEUE",
     "SMALLER_CHUNKS",
     "SMALL_WEIGHTS_GIB",
+    "SOME_RETRACTIONS",
     "STEPS_A_LINE",
+    "UNFILLED_ROOM",
     "WELL_FILLED",
 ]
 
@@ -53,6 +59,18 @@ MOST_CONSERVATIVE: Final = 1.3
 """The guide: raise `schedule_conservativeness` to a value like 1.3."""
 CONSERVATIVENESS: Final = 1.0
 """The server's default of `schedule_conservativeness`."""
+UNFILLED_ROOM: Final = 0.2
+"""Ours: the share of the cache that is missing where the whole step from 1 to 0.3 is due; else less of it."""
+KEPT_WAITING: Final = 0.25
+"""Ours: who waits a quarter of the time that it takes to be served is kept waiting."""
+JUST_ARRIVED: Final = 0.1
+"""Ours: where fewer wait, as a share of those that run, they have just come and are not held back."""
+FULL_CHUNK: Final = 0.9
+"""Ours: prefills that on average have this share of the tokens that fit take in as much as they may."""
+MANY_PREFILLS: Final = 2
+"""Ours: prefills of full chunks for each line of decoding, so many of which take longer than its steps."""
+SOME_RETRACTIONS: Final = 3
+"""Ours: fewer retractions in all are no frequency."""
 FREQUENT_RETRACTIONS: Final = 1.5
 """Retractions a minute. The guide: about one a minute is okay. Ours: half more is no longer "about one"."""
 GRAPH_SIZES: Final = (512, 768)

@@ -7,10 +7,19 @@ from contextlib import suppress
 from math import ceil
 from typing import Final
 
-from spacegen.diagnose.advice.guide import FULL, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
+from spacegen.diagnose.advice.guide import FULL, KEPT_WAITING, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import argument
-from spacegen.diagnose.advice.serving import each_rank, evidence, full_load, of_lines, shown, slots, span
+from spacegen.diagnose.advice.serving import (
+    each_rank,
+    evidence,
+    full_load,
+    of_lines,
+    shown,
+    slots,
+    slots_taken,
+    span,
+)
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -25,8 +34,6 @@ __all__ = ["load"]
 # a service and not of a benchmark.
 _LASTING: Final = 0.5
 _BUSY: Final = 0.1
-# Ours: who waits a quarter of the time that it takes to be served is kept waiting.
-_KEPT_WAITING: Final = 0.25
 
 _BALANCING: Final = "load_balance_method"
 _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_tokens")
@@ -43,7 +50,7 @@ def load(launch: Launch, goal: str) -> Iterable[Finding]:
     elif found.queue > LONG_QUEUE:
         yield _long(launch, found)
     elif goal == LATENCY:
-        if found.queue > _KEPT_WAITING * found.running and found.empty_queue < 1 - OFTEN:
+        if found.waiting > KEPT_WAITING and found.empty_queue < 1 - OFTEN:
             yield _waiting(launch, found)
     elif _too_slow(launch, found):
         yield _empty(launch, found)
@@ -54,9 +61,8 @@ def load(launch: Launch, goal: str) -> Iterable[Finding]:
 
 
 def _too_slow(launch: Launch, found: Steady) -> bool:
-    limit = slots(launch)
-    taken = limit is not None and found.running >= WELL_FILLED * limit
-    return found.empty_queue - found.uneven >= OFTEN and found.usage < FULL and not taken
+    few = found.empty_queue - found.uneven >= OFTEN or not found.kept_waiting
+    return few and found.usage < FULL and not slots_taken(launch, found)
 
 
 def _numbers(found: Steady) -> dict[str, float]:
@@ -114,8 +120,9 @@ def _held(launch: Launch, found: Steady) -> int:
 def _empty(launch: Launch, found: Steady) -> Finding:
     lasting = found.share >= _LASTING and found.busy >= _BUSY
     flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
+    few = "" if found.empty_queue >= OFTEN else f" and {found.queue:.1f} on average in all"
     seen = (
-        f"no request waited in {of_lines(found.empty_queue, found)}, with {found.running:.0f} running"
+        f"no request waited in {of_lines(found.empty_queue, found)}{few}, with {found.running:.0f} running"
         f"{each_rank(found)} and a token usage of {found.usage:.2f}: "
     )
     faster = (
@@ -154,21 +161,25 @@ def _long(launch: Launch, found: Steady) -> Finding:
 
 
 def _waiting(launch: Launch, found: Steady) -> Finding:
-    ratio = found.queue / found.running
     return Finding(
         id="requests-wait",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{found.queue:.0f} requests waited on average while {found.running:.0f} ran "
-        f"({span(found)}): each waits about {ratio:.1f} times as long as it is served, where {_KEPT_WAITING} "
-        "would be little",
+        summary=f"{found.queue:.0f} requests waited{each_rank(found)} on average while {found.running:.0f} "
+        f"ran ({span(found)}): each waits about {found.waiting:.1f} times as long as it is served, where "
+        f"{KEPT_WAITING} would be little",
         evidence=evidence(launch.busiest),
-        numbers={**_numbers(found), "waiting_by_serving": round(ratio, 2)},
-        advice=(
-            f"send fewer requests at a time, about {found.running * found.ranks:.0f}",
-            f"or serve them with {1 + ratio:.1f} times as many replicas",
-        ),
+        numbers={**_numbers(found), "waiting_by_serving": round(found.waiting, 2)},
+        advice=tuple(_fewer_at_a_time(launch, found)),
     )
+
+
+def _fewer_at_a_time(launch: Launch, found: Steady) -> Iterable[str]:
+    yield f"send fewer requests at a time, about {found.running * found.ranks:.0f}{_all(found)}"
+    full = found.usage >= FULL or slots_taken(launch, found)
+    # With room in the cache nobody can say how many more run where there is less to prefill.
+    servers = ceil((found.queue + found.running) / found.running) if full else 0
+    yield f"or share them out among {servers or 'more'} such servers"
 
 
 def _short(launch: Launch, found: Steady) -> Finding:

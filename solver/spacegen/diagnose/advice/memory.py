@@ -13,6 +13,7 @@ from typing import Final
 from spacegen.diagnose.advice.graphs import larger_gib
 from spacegen.diagnose.advice.guide import FULL
 from spacegen.diagnose.advice.room import Room, free_room
+from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -33,7 +34,7 @@ _SHORT: Final = (
 )
 
 
-def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
+def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
     """How good the memory is that a launch leaves; nothing where it ran out, which tells more."""
     figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch))
     if figure is None or room is None or troubled(launch, *_SHORT):
@@ -42,7 +43,7 @@ def left_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
         # It logs what is left and not of how much: on a small GPU a few GB are plenty.
         return
     if room.rest > room.enough:
-        yield _unused(launch, figure, room)
+        yield _unused(launch, figure, room, goal)
     elif room.left < room.little:
         yield _scarce(launch, figure, room)
     else:
@@ -69,7 +70,7 @@ def _numbers(room: Room) -> dict[str, float]:
     return known if room.gpu is None else {**known, "gpu_gib": room.gpu}
 
 
-def _unused(launch: Launch, figure: Figure, room: Room) -> Finding:
+def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
     cap = _cap(launch)
     move = _uncapped(launch, cap) if cap is not None else _raised(launch, room)
     gained = _tokens_a_step(launch, room.gpu)
@@ -80,7 +81,9 @@ def _unused(launch: Launch, figure: Figure, room: Room) -> Finding:
     if gained is not None and steps:
         numbers["tokens_gained"] = round(gained * steps / STEP)
     idle = _never_full(launch)
-    lost = room.rest >= room.much and not idle
+    # For latency a larger cache is of use only to a server whose cache is seen to be full.
+    needed = _ever_full(launch) if goal == LATENCY else not idle
+    lost = room.rest >= room.much and needed
     wide = f"{_left(room)}, where {room.good} is good"
     return Finding(
         id="memory-unused",
@@ -187,6 +190,9 @@ def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
 
 
 def _never_full(launch: Launch) -> bool:
-    columns = launch.series.columns
-    lines, used = sum(columns.get(Column.DECODES, ())), columns.get(Column.MOST_USED, ())
-    return lines >= _MANY_LINES and max(used, default=0.0) < FULL
+    lines = sum(launch.series.columns.get(Column.DECODES, ()))
+    return lines >= _MANY_LINES and not _ever_full(launch)
+
+
+def _ever_full(launch: Launch) -> bool:
+    return max(launch.series.columns.get(Column.MOST_USED, ()), default=0.0) >= FULL

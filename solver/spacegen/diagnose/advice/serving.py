@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from spacegen.diagnose.advice.guide import OFTEN
+from spacegen.diagnose.advice.guide import OFTEN, WELL_FILLED
 from spacegen.diagnose.advice.said import Key, argument, attention_groups, number
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
@@ -19,6 +19,7 @@ __all__ = [
     "per_cent",
     "shown",
     "slots",
+    "slots_taken",
     "span",
 ]
 
@@ -40,6 +41,12 @@ def slots(launch: Launch) -> float | None:
         return told
     given = number(launch, Key.RUNNING)
     return None if given is None else given // attention_groups(launch)
+
+
+def slots_taken(launch: Launch, found: Steady) -> bool:
+    """Whether nearly as many requests run as may."""
+    limit = slots(launch)
+    return limit is not None and found.running >= WELL_FILLED * limit
 
 
 def evidence(*lines: Line | None) -> tuple[Line, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spacegen.diagnose.advice.guide import FULL_LOAD, LEAST_SECONDS, STEPS_A_LINE
+from spacegen.diagnose.advice.guide import FULL_LOAD, JUST_ARRIVED, LEAST_SECONDS, STEPS_A_LINE
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.series import Column, Series
@@ -63,6 +63,20 @@ class Steady:
     """What is rarely exceeded, where the most may be a peak of a moment."""
     retractions: float
     retracted: float
+    prefills: float
+    """Lines of prefill for each line of decoding."""
+    prefilled: float
+    """Tokens that a prefill computes, on average."""
+
+    @property
+    def waiting(self) -> float:
+        """How long a request waits, as a share of the time that it is served."""
+        return self.queue / self.running
+
+    @property
+    def kept_waiting(self) -> bool:
+        """Whether more requests wait than have just arrived."""
+        return self.waiting >= JUST_ARRIVED
 
     @property
     def per_minute(self) -> float:
@@ -181,6 +195,7 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
     largest = {name: float(values[chosen].max(initial=0.0)) for name, values in columns.items()}
     lines = sums[Column.DECODES]
     around = _around(chosen, columns[Column.DECODES], _pause(launch.series, columns[Column.DECODES]))
+    prefills = float(columns[Column.PREFILLS][around].sum())
     steps = _step_seconds(launch, sums)
     stamped = float(around.sum()) * launch.series.width
     # The metrics of a simulated server are asked for by the clock on the wall, and it may be much faster.
@@ -206,6 +221,8 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
         usual_without_graph=_usually(columns, chosen),
         retractions=float(columns[Column.RETRACTIONS][around].sum()),
         retracted=float(columns[Column.RETRACTED][around].sum()),
+        prefills=prefills / lines,
+        prefilled=float(columns[Column.NEW_TOKENS][around].sum()) / prefills if prefills else 0.0,
     )
 
 

@@ -1,0 +1,64 @@
+"""`schedule_conservativeness`: what a launch runs with, and how far it goes down or up.
+
+The scheduler keeps a share of `max_new_tokens` free for each running request: 0.7 times the argument at
+first, and 0.14 of that after a while without trouble, so that at full load the room it leaves free is in
+proportion to the argument.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spacegen.diagnose.advice.guide import (
+    CONSERVATIVENESS,
+    LEAST_CONSERVATIVE,
+    MOST_CONSERVATIVE,
+    UNFILLED_ROOM,
+    WELL_FILLED,
+)
+from spacegen.diagnose.advice.said import argument, attention_groups, sensible
+from spacegen.diagnose.advice.steady import Steady
+from spacegen.diagnose.finding import Move
+from spacegen.diagnose.launch import Launch
+
+__all__ = ["NAME", "asked", "lowered", "raised"]
+
+NAME: Final = "schedule_conservativeness"
+_STEP: Final = 0.1
+_SHARED_OUT: Final = 0.3
+"""What attention data parallelism multiplies the argument by before it is logged."""
+
+
+def asked(launch: Launch) -> float | None:
+    """The value that was asked for, where the log says it: it tells what the server made of it."""
+    said = sensible(argument(launch, NAME))
+    if said is None:
+        return None
+    return round(said / _SHARED_OUT, 2) if attention_groups(launch) > 1 else float(said)
+
+
+def lowered(launch: Launch, found: Steady) -> Move | None:
+    """Such that the room that stays free shrinks to what it is in a well-filled cache, by the guide's step at
+    most, and by as much less of it as less room is missing: beyond that requests are taken back."""
+    was = asked(launch)
+    value = CONSERVATIVENESS if was is None else was
+    if value <= LEAST_CONSERVATIVE:
+        return None
+    free = 1 - found.usage
+    missing = max(WELL_FILLED - found.usage, 0.0)
+    step = (CONSERVATIVENESS - LEAST_CONSERVATIVE) * min(missing / UNFILLED_ROOM, 1.0)
+    wanted = round(max(value * (1 - WELL_FILLED) / free, value - step), 1)
+    at_most = max(round(value - _STEP, 2), LEAST_CONSERVATIVE)
+    because = f"{free:.2f} of the cache stays free, where {1 - WELL_FILLED:.2f} would do"
+    to = min(max(wanted, LEAST_CONSERVATIVE), at_most)
+    return Move(parameter=NAME, at_most=at_most, was=was, to=to, because=because)
+
+
+def raised(launch: Launch) -> Move | None:
+    """As far as from the default to the guide's value; None where it is there."""
+    was = asked(launch)
+    value = CONSERVATIVENESS if was is None else was
+    if value >= MOST_CONSERVATIVE:
+        return None
+    to = min(round(value + MOST_CONSERVATIVE - CONSERVATIVENESS, 2), MOST_CONSERVATIVE)
+    return Move(parameter=NAME, at_least=min(round(value + _STEP, 2), to), was=was, to=to)
