@@ -11,6 +11,7 @@ import pytest
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.steady import Steady, steady
+from spacegen.diagnose.advice.ways import told as told_move
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
@@ -647,6 +648,20 @@ def test_weights_that_leave_little_are_quantized() -> None:
     assert one(launch, "quantize").numbers["gained_gib"] == 25
     assert "quantize" not in ids(with_arguments(launch, quantization="fp8"))
     assert "quantize" not in ids(read(log(OLD, Story(weights=50.0, queue=0, usage=0.3))))
+
+
+@pytest.mark.parametrize(
+    ("move", "sentence"),
+    [
+        (Move(parameter="a", among=("lpm",), to="lpm"), "set `a` to `lpm`"),
+        (Move(parameter="a", apart_from=("fa3",), was="fa3"), "try another `a` than `fa3`"),
+        (Move(parameter="a", among=(True,), to=True), "set `a` to `true`"),
+        (Move(parameter="a", at_least=8, was=4, to=8, because="so"), "raise `a` from 4 to 8 (so)"),
+        (Move(parameter="a", at_most=1048576, was=2097152, to=1048576), "lower `a` from 2097152 to 1048576"),
+    ],
+)
+def test_values_are_words_and_numbers_are_not(move: Move, sentence: str) -> None:
+    assert told_move(move) == sentence
 
 
 # The book

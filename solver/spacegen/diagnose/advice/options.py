@@ -14,11 +14,11 @@ from spacegen.diagnose.advice.guide import (
     SMALL_WEIGHTS_GIB,
 )
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, argument, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.said import Key, argument, fact, gpu_gib, is_mini, key
 from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
 __all__ = ["options"]
@@ -84,11 +84,10 @@ def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
 
 def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
     """Fewer ranks for each replica, where their weights would leave half of each GPU free."""
-    ranks, gpu = _count(launch, Key.RANKS), gpu_gib(launch)
-    figure = launch.figures.get(Fact.WEIGHTS)
-    if ranks < 2 or ranks % 2 or gpu is None or figure is None:
+    ranks, gpu, weights = _count(launch, Key.RANKS), gpu_gib(launch), fact(launch, Fact.WEIGHTS)
+    if ranks < 2 or ranks % 2 or gpu is None or weights is None:
         return
-    fewer, weights = ranks // 2, figure.value
+    fewer = ranks // 2
     while fewer % 2 == 0 and 2 * weights * ranks / fewer <= _ROOMY * gpu:
         fewer //= 2
     held = weights * ranks / fewer
@@ -97,11 +96,11 @@ def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
     name = key(launch, Key.RANKS)
     yield _could(
         "data-parallel-first",
-        f"with `{name}` {ranks} weights take {weights:.1f} GB of {gpu:.1f}; with {fewer} they would take "
-        f"{held:.1f} of it",
-        figure.line,
-        f"for throughput run {ranks // fewer} replicas with `{name}` {fewer} behind {_GATEWAY} rather "
-        f"than one with {ranks}",
+        f"with a `{name}` of {ranks} weights take {weights:.1f} of the {gpu:.1f} GB of each GPU, with "
+        f"{fewer} they would take {held:.1f} GB",
+        launch.figures[Fact.WEIGHTS].line,
+        f"for throughput run {ranks // fewer} replicas with a `{name}` of {fewer} behind {_GATEWAY} "
+        f"rather than one with {ranks}",
         Move(parameter=name, at_most=ranks // 2, was=ranks, to=fewer),
         weights_gib=weights,
         gpu_gib=gpu,
@@ -168,29 +167,24 @@ def _by_prefix(launch: Launch, found: Steady, share: float) -> Finding:
         "shared-prefixes",
         f"{per_cent(share)} of the tokens of prompts were found in the cache: there are many shared prefixes",
         launch.busiest,
-        f"try `schedule_policy` lpm, which starts those with the longest cached prefix first{limit}",
+        f"try `schedule_policy` `lpm`, which starts those with the longest cached prefix first{limit}",
         Move(parameter="schedule_policy", among=("lpm",), was=policy, to="lpm"),
         cached_share=round(share, 3),
         queue=round(found.queue, 1),
     )
 
 
-def _weights(launch: Launch) -> Figure | None:
-    """Those of one GPU."""
-    return launch.figures.get(Fact.WEIGHTS)
-
-
 def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
-    figure = _weights(launch)
-    if figure is None or argument(launch, "enable_torch_compile") is not False:
+    weights = fact(launch, Fact.WEIGHTS)
+    if weights is None or argument(launch, "enable_torch_compile") is not False:
         return
-    whole = figure.value * _count(launch, Key.RANKS)
+    whole = weights * _count(launch, Key.RANKS)
     if whole > SMALL_WEIGHTS_GIB or found.most_running > COMPILED_BATCH:
         return
     yield _could(
         "compile",
         f"the model is small ({whole:.1f} GB), and so are its batches ({found.most_running:.0f} at most)",
-        figure.line,
+        launch.figures[Fact.WEIGHTS].line,
         f"try `enable_torch_compile`, which helps small models with batches of up to {COMPILED_BATCH}",
         Move(parameter="enable_torch_compile", among=(True,), was=False, to=True),
         weights_gib=round(whole, 2),
@@ -199,21 +193,21 @@ def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
 
 
 def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
-    figure, pool = _weights(launch), launch.figure(Fact.POOL)
+    weights, pool = fact(launch, Fact.WEIGHTS), fact(launch, Fact.POOL)
     limited = found.usage > FULL and found.empty_queue < OFTEN
-    if figure is None or pool is None or not limited or figure.value <= pool:
+    if weights is None or pool is None or not limited or weights <= pool:
         return
     if "quantization" not in launch.arguments or launch.arguments["quantization"] is not None:
         return
-    gained = figure.value / 2
+    gained = weights / 2
     yield _could(
         "quantize",
-        f"weights take {figure.value:.1f} GB and leave {pool:.1f} for a KV cache that is full at full load",
-        figure.line,
-        f"try `quantization` fp8: weights of half the size leave about {gained:.1f} GB more for the KV "
+        f"weights take {weights:.1f} GB and leave {pool:.1f} GB for a KV cache that is full at full load",
+        launch.figures[Fact.WEIGHTS].line,
+        f"try `quantization` `fp8`: weights of half the size leave about {gained:.1f} GB more for the KV "
         "cache; mind what it does to answers",
         Move(parameter="quantization", among=("fp8",), was=None, to="fp8"),
-        weights_gib=figure.value,
+        weights_gib=weights,
         pool_gib=pool,
         gained_gib=round(gained, 2),
     )

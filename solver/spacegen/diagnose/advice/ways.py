@@ -205,7 +205,7 @@ def told(move: Move) -> str:
     """A move as a sentence."""
     because = f" ({move.because})" if move.because else ""
     if move.among is not None:
-        return f"set `{move.parameter}` to `{_shown(move.to)}`{because}"
+        return f"set `{move.parameter}` to {_shown(move.to)}{because}"
     if move.apart_from is not None:
         return f"try another `{move.parameter}` than {_shown(move.was)}{because}"
     verb = "lower" if move.at_most is not None and move.at_least is None else "raise"
@@ -216,13 +216,13 @@ def told(move: Move) -> str:
 def _shown(value: Scalar) -> str:
     match value:
         case bool():
-            return str(value).lower()
+            return f"`{str(value).lower()}`"
         case None:
-            return "null"
-        case float():
-            return f"{value:g}"
+            return "`null`"
+        case str():
+            return f"`{value}`"
         case _:
-            return str(value)
+            return f"{value:.10g}"
 
 
 def _whole(value: float | None) -> Scalar:
