@@ -12,9 +12,11 @@ from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.advice.endings import endings
 from spacegen.diagnose.advice.memory import left_memory
 from spacegen.diagnose.advice.minisgl import mini_graphs
+from spacegen.diagnose.advice.opposed import settled
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
+from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.advice.window import window
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
@@ -248,6 +250,64 @@ def test_a_failure_excludes_the_launch_itself(
         else:
             assert move.at_least is None or was < move.at_least
             assert move.at_most is None or was > move.at_most
+
+
+@pytest.mark.parametrize("kind", [Kind.OUT_OF_MEMORY, Kind.NO_TOKENS])
+def test_where_few_run_their_number_is_not_what_memory_is_short_of(kind: Kind) -> None:
+    series = Series(columns={Column.MOST_RUNNING: (2.0, 2.0), Column.DECODES: (20.0, 20.0)})
+    finding = only(launch(ARGUMENTS, FACTS, failed(kind, Phase.SERVING, "decode"), series=series))
+    assert list(ways(finding.moves)) == ["mem_fraction_static"]
+    # What ran with fewer still says nothing about this.
+    assert move_of(finding, "max_running_requests").at_most == 1
+
+
+def advice_beside(*advised: Finding) -> list[Finding]:
+    """What is left of advice beside an error of decoding, of which some is known to help."""
+    error = only(launch(ARGUMENTS, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "decode")))
+    return list(settled((error, *advised)))[1:]
+
+
+def advised(severity: Severity, *moves: Move, also: tuple[Move, ...] = ()) -> Finding:
+    return Finding(
+        id="advised",
+        phase=Phase.SERVING,
+        severity=severity,
+        summary="seen",
+        advice=tuple(map(told, moves)),
+        moves=moves,
+        also=also,
+    )
+
+
+MORE = Move(parameter="max_running_requests", at_least=1025, was=1024, to=2048)
+FEWER = Move(parameter="max_running_requests", at_most=512, was=1024, to=512)
+OTHER = Move(parameter="schedule_conservativeness", at_most=0.9, was=1.0, to=0.7)
+HIGHER = Move(parameter="mem_fraction_static", at_least=0.9, was=0.88, to=0.9)
+
+
+def test_advice_that_makes_an_error_worse_waits_for_it() -> None:
+    (warning,) = advice_beside(advised(Severity.WARNING, MORE))
+    assert (warning.summary, warning.moves) == ("seen", ())
+    assert "".join(warning.advice).startswith("raise `max_running_requests` only when `out-of-memory-decode`")
+    assert advice_beside(advised(Severity.INFO, MORE)) == []
+    (partly,) = advice_beside(advised(Severity.INFO, MORE, OTHER))
+    assert (partly.moves, partly.advice[1]) == ((OTHER,), told(OTHER))
+    # What has to change with a way out is as much against it.
+    (beside,) = advice_beside(advised(Severity.WARNING, OTHER, also=(HIGHER,)))
+    assert (beside.moves, beside.also) == ((), ())
+
+
+@pytest.mark.parametrize("move", [FEWER, OTHER])
+def test_other_advice_beside_an_error_stays(move: Move) -> None:
+    note = advised(Severity.INFO, move)
+    assert advice_beside(note) == [note]
+
+
+def test_a_graph_range_that_ran_out_is_not_to_be_raised() -> None:
+    trouble = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    seen = launch(MINI, {Fact.BEFORE_LOADING: 23.0}, trouble, server="minisgl", graph_sizes=(1, 2, 4, 8, 16))
+    assert {one.id for one in shown(seen)} == {"out-of-memory-graphs", "minisgl-graphs"}
+    assert [one.id for one in findings([seen])] == ["out-of-memory-graphs"]
 
 
 def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:

@@ -11,6 +11,7 @@ from spacegen.diagnose.advice.graphs import graphs
 from spacegen.diagnose.advice.load import load
 from spacegen.diagnose.advice.memory import left_memory
 from spacegen.diagnose.advice.minisgl import mini_graphs
+from spacegen.diagnose.advice.opposed import settled
 from spacegen.diagnose.advice.options import options
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.rule import Across, Rule
@@ -53,9 +54,8 @@ def findings(launches: Sequence[Launch], goal: str = "throughput") -> tuple[Find
 
 def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:
     for number, launch in enumerate(launches):
-        for rule in RULES:
-            for finding in rule(launch, goal):
-                yield _grounded(launch, finding).model_copy(update={"launch": number})
+        for finding in settled(finding for rule in RULES for finding in rule(launch, goal)):
+            yield _grounded(launch, finding).model_copy(update={"launch": number})
     if len(launches) > 1:
         for across in ACROSS:
             yield from across(launches, goal)

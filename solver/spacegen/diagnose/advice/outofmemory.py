@@ -32,7 +32,7 @@ from spacegen.diagnose.advice.said import (
     troubled,
     words,
 )
-from spacegen.diagnose.advice.ways import fewer_running, lower_share, rather, smaller_chunk, told
+from spacegen.diagnose.advice.ways import few, fewer_running, lower_share, rather, smaller_chunk, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
 
@@ -146,9 +146,11 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
     elif trouble.during == "prefill":
         what, ways, unless = "a prefill", known(chunk, share), (*prompts, *known(running), *lighter)
     elif trouble.during == "decode":
-        what, ways, unless = "decoding", known(running, share), (*known(chunk), *prompts, *lighter)
+        ways = known(None if share and few(running) else running, share)
+        what, unless = "decoding", (*known(running, chunk), *prompts, *lighter)
     else:
-        what, ways, unless = "a batch", known(share, chunk, running), (*prompts, *lighter)
+        ways = known(share, chunk, None if share and few(running) else running)
+        what, unless = "a batch", (*known(running), *prompts, *lighter)
         if not (launch.arguments_line or launch.ready or launch.figures or len(launch.series)):
             what = "a part of the launch that the log does not name"
     name = "warm-up" if warming else trouble.during or "serving"

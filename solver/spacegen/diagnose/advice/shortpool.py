@@ -33,6 +33,7 @@ from spacegen.diagnose.advice.said import (
 )
 from spacegen.diagnose.advice.ways import (
     any_higher_share,
+    few,
     fewer_running,
     higher_share,
     less_context,
@@ -99,7 +100,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
 def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
     chunk, running, share = smaller_chunk(launch), fewer_running(launch), _roomier(launch)
     prefill = trouble.during != "decode"
-    ways = known(chunk if prefill else running, running if prefill else None, share)
+    ways = known(chunk if prefill else None, None if share and few(running) else running, share)
     tokens = said(trouble, "tokens")
     room = "" if tokens is None else f" for {tokens:.0f} tokens"
     return _finding(
@@ -115,7 +116,8 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
         ways,
         (
             *known(
-                None if prefill else chunk,
+                chunk,
+                running,
                 shorter_prefills(launch),
                 rather(launch, "enable_mixed_chunk", (False,), (True,)),
                 _careful(launch),

@@ -33,6 +33,7 @@ __all__ = [
     "STEP",
     "any_higher_share",
     "any_lower_share",
+    "few",
     "fewer_running",
     "higher_share",
     "less_context",
@@ -49,6 +50,8 @@ __all__ = [
 
 # What sglang itself names when graphs do not fit.
 _GRAPHS: Final = 16
+# Ours: with fewer running it is not their number that memory is short of.
+_FEW: Final = 16
 STEP: Final = 0.01
 """The guide's step of `mem_fraction_static`."""
 FINEST: Final = 0.001
@@ -156,6 +159,11 @@ def fewer_running(launch: Launch) -> Move | None:
     to = max(int(reached * 0.75) // 8 * 8, 1)
     because = f"it ran out with {int(most)} running" if reached == most else ""
     return Move(parameter=name, at_most=reached - 1, was=_whole(may), to=to, because=because)
+
+
+def few(move: Move | None) -> bool:
+    """Whether fewer requests than ran would be hardly any."""
+    return move is not None and move.at_most is not None and move.at_most + 1 < _FEW
 
 
 def smaller_graphs(launch: Launch) -> Move | None:
