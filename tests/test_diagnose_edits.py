@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from spacegen import Space, load
-from spacegen.diagnose.diagnosis import Diagnosis, diagnose
+from spacegen.diagnose.diagnosis import Diagnosis, diagnose, examine
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble, asked_of
 from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import members
@@ -226,7 +226,7 @@ def test_null_is_the_default_where_there_is_one() -> None:
     edit = Ground.of(h100(), launch(schedule_conservativeness=1.0)).edit(finding(move))
     assert isinstance(edit, Edit)
     assert edit.ways[0].values == (0.3, 0.4, 0.5, 0.6, 0.7)
-    assert edit.first == {"schedule_conservativeness": 0.3}
+    assert edit.tries == ({"schedule_conservativeness": 0.3},)
 
 
 def test_arguments_are_called_as_the_space_calls_them() -> None:
@@ -353,6 +353,54 @@ def test_the_next_launch_opens_the_window_that_is_told(tmp_path: Path) -> None:
     assert len(window.opening) == 1
 
 
+def test_the_next_launch_takes_the_way_out_that_no_other_launch_has_shown_to_fail(tmp_path: Path) -> None:
+    stories = [Story(share=0.84, ends="no-pool")]
+    stories += [Story(share=0.85, ends="graphs-oom", graphs=size) for size in (256, 128)]
+    found = of(tmp_path, OLD, *stories)
+    made = narrow(h100(), found.launches, found.findings)
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == ["cuda_graph_max_bs_decode: 128 -> 64"]
+    (window,) = made.windows
+    assert str(window).endswith("opens a window: cuda_graph_max_bs_decode = 64 (was 128)")
+
+
+def test_more_gpus_are_dearer_than_two_smaller_sizes() -> None:
+    ways = (CHUNK.parameter, LOWER.parameter)
+    space = small().with_rule(f"tp_size > 1 or ({ways[0]} == 2048 and {ways[1]} == 0.8)", id="other")
+    made = narrow(space, [launch()], [finding(Move(parameter="caution", at_most=0.7, to=0.7))])
+    assert made.next is not None
+    assert made.next.config["tp_size"] == 1
+
+
+def test_what_the_log_names_counts_although_the_space_lacks_it() -> None:
+    name = "cuda_graph_max_bs"
+    space = small().with_parameter(name, [None, 8, 48, 96, 512], default=None)
+    fewer = finding(Move(parameter=name, at_most=255, was=256, to=128), id="oom", error=True)
+    made = narrow(space, [launch(cuda_graph_max_bs=256)], [fewer])
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == [f"{name}: 256 -> 96"]
+    # Nor does an overlay say what to try first: what is nearest to that.
+    again = narrow(space, [launch(cuda_graph_max_bs=256)], [], earlier=made.edits)
+    later = [edit.model_copy(update={"tries": ()}) for edit in made.edits]
+    assert again.next == narrow(space, [launch(cuda_graph_max_bs=256)], [], earlier=later).next == made.next
+
+
+def test_one_config_of_several_launches_is_of_those_that_do_not_say_theirs() -> None:
+    line = Line(file="a.log", number=1, text="server_args=")
+    says = launch().model_copy(update={"arguments_line": line})
+    told = Launch(server="sglang", version="0.5.6", arguments={"mem_fraction_static": 0.84})
+    asked = {"mem_fraction_static": 0.84}
+    assert asked_of([says], asked) == (asked,)
+    assert asked_of([says, told], asked) == (None, asked)
+    advice = finding(CHUNK, launch=0)
+    alone, beside = (narrow(small(), one, [advice], asked=asked) for one in ([says], [says, told]))
+    # What was not asked for the server has chosen, and would choose again.
+    assert alone.edits[0].ways[0].values == (2048, 4096)
+    assert beside.edits[0].ways[0].values == (None, 2048, 4096)
+    changed = [f.launch for f in examine([says, told], config=asked).findings if f.id == "arguments-changed"]
+    assert changed == []
+
+
 def test_launches_that_disagree_give_advice_and_no_edit() -> None:
     less = finding(Move(parameter="caution", at_most=0.7), id="less")
     more = finding(Move(parameter="caution", at_least=1.0), id="more", launch=1)
@@ -472,6 +520,7 @@ def base(tmp_path: Path) -> Path:
 
 
 OOM = finding(CHUNK, LOWER, id="oom", error=True, unless=(RANKS,))
+CALMER = finding(Move(parameter="schedule_conservativeness", at_most=0.7), id="calmer")
 CALM = finding(Move(parameter="caution", at_most=0.7), id="calm")
 
 
@@ -595,6 +644,19 @@ def test_a_space_loaded_for_another_version_is_narrowed_under_the_names_of_its_f
     assert "  cuda_graph_max_bs_decode:\n    values: [null, 512, 640, 768]\n" in out.read_text()
     assert overlay.earlier(out, "h100", space)[0].parameters == ("cuda_graph_max_bs",)
     assert load(out, target="sglang==0.5.6").count() == made.after
+
+
+def test_what_a_space_for_another_version_lacks_stays_in_the_file(tmp_path: Path) -> None:
+    out = tmp_path / "narrowed.yaml"
+    groups = finding(Move(parameter="attn_dp_size", at_least=2), CHUNK, id="groups", error=True)
+    made = narrow(h100(), [launch(attn_dp_size=1)], [groups])
+    overlay.write(out, "h100", h100(), made.edits, made.counts)
+    for space in (load("h100", target="sglang==0.5.6"), h100().without("attn_dp_size")):
+        earlier = overlay.earlier(out, "h100", space)
+        assert "groups" not in {one.finding for one in earlier}
+        again = narrow(space, [launch()], [CALMER], earlier=earlier)
+        overlay.write(out, "h100", space, again.edits, again.counts)
+        assert {one.finding for one in edits_in(load(out))} == {"groups", "calmer"}
 
 
 # Many failures

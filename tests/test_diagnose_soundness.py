@@ -15,10 +15,9 @@ from spacegen.diagnose import diagnose
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.finding import Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
-from spacegen.diagnose.narrowing.edit import Basis
+from spacegen.diagnose.narrowing.edit import Basis, holds
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import narrow
-from spacegen.diagnose.narrowing.window import holds
 from spacegen.servers.schema import load
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.effective import Effective, effective, filled

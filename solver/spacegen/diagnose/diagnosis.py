@@ -9,7 +9,7 @@ from typing import Any, Final
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.sources import STDIN, LogFile, log_files, pieces
 from spacegen.errors import ConfigError, Fault
@@ -44,8 +44,9 @@ def diagnose(
 ) -> Diagnosis:
     """What the logs show: files (also compressed with gzip), folders of them, and `-` for stdin.
 
-    `config` are the arguments that were asked for, which the server may run otherwise. `goal` is "throughput"
-    or "latency". Raises ConfigError for what cannot be read, and where no line is a server's.
+    `config` are the arguments that were asked for, which the server may run otherwise; of several launches it
+    speaks for those that do not say theirs. `goal` is "throughput" or "latency". Raises ConfigError for what
+    cannot be read, and where no line is a server's.
     """
     found = [launch for file in log_files(sources) for launch in read(file)]
     if not found:
@@ -64,8 +65,8 @@ def examine(
     )
     otherwise = [
         finding.model_copy(update={"launch": number})
-        for number, launch in enumerate(seen)
-        for finding in changed(launch, asked)
+        for number, (launch, given) in enumerate(zip(seen, asked_of(seen, asked), strict=True))
+        for finding in changed(launch, given or {})
     ]
     found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: _BADNESS.index(one.severity))
     return Diagnosis(launches=seen, findings=tuple(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from spacegen.diagnose.series import Column, Series
 from spacegen.tune.values import Value
 
-__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble"]
+__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble", "asked_of"]
 
 
 class Phase(StrEnum):
@@ -129,3 +130,15 @@ class Launch(Value):
         """The number, where the log says it."""
         found = self.figures.get(fact)
         return None if found is None else found.value
+
+
+def asked_of(
+    launches: Sequence[Launch], asked: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any] | None, ...]:
+    """What each of the launches was asked to run with, where one config is known; None for the others.
+
+    It is the config of the only launch. Of several, which may have been asked for different things, it speaks
+    for those that do not say their arguments themselves.
+    """
+    alone = len(launches) == 1
+    return tuple(asked if alone or one.arguments_line is None else None for one in launches)

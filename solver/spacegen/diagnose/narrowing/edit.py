@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final
-
-from pydantic import Field
+from typing import Any, Final
 
 from spacegen.language.expr import Compare, Const, Expr, In, IsNull, Not, Or, Ref, Scalar
-from spacegen.language.model import Domain, Rule, identity
+from spacegen.language.model import Domain, Rule, identity, same_value
 from spacegen.language.unparse import unparse
 from spacegen.tune.values import Value
 
-__all__ = ["MARK", "Basis", "Edit", "Kept", "condition", "union"]
+__all__ = ["MARK", "Basis", "Edit", "Kept", "condition", "holds", "union"]
 
 MARK: Final = "spacegen"
 """The first word of the `source` that tells edits of ours apart in a space."""
@@ -53,8 +51,8 @@ class Edit(Value):
     ways: tuple[Kept, ...]
     because: str
     """Evidence and summary in one line: `log line N of FILE: …`."""
-    first: dict[str, Scalar] = Field(default_factory=dict)
-    """What to try first: a value that the best way out keeps."""
+    tries: tuple[dict[str, Scalar], ...] = ()
+    """What to try for each way out, the best first: a value that it keeps, with what changes beside it."""
     launch: int | None = None
     """Which of the launches it comes from; None where an earlier file says it."""
 
@@ -122,6 +120,16 @@ class Edit(Value):
     def rule(self, id: str, condition: Expr) -> Rule:
         """The clause as a rule of a space; `condition` is how it is written."""
         return Rule(id, condition, unparse(condition), self.because, source=self.source)
+
+
+def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
+    """Whether a config keeps to an edit, by another parameter than `but` where one is given."""
+    return any(
+        way.parameter != but
+        and way.parameter in config
+        and any(same_value(config[way.parameter], value) for value in way.values)
+        for way in edit.ways
+    )
 
 
 def union(ways: Iterable[Kept], domains: Mapping[str, Domain]) -> tuple[Kept, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spacegen.api import Space
@@ -16,6 +16,7 @@ from spacegen.diagnose.narrowing.launched import (
     OF_ADVICE,
     is_number,
     launched,
+    named,
     of_another_server,
     schema_of,
     spellings,
@@ -54,12 +55,14 @@ class Dropped(Value):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A space as the findings about one launch see it; `ran` has what is known of the launch's config."""
+    """A space as the findings about one launch see it; `ran` has what is known of the launch's config, and
+    `said` what the log names where nobody knows whether the server chose it."""
 
     space: Space
     launch: Launch
     ran: Mapping[str, Any]
     parameters: Mapping[str, str]
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
@@ -67,7 +70,8 @@ class Ground:
         those of the command beside its log."""
         found = spellings(space, launch.version)
         given = commanded(space, launch) if asked is None else None
-        return cls(space, launch, given or launched(space, launch, asked), found)
+        said = named(space, launch) if asked is None and not given else {}
+        return cls(space, launch, given or launched(space, launch, asked), found, said)
 
     def edit(self, finding: Finding) -> Edit | Dropped:
         """The finding as an edit of the space; why not, where it is none."""
@@ -96,7 +100,7 @@ class Ground:
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways if others is None else union((*ways, others), domains),
             because=because(finding, simulated=self.launch.simulated),
-            first=self._beside(finding) | self._first(moves, ways),
+            tries=tuple(self._tries(moves, ways, self._beside(finding))),
             launch=finding.launch,
         )
 
@@ -149,15 +153,19 @@ class Ground:
         # The server chooses; where it chose for this launch, that is what the evidence is about.
         return not self.launch.arguments or self.ran.get(name) is not None
 
-    def _first(self, moves: Iterable[Move], ways: Iterable[Kept]) -> dict[str, Scalar]:
-        """The value to try first: of the first move that has values, the one nearest to what it says."""
+    def _tries(
+        self, moves: Iterable[Move], ways: Iterable[Kept], beside: Mapping[str, Scalar]
+    ) -> Iterator[dict[str, Scalar]]:
+        """For each move that has values the one nearest to what it says; beside the first what changes with
+        the best way out."""
         kept = {way.parameter: way.values for way in ways}
+        also = dict(beside)
         for move in moves:
             name = self.parameters.get(move.parameter)
             values = [v for v in kept.get(name or "", ()) if v is not None and fits(move, v)]
             if name is not None and values:
-                return {name: _nearest(values, move)}
-        return {}
+                yield also | {name: _nearest(values, move)}
+                also = {}
 
     def _beside(self, finding: Finding) -> dict[str, Scalar]:
         """What changes with the best way out, as far as the space has values for it."""

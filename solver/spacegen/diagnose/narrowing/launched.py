@@ -16,7 +16,7 @@ from spacegen.questions.check import is_scalar
 from spacegen.servers import renames
 from spacegen.servers.schema import TargetSchema, load
 
-__all__ = ["OF_ADVICE", "is_number", "launched", "of_another_server", "schema_of", "spellings"]
+__all__ = ["OF_ADVICE", "is_number", "launched", "named", "of_another_server", "schema_of", "spellings"]
 
 OF_ADVICE: Final = "0.5.6"
 """The version of sglang whose names advice uses."""
@@ -85,6 +85,11 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
         elif name in arguments:
             found[name] = _as_run(arguments[name], parameter, schema)
     return {name: value for name, value in found.items() if not isinstance(value, NoDefault)}
+
+
+def named(space: Space, launch: Launch) -> dict[str, Any]:
+    """What the log names for the parameters, also where the space has no such value."""
+    return {} if of_another_server(space, launch) else _by_parameter(space, launch.version, launch.arguments)
 
 
 def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

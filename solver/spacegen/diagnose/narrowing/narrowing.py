@@ -8,34 +8,19 @@ from typing import Any, Final
 
 from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.narrowing.edit import Basis, Edit
+from spacegen.diagnose.narrowing.following import Next, following
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve
-from spacegen.diagnose.narrowing.window import Window, holds, windows
+from spacegen.diagnose.narrowing.window import Window, windows
 from spacegen.errors import EngineError
-from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, NoDefault
-from spacegen.questions.near.repair import Change, Repair
-from spacegen.questions.why.together import codes_of, possible
 
-__all__ = ["APPLIED", "Narrowing", "Next", "narrow"]
+__all__ = ["APPLIED", "Narrowing", "narrow"]
 
 APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
 _WORST_FIRST: Final = tuple(reversed(Severity))
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The config to launch next: a solution, and what changes from what was launched, as far as that is
-    known."""
-
-    config: Mapping[str, Scalar]
-    changes: tuple[Change, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {"config": dict(self.config), "changes": [change.as_dict() for change in self.changes]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +89,8 @@ def narrow(
     `asked` are the arguments that were given to the launches, where they are known; `earlier` the edits of
     an overlay that is to keep them. Raises EngineError where no engine can tell whether a solution is left.
     """
-    grounds = [Ground.of(space, launch, asked) for launch in launches]
+    given = asked_of(launches, asked)
+    grounds = [Ground.of(space, one, asked) for one, asked in zip(launches, given, strict=True)]
     told = sorted(
         (f for f in findings if f.moves and f.severity in apply and f.launch < len(grounds)),
         key=lambda finding: _WORST_FIRST.index(finding.severity),
@@ -112,8 +98,8 @@ def narrow(
     made = [grounds[finding.launch].edit(finding) for finding in told]
     edits = [one for one in made if isinstance(one, Edit)]
     found = resolve(space, edits, earlier)
-    last = _complete(space, next((ground.ran for ground in reversed(grounds) if ground.ran), {}))
-    following = _next(found.space, found.kept, last)
+    last, said = _last(space, grounds)
+    after = following(found.space, found.kept, last, said)
     return Narrowing(
         space=found.space,
         edits=found.kept,
@@ -121,35 +107,15 @@ def narrow(
         whole=_count(found.base),
         before=_count(space),
         after=_count(found.space),
-        next=following,
-        windows=windows(
-            found.space,
-            _failed(found),
-            last,
-            [ground.ran for ground in grounds],
-            None if following is None else following.config,
-        ),
+        next=after,
+        windows=windows(found.space, _failed(found), last, [g.ran for g in grounds], after, said),
     )
 
 
-def _nearest(space: Space, target: Mapping[str, Any], kept: Mapping[str, Any]) -> Repair | None:
-    """The nearest solution that keeps some of the values; the more are kept, the faster it is found."""
-    if any(value not in space.model[name].domain for name, value in kept.items()):
-        return None
-    if not possible(space.engine, codes_of(space.model, kept)):
-        return None
-    found = space.repair(target, keep=kept)
-    return found if isinstance(found, Repair) else None
-
-
-def _first(edit: Edit, ran: Mapping[str, Any], space: Space) -> dict[str, Scalar]:
-    """What to try first for an edit that an earlier file says: its first way, as near as it comes."""
-    way = edit.ways[0]
-    domain = space.model[way.parameter].domain
-    at = domain.code(ran.get(way.parameter))
-    given: list[Scalar] = [value for value in way.values if value is not None]
-    near = min(given or way.values, key=lambda value: abs((domain.code(value) or 0) - (at or 0)))
-    return {way.parameter: near}
+def _last(space: Space, grounds: Sequence[Ground]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The config of the last launch of which anything is known, and what its log names."""
+    ground = next((ground for ground in reversed(grounds) if ground.ran), None)
+    return ({}, {}) if ground is None else (_complete(space, ground.ran), ground.said)
 
 
 def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,30 +136,3 @@ def _count(space: Space) -> int | None:
         return space.count()
     except EngineError:
         return None
-
-
-def _next(space: Space, edits: Sequence[Edit], ran: Mapping[str, Any]) -> Next | None:
-    """The solution nearest to what was launched, moved as far as each edit says to try first."""
-    if not ran:
-        return None
-    wanted: dict[str, Any] = {}
-    for edit in edits:
-        if not holds(edit, {**ran, **wanted}):
-            first = edit.first or _first(edit, ran, space)
-            wanted.update({name: value for name, value in first.items() if name not in wanted})
-    target = {**ran, **wanted}
-    about = {name for edit in edits for name in edit.parameters}
-    rest = {name: value for name, value in target.items() if name in wanted or name not in about}
-    try:
-        found = _nearest(space, target, rest) or _nearest(space, target, wanted) or space.repair(target)
-    except EngineError:
-        return None
-    if not isinstance(found, Repair):
-        return None
-    after = found.solution
-    changes = tuple(
-        Change(name, before, after[name])
-        for name, before in ran.items()
-        if name in after and before not in Domain((after[name],))
-    )
-    return Next(after, changes)

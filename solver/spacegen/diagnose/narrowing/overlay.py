@@ -29,7 +29,6 @@ from spacegen.language import catalog
 from spacegen.language.document import Overlay
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain
-from spacegen.language.nodes import read_tree
 from spacegen.language.scalars import write_scalar
 from spacegen.language.unparse import unparse
 from spacegen.language.validate import File
@@ -54,11 +53,14 @@ def write(
 
     An overlay of ours as `name` gives way to its base: `edits` are to have what it said. What the command
     pinned and the conditions that it gave are part of the file. `counts` are the solutions before any of the
-    edits and after them, with those `inputs` of the command that no overlay keeps. A file that says the same
-    stays untouched. Raises UsageError where the file at `path` is none of ours, OSError.
+    edits and after them, with those `inputs` of the command that no overlay keeps. What the file says of
+    parameters that the space lacks, as that of another version may, stays. A file that says the same stays
+    untouched. Raises UsageError where the file at `path` is none of ours, OSError.
     """
     refuse(path)
-    text = overlay_text(_extends(name, path), space, edits, counts, _spelling(name, space), inputs)
+    spelling = _spelling(name, space)
+    beyond = _beyond(path, name, space, spelling)
+    text = overlay_text(_extends(name, path), space, edits, counts, spelling, inputs, beyond)
     if not (path.is_file() and path.read_bytes() == text.encode()):
         with replacing(path) as stream:
             stream.write(text)
@@ -82,6 +84,14 @@ def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
     domains = {p.name: p.domain for p in space.parameters}
     found = (spelling.back(edit, domains) for edit in edits_of(file, spelling.domains))
     return tuple(edit for edit in found if edit is not None)
+
+
+def _beyond(path: Path, name: str, space: Space, spelling: Spelling) -> tuple[Edit, ...]:
+    """The edits of the file at `path` that the space knows nothing about, in the words of the file."""
+    if (file := _there(path, name)) is None:
+        return ()
+    domains = {p.name: p.domain for p in space.parameters}
+    return tuple(e for e in edits_of(file, spelling.domains) if spelling.back(e, domains) is None)
 
 
 def as_asked(path: Path, name: str, space: Space) -> Space:
@@ -113,14 +123,16 @@ def overlay_text(
     counts: tuple[int, int] | None = None,
     spelling: Spelling | None = None,
     inputs: str = "",
+    beyond: Iterable[Edit] = (),
 ) -> str:
-    """The text of an overlay: pins, restrictions and rules, each with its reason and its source."""
+    """The text of an overlay: pins, restrictions and rules, each with its reason and its source. `beyond`
+    are edits in the words of the file."""
     written = spelling or Spelling.of(space)
     asked = asked_of(space).under_names(written.renamed, mentioned_in(space))
     space = without_asked(without_edits(space))
     left = f"# {counts[1]:,} of {counts[0]:,} configs are left" if counts is not None else ""
     head = [f"{left}, with {inputs}." if inputs else f"{left}."] if left else []
-    own = [written.out(edit) for edit in edits]
+    own = [*(written.out(edit) for edit in edits), *beyond]
     return "\n".join([_FIRST_LINE, *head, *_lines(extends, space, own, asked, written)]) + "\n"
 
 
@@ -162,14 +174,14 @@ def _spelling(name: str, space: Space) -> Spelling:
     """How the file of a space spells what `space`, perhaps for another version, is made of."""
     if not space.base.sources:
         return Spelling.of(space)
-    target, data = space.base.target, read_tree(space.base.sources[0]).data
-    written = data.get("target") if isinstance(data, dict) else None
-    if target is None or not isinstance(written, dict) or written.get("version") == target.version:
-        return Spelling.of(space)
     from spacegen.api import load
 
-    version = str(written["version"])
-    domains = {p.name: p.domain for p in load(str(base_of(name))).parameters}
+    file = load(str(base_of(name)))
+    domains = {p.name: p.domain for p in file.parameters}
+    target, written = space.base.target, file.base.target
+    if target is None or written is None or written.version == target.version:
+        return Spelling(domains, {name: name for name in domains})
+    version = written.version
     old = {p.name: renames.renamed(target.server, p.name, target.version, version) for p in space.parameters}
     names = {now: then for now, then in old.items() if then is not None and then in domains}
     return Spelling(domains, names)

@@ -101,7 +101,7 @@ def _seen_again(edit: Edit, new: Sequence[Edit]) -> Edit:
     """An older edit as the one of a launch that shows the same again; its evidence stays."""
     for other in new:
         if other.basis is edit.basis and other.finding == edit.finding and other.same_as(edit):
-            return edit.model_copy(update={"launch": other.launch, "first": other.first})
+            return edit.model_copy(update={"launch": other.launch, "tries": other.tries})
     return edit
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spacegen.api import Space
-from spacegen.diagnose.narrowing.edit import Edit, Kept
+from spacegen.diagnose.narrowing.edit import Edit, Kept, holds
+from spacegen.diagnose.narrowing.following import Next, weights
 from spacegen.diagnose.narrowing.launched import is_number
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
@@ -15,7 +16,7 @@ from spacegen.language.scalars import write_scalar
 from spacegen.questions.near.repair import Repair
 from spacegen.tune.values import Value
 
-__all__ = ["Window", "holds", "windows"]
+__all__ = ["Window", "windows"]
 
 
 class Window(Value):
@@ -49,15 +50,28 @@ def windows(
     edits: Sequence[Edit],
     ran: Mapping[str, Any],
     launched: Sequence[Mapping[str, Any]],
-    following: Mapping[str, Scalar] | None = None,
+    after: Next | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> tuple[Window, ...]:
     """The windows that launches miss which share what `ran` has; `space` is the one under the edits.
 
-    `launched` has the configs of all launches, as far as they are known, `following` the one to launch next:
-    where that opens a window with changes that are as few, these are the ones."""
+    `launched` has the configs of all launches, as far as they are known, `after` is what to launch next:
+    where that opens a window with changes that are as few, these are the ones. `said` has what the server
+    named for what may have been left to it."""
     found = (_window(space, name, edits, ran, launched) for name in _numeric(space, edits))
     missing = (window for window in found if window is not None)
-    return tuple(_as_launched(window, space, edits, ran, following or {}) for window in missing)
+    config = {} if after is None else after.config
+    told = (_as_launched(window, space, edits, ran, config) for window in missing)
+    return tuple(_as_said(window, said or {}) for window in told)
+
+
+def _as_said(window: Window, said: Mapping[str, Any]) -> Window:
+    """The window with changes from what the server named."""
+    changes = {
+        name: (said.get(name) if before is None else before, after)
+        for name, (before, after) in (window.opening or {}).items()
+    }
+    return window if window.opening is None else window.model_copy(update={"opening": changes})
 
 
 def _as_launched(
@@ -79,14 +93,6 @@ def _as_launched(
         return window
     needed = _needed(changed, name, binding, ran, numbers)
     return window.model_copy(update={"opening": needed}) if len(needed) <= len(opening) else window
-
-
-def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
-    """Whether a config keeps to an edit, by another parameter than `but` where one is given."""
-    return any(
-        way.parameter != but and way.parameter in config and _has(way, config[way.parameter])
-        for way in edit.ways
-    )
 
 
 def _has(way: Kept, value: Any) -> bool:
@@ -159,15 +165,17 @@ def _opening(
     rest = {other: value for other, value in ran.items() if other != name}
     ways = {way.parameter for edit in edits for way in edit.ways}
     try:
-        found = space.repair(rest)
+        found = space.repair(rest, weights=weights(rest))
         if not isinstance(found, Repair):
             return None
         # What the server would choose is the last way out.
         chosen = any(found.solution[n] is None for n in ways if rest.get(n) is not None)
         # Of changes that are as few, the one that the findings propose first.
-        for first in (edit.first for edit in edits if name not in edit.first):
-            other = space.repair({**rest, **first}, keep=first)
-            if isinstance(other, Repair) and (chosen or other.changed + len(first) <= found.changed):
+        for first in filter(None, (_first(edit, name) for edit in edits)):
+            aim = {**rest, **first}
+            other = space.repair(aim, keep=first, weights=weights(aim))
+            cost = sum(weights(first).get(one, 1) for one in first)
+            if isinstance(other, Repair) and (chosen or other.changed + cost <= found.changed):
                 found = other
                 break
     except EngineError:
@@ -175,6 +183,11 @@ def _opening(
     after = found.solution
     changes = {n: (rest[n], after[n]) for n in rest if n in ways and rest[n] not in Domain((after[n],))}
     return _needed(changes, name, edits, rest, _numbers(space.model[name].domain)) or None
+
+
+def _first(edit: Edit, name: str) -> dict[str, Scalar]:
+    """What to try first for an edit of what is not about a parameter."""
+    return next((way for way in edit.tries if name not in way), {})
 
 
 def _needed(

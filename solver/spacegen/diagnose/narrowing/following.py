@@ -1,0 +1,119 @@
+"""The config to launch next: a solution of what is left, near what was launched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from spacegen.api import Space
+from spacegen.diagnose.narrowing.edit import Basis, Edit, holds
+from spacegen.diagnose.narrowing.launched import is_number
+from spacegen.errors import EngineError
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain
+from spacegen.questions.near.repair import Change, Repair
+from spacegen.questions.why.together import codes_of, possible
+
+__all__ = ["Next", "following", "weights"]
+
+_COSTLY: Final = 3
+_DEAR: Final = (
+    *("tp_size", "tp", "pp_size", "dp_size", "attn_dp_size", "ep_size"),
+    *("quantization", "kv_cache_dtype", "disable_cuda_graph"),
+)
+"""What costs GPUs, exactness or speed: two changes of sizes come before one of these."""
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The config to launch next: a solution, and what changes from what was launched, as far as that is
+    known."""
+
+    config: Mapping[str, Scalar]
+    changes: tuple[Change, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"config": dict(self.config), "changes": [change.as_dict() for change in self.changes]}
+
+
+def following(
+    space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], said: Mapping[str, Any] = _NOTHING
+) -> Next | None:
+    """The solution nearest to what was launched, moved as far as each edit says to try first; None where
+    nothing is known of the launch, or no engine finds one.
+
+    `said` has what the server named, in words or numbers that the space may lack.
+    """
+    if not ran:
+        return None
+    wanted: dict[str, Scalar] = {}
+    for edit in edits:
+        if not holds(edit, {**ran, **wanted}):
+            wanted |= _tried(edit, edits, ran, wanted, said)
+    target = {**ran, **wanted}
+    about = {name for edit in edits for name in edit.parameters}
+    rest = {name: value for name, value in target.items() if name in wanted or name not in about}
+    try:
+        found = _nearest(space, target, rest) or _nearest(space, target, wanted)
+        repaired = found or space.repair(target, weights=weights(target))
+    except EngineError:
+        return None
+    if not isinstance(repaired, Repair):
+        return None
+    after = repaired.solution
+    changes = tuple(
+        Change(name, said.get(name) if before is None else before, after[name])
+        for name, before in ran.items()
+        if name in after and before not in Domain((after[name],))
+    )
+    return Next(after, changes)
+
+
+def weights(config: Mapping[str, Any]) -> dict[str, int]:
+    """What a change of each parameter of a config counts, where it counts for more than one."""
+    return {name: _COSTLY for name in _DEAR if name in config}
+
+
+def _tried(
+    edit: Edit,
+    edits: Sequence[Edit],
+    ran: Mapping[str, Any],
+    wanted: Mapping[str, Scalar],
+    said: Mapping[str, Any],
+) -> dict[str, Scalar]:
+    """The best way out of what an edit is about with which those others still hold that hold now."""
+    held = [other for other in edits if holds(other, {**ran, **wanted})]
+
+    def broken(way: Mapping[str, Scalar]) -> tuple[bool, int, int]:
+        lost = [other for other in held if not holds(other, {**ran, **way, **wanted})]
+        failures = sum(other.basis is Basis.FAILURE for other in lost)
+        return not holds(edit, {**ran, **way, **wanted}), failures, len(lost)
+
+    # Of ways that do as little harm the first is the best.
+    way = min(edit.tries or (_near(edit, {**ran, **said}),), key=broken)
+    return {name: value for name, value in way.items() if name not in wanted}
+
+
+def _near(edit: Edit, ran: Mapping[str, Any]) -> dict[str, Scalar]:
+    """What to try for an edit that an earlier file says: its first way, as near as it comes."""
+    way = edit.ways[0]
+    at = ran.get(way.parameter)
+    given: list[Scalar] = [value for value in way.values if value is not None]
+    numbers = [value for value in given if is_number(value)]
+    if is_number(at) and numbers:
+        return {way.parameter: min(numbers, key=lambda value: abs(value - at))}
+    return {way.parameter: (given or way.values)[0]}
+
+
+def _nearest(space: Space, target: Mapping[str, Any], kept: Mapping[str, Any]) -> Repair | None:
+    """The nearest solution that keeps some of the values; the more are kept, the faster it is found."""
+    if any(value not in space.model[name].domain for name, value in kept.items()):
+        return None
+    if not possible(space.engine, codes_of(space.model, kept)):
+        return None
+    found = space.repair(target, keep=kept, weights=weights(target))
+    return found if isinstance(found, Repair) else None
