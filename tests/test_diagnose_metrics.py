@@ -175,6 +175,18 @@ def test_a_prometheus_server_passes_on_several_servers() -> None:
     assert [launch.series.columns[Column.RUNNING] for launch in _read(text)] == [(3.0,), (4.0,)]
 
 
+def test_the_time_before_the_scrapes_of_several_servers_is_that_of_each() -> None:
+    head = "2025-08-11 17:00:{:02}\n"
+    one = '# TYPE sglang:{0} gauge\nsglang:{0}{{instance="{1}"}} {2}\n'
+    names = ("num_running_reqs", "num_queue_reqs", "token_usage")
+    scrapes = ("".join(one.format(name, server, 5) for name in names) for server in 3 * "ab")
+    text = "".join(
+        (head.format(5 * at // 2) if at % 2 == 0 else "") + scrape.replace(" 5\n", f" {at + 1}\n")
+        for at, scrape in enumerate(scrapes)
+    )
+    assert [(launch.series.timed, len(launch.series)) for launch in _read(text)] == [(True, 11), (True, 11)]
+
+
 def test_parts_of_a_queue_by_priority_stand_beside_the_whole() -> None:
     parts = "".join(
         f'sglang:{name}{{priority="{part}"}} {many}\n'

@@ -55,6 +55,9 @@ class MetricsReader:
         self._scrapes = ScrapeReader()
         self._ended: list[Launch] = []
         self._servers: dict[tuple[str, ...], _Server] = {}
+        self._time = -1
+        self._heard: set[tuple[str, ...]] = set()
+        """Which servers said something since that time."""
 
     def take(self, chunk: bytes) -> None:
         """Takes in what comes next. Raises UsageError where the parser is not installed."""
@@ -77,8 +80,17 @@ class MetricsReader:
                 # Of several servers at once, as a Prometheus server passes them on.
                 whose = tuple(sample.labels.get(label, "") for label in ("instance", "pod"))
                 apart.setdefault(whose, []).append(sample)
+            self._date(scrape, set(apart))
             for whose, samples in apart.items():
                 self._one(whose, Said.of(samples), scrape)
+
+    def _date(self, scrape: Scrape, servers: set[tuple[str, ...]]) -> None:
+        """Gives a scrape the time that stands before those of other servers, where it has none of its own."""
+        if scrape.time >= 0:
+            self._time, self._heard = scrape.time, set()
+        elif not self._heard & servers:
+            scrape.time = self._time
+        self._heard |= servers
 
     def _one(self, whose: tuple[str, ...], said: Said, scrape: Scrape) -> None:
         known = self._servers.get(whose)
