@@ -714,7 +714,7 @@ def test_the_worst_comes_first_then_the_phase() -> None:
     launches = [told(OLD, "healthy"), told(OLD, "retracting"), told(OLD, "prefill-oom")]
     found = findings(launches)
     order: Callable[[Finding], tuple[int, int]] = lambda one: (  # noqa: E731
-        -tuple(Severity).index(one.severity),
+        one.severity.place,
         tuple(Phase).index(one.phase),
     )
     assert [order(one) for one in found] == sorted(order(one) for one in found)

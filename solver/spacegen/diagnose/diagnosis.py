@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
@@ -16,9 +16,6 @@ from spacegen.errors import ConfigError, Fault
 from spacegen.tune.values import Value
 
 __all__ = ["Diagnosis", "diagnose", "examine", "nothing_said", "read"]
-
-
-_BADNESS: Final = tuple(reversed(Severity))
 
 
 class Diagnosis(Value):
@@ -35,8 +32,7 @@ class Diagnosis(Value):
     @property
     def worst(self) -> Severity | None:
         """The severity of the worst finding."""
-        present = {finding.severity for finding in self.findings}
-        return next((one for one in _BADNESS if one in present), None)
+        return min((finding.severity for finding in self.findings), key=lambda one: one.place, default=None)
 
 
 def diagnose(
@@ -68,7 +64,7 @@ def examine(
         for number, (launch, given) in enumerate(zip(seen, asked_of(seen, asked), strict=True))
         for finding in changed(launch, given or {})
     ]
-    found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: _BADNESS.index(one.severity))
+    found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: one.severity.place)
     return Diagnosis(launches=seen, findings=tuple(found))
 
 

@@ -20,6 +20,16 @@ class Severity(StrEnum):
     WARNING = "warning"
     ERROR = "error"
 
+    @property
+    def place(self) -> int:
+        """Its place in the order from the worst on."""
+        return len(Severity) - 1 - tuple(Severity).index(self)
+
+    @property
+    def word(self) -> str:
+        """What people read."""
+        return "note" if self is Severity.INFO else self.value
+
 
 class Move(Value):
     """An argument within bounds, or among values, both given and both kept where both are there.

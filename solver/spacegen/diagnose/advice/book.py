@@ -43,7 +43,6 @@ ACROSS: Final[tuple[Across, ...]] = (window,)
 """Each looks at several launches."""
 
 _UNKNOWN: Final = "the log does not say the arguments of the launch: `--config` with them makes more of it"
-_BADNESS: Final = tuple(reversed(Severity))
 _PHASES: Final = tuple(Phase)
 
 
@@ -72,4 +71,4 @@ def _grounded(launch: Launch, finding: Finding) -> Finding:
 
 
 def _place(finding: Finding) -> tuple[int, int, int]:
-    return _BADNESS.index(finding.severity), _PHASES.index(finding.phase), finding.launch
+    return finding.severity.place, _PHASES.index(finding.phase), finding.launch

@@ -20,7 +20,6 @@ from spacegen.language.model import Domain, NoDefault
 __all__ = ["APPLIED", "Narrowing", "narrow"]
 
 APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
-_WORST_FIRST: Final = tuple(reversed(Severity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def narrow(
     grounds = [Ground.of(space, one, asked) for one, asked in zip(launches, given, strict=True)]
     told = sorted(
         (f for f in findings if f.moves and f.severity in apply and f.launch < len(grounds)),
-        key=lambda finding: _WORST_FIRST.index(finding.severity),
+        key=lambda finding: finding.severity.place,
     )
     made = [grounds[finding.launch].edit(finding) for finding in told]
     edits = [one for one in made if isinstance(one, Edit)]

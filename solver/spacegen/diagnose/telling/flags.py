@@ -33,7 +33,7 @@ def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
     finding says of an argument, a lesser one does not change again."""
     failed = [one for one in diagnosis.findings if one.severity is Severity.ERROR]
     found: dict[str, Move] = {}
-    for finding in sorted(diagnosis.findings, key=lambda one: -list(Severity).index(one.severity)):
+    for finding in sorted(diagnosis.findings, key=lambda one: one.severity.place):
         last = finding.launch == len(diagnosis.launches) - 1
         if finding.severity is Severity.INFO or not last or _kept(finding, found):
             continue

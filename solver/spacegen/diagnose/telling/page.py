@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from string import Template
 from typing import Any, Final
 
 from spacegen.diagnose.advice.guide import FREQUENT_RETRACTIONS, FULL
-from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.telling.tables import (
@@ -18,16 +17,14 @@ from spacegen.diagnose.telling.tables import (
     name_of,
     space_parts,
 )
-from spacegen.diagnose.telling.text import SIMULATED
+from spacegen.diagnose.telling.text import SIMULATED, verdict
 from spacegen.diagnose.telling.timeline import timeline
-from spacegen.errors import how_many
 from spacegen.tune.extras import require
 from spacegen.tune.report.markup import element, html
 
 __all__ = ["page"]
 
 _HERE: Final = "spacegen.diagnose.telling"
-_WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
 def page(
@@ -81,7 +78,5 @@ def _space(narrowing: Narrowing) -> str:
 
 
 def _subtitle(launches: Sequence[Launch], findings: Sequence[Finding]) -> str:
-    counted = Counter(finding.severity for finding in findings)
-    parts = [how_many(counted[one], _WORDS[one]) for one in reversed(Severity) if counted[one]]
     seen = "1 launch" if len(launches) == 1 else f"{len(launches):,} launches"
-    return f"{seen}: {', '.join(parts) or 'nothing to say'}"
+    return f"{seen}: {verdict(findings)}"

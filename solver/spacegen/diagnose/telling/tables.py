@@ -59,7 +59,7 @@ def findings_table(
 
 def _finding(launches: Sequence[Launch], finding: Finding, narrowing: Narrowing | None) -> Iterator[Node]:
     launch = launches[finding.launch]
-    badge = element("span", str(finding.severity), class_=f"badge {finding.severity}")
+    badge = element("span", finding.severity.word, class_=f"badge {finding.severity}")
     yield element("span", badge, element("code", finding.id, class_="note"))
     yield str(finding.phase)
     if len(launches) > 1:

@@ -27,6 +27,7 @@ __all__ = [
     "limit_row",
     "memory_row",
     "period",
+    "verdict",
 ]
 
 SIMULATED: Final = "SIMULATED: the server is a simulated one; nothing here is about hardware."
@@ -51,7 +52,6 @@ _LIMITS: Final = {
     Fact.CAPTURE_SECONDS: "s capturing",
 }
 _SECONDS: Final = (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
-_WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
 def in_words(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[str]:
@@ -70,7 +70,7 @@ def head(diagnosis: Diagnosis) -> Iterator[str]:
         yield "no line of a server yet"
         return
     yield from _launches(diagnosis.launches)
-    yield _verdict(_worth_telling(diagnosis.findings))
+    yield verdict(_worth_telling(diagnosis.findings))
 
 
 def body(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[str]:
@@ -123,10 +123,10 @@ def _worth_telling(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one in findings if not failed or one.severity is not Severity.INFO or one.advice]
 
 
-def _verdict(findings: Iterable[Finding]) -> str:
+def verdict(findings: Iterable[Finding]) -> str:
     """How many findings of each severity, in a line."""
     counted = Counter(finding.severity for finding in findings)
-    parts = [how_many(counted[one], _WORDS[one]) for one in reversed(Severity) if counted[one]]
+    parts = [how_many(counted[one], one.word) for one in sorted(counted, key=lambda one: one.place)]
     return ", ".join(parts) or "nothing to say"
 
 
@@ -155,7 +155,7 @@ def finding_lines(
     launch = diagnosis.launches[finding.launch]
     brief = finding.severity is Severity.INFO
     place = f", {_place(finding.evidence[0])}" if brief and finding.evidence else ""
-    yield f"{_WORDS[finding.severity]}: {finding.summary}  [{finding.id}, {finding.phase}{place}]"
+    yield f"{finding.severity.word}: {finding.summary}  [{finding.id}, {finding.phase}{place}]"
     yield from () if brief else (f"  {_quoted(line)}" for line in finding.evidence)
     for sentence in finding.advice:
         yield f"  -> {spelled(launch, sentence)}"
