@@ -21,7 +21,7 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.reading.chunks import LONGEST, WholeLines, shortened
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
-from spacegen.diagnose.series import Column
+from spacegen.diagnose.series import Column, Series
 from spacegen.diagnose.telling.text import head
 from tests.server_logs import NEW, OLD, STORIES, log
 
@@ -295,3 +295,17 @@ def test_an_hour_that_comes_twice_is_two_hours() -> None:
     hours = [*range(0, 3600, 10), *range(0, 3600, 10)]
     (launch,) = taken("".join(map(stamped, hours)).encode())
     assert len(launch.series) * launch.series.width == pytest.approx(7200, abs=50)
+
+
+def test_a_mean_is_that_of_lines_and_the_sum_of_what_ranks_do() -> None:
+    columns = {
+        Column.DECODES: (2.0, 0.0, 4.0),
+        Column.RUNNING: (20.0, 0.0, 80.0),
+        Column.USAGE: (1.0, 0.0, 3.0),
+    }
+    series = Series(ranks=2, columns=columns)
+    np.testing.assert_array_equal(series.means(Column.RUNNING), [20, np.nan, 40])
+    np.testing.assert_array_equal(series.means(Column.USAGE), [0.5, np.nan, 0.75])
+    np.testing.assert_allclose(series.means(Column.RUNNING, [0, 2]), [20, 40])
+    np.testing.assert_allclose(series.means(Column.RUNNING, [0]), [200 / 6])
+    np.testing.assert_array_equal(series.means(Column.QUEUE), [0, np.nan, 0])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from spacegen.tune.values import Value
 
-__all__ = ["Column", "Series"]
+__all__ = ["Column", "Floats", "Series"]
+
+Floats: TypeAlias = NDArray[np.float64]
 
 
 class Column(StrEnum):
@@ -60,3 +66,17 @@ class Series(Value):
 
     def __len__(self) -> int:
         return max(map(len, self.columns.values()), default=0)
+
+    def column(self, name: Column) -> Floats:
+        """A number for each interval."""
+        return np.asarray(self.columns.get(name) or [0.0] * len(self), np.float64)
+
+    def means(self, name: Column, edges: Sequence[int] | NDArray[np.intp] | None = None) -> Floats:
+        """What a line of decoding says on average, of all ranks together but for USAGE; NaN where there is
+        none. One for each interval, or for all from one of the `edges` to the next."""
+        sums, lines = self.column(name), self.column(Column.DECODES)
+        if edges is not None:
+            sums, lines = np.add.reduceat(sums, edges), np.add.reduceat(lines, edges)
+        ranks = 1 if name is Column.USAGE else self.ranks
+        means: Floats = np.divide(sums * ranks, lines, out=np.full(len(lines), np.nan), where=lines > 0)
+        return means

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from spacegen.diagnose.advice.guide import FULL_LOAD, JUST_ARRIVED, LEAST_SECONDS, STEPS_A_LINE
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.series import Column, Series
+from spacegen.diagnose.series import Column, Floats, Series
 
 __all__ = ["Steady", "steady", "stretches"]
 
-_Floats = NDArray[np.float64]
 _Mask = NDArray[np.bool_]
 
 _USUAL: Final = 0.95
@@ -99,7 +98,7 @@ def steady(launch: Launch) -> Steady | None:
     columns = _columns(series)
     if not columns[Column.DECODES].any():
         return None
-    chosen = _full_load(columns, _pause(series, columns[Column.DECODES]))
+    chosen = _full_load(series)
     if not chosen.any():
         return None
     found = _averages(launch, columns, chosen)
@@ -109,44 +108,36 @@ def steady(launch: Launch) -> Steady | None:
 
 def stretches(series: Series) -> list[tuple[int, int]]:
     """When the load was full: the first interval of each stretch, and the one behind its last."""
-    columns = _columns(series)
-    lines = columns[Column.DECODES]
+    lines = series.column(Column.DECODES)
     if not lines.any():
         return []
-    pause = _pause(series, lines)
-    return _spells(_full_load(columns, pause), lines > 0, pause)
+    return _spells(_full_load(series), lines > 0, _pause(series, lines))
 
 
-def _columns(series: Series) -> dict[Column, _Floats]:
-    found = {name: np.asarray(series.columns.get(name, ()), np.float64) for name in Column}
-    return {name: values if len(values) else np.zeros(len(series)) for name, values in found.items()}
+def _columns(series: Series) -> dict[Column, Floats]:
+    return {name: series.column(name) for name in Column}
 
 
-def _pause(series: Series, lines: _Floats) -> int:
+def _pause(series: Series, lines: Floats) -> int:
     """The most intervals without a line of decoding that may be in a stretch."""
     places = np.flatnonzero(lines)
     usual = float(np.median(np.diff(places))) if series.sampled and len(places) > 1 else 0.0
     return int(max(_PAUSE / series.width, 3 * usual))
 
 
-def _full_load(columns: dict[Column, _Floats], pause: int) -> _Mask:
+def _full_load(series: Series) -> _Mask:
     """Which intervals are at full load."""
-    lines = columns[Column.DECODES]
-    running = _each(columns[Column.RUNNING], lines)
+    lines, empty = series.column(Column.DECODES), series.column(Column.EMPTY_QUEUE)
+    running, usage = (np.nan_to_num(series.means(name)) for name in (Column.RUNNING, Column.USAGE))
     full = (running > 0) & (running >= FULL_LOAD * _quantile(running, lines, _USUAL))
-    usage = _each(columns[Column.USAGE], lines)
-    for first, end in _spells(full, lines > 0, pause):
+    for first, end in _spells(full, lines > 0, _pause(series, lines)):
         here = slice(first, end)
         full[here] &= _filled(usage[here], lines[here])
-        full[here] &= ~_draining(lines[here], columns[Column.EMPTY_QUEUE][here], running[here])
+        full[here] &= ~_draining(lines[here], empty[here], running[here])
     return full
 
 
-def _each(sums: _Floats, lines: _Floats) -> _Floats:
-    return np.divide(sums, lines, out=np.zeros_like(sums), where=lines > 0)
-
-
-def _quantile(values: _Floats, weights: _Floats, share: float) -> float:
+def _quantile(values: Floats, weights: Floats, share: float) -> float:
     order = np.argsort(values)
     reached = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(reached, share * reached[-1])])
@@ -164,14 +155,14 @@ def _spells(full: _Mask, busy: _Mask, pause: int) -> list[tuple[int, int]]:
     return [(int(part[0]), int(part[-1]) + 1) for part in np.split(places, cuts)]
 
 
-def _filled(usage: _Floats, lines: _Floats) -> _Mask:
+def _filled(usage: Floats, lines: Floats) -> _Mask:
     """From where on the token usage has reached its level: requests that just began hold few tokens."""
     level = _quantile(usage, lines, 0.5) - _CLIMB
     first = int(np.argmax((lines > 0) & (usage >= level)))
     return np.arange(len(usage)) >= first
 
 
-def _draining(lines: _Floats, empty: _Floats, running: _Floats) -> _Mask:
+def _draining(lines: Floats, empty: Floats, running: Floats) -> _Mask:
     """The end of a stretch in which requests waited, from where none does any more and ever fewer run."""
     waiting = np.flatnonzero(lines > empty)
     if not len(waiting):
@@ -190,7 +181,7 @@ def _draining(lines: _Floats, empty: _Floats, running: _Floats) -> _Mask:
     return np.zeros(len(lines), bool)
 
 
-def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> Steady:
+def _averages(launch: Launch, columns: dict[Column, Floats], chosen: _Mask) -> Steady:
     sums = {name: float(values[chosen].sum()) for name, values in columns.items()}
     largest = {name: float(values[chosen].max(initial=0.0)) for name, values in columns.items()}
     lines = sums[Column.DECODES]
@@ -226,19 +217,19 @@ def _averages(launch: Launch, columns: dict[Column, _Floats], chosen: _Mask) -> 
     )
 
 
-def _uneven(columns: dict[Column, _Floats], chosen: _Mask) -> float:
+def _uneven(columns: dict[Column, Floats], chosen: _Mask) -> float:
     places = np.flatnonzero(chosen)
     since = slice(places[0], places[-1] + 1)
     return float(columns[Column.UNEVEN][since].sum() / columns[Column.DECODES][since].sum())
 
 
-def _usually(columns: dict[Column, _Floats], chosen: _Mask) -> float:
+def _usually(columns: dict[Column, Floats], chosen: _Mask) -> float:
     """The largest batches without a graph, but for those of a few intervals."""
     lines = columns[Column.NO_GRAPH][chosen]
     return _quantile(columns[Column.MOST_WITHOUT_GRAPH][chosen], lines, _USUAL) if lines.any() else 0.0
 
 
-def _around(chosen: _Mask, lines: _Floats, pause: int) -> _Mask:
+def _around(chosen: _Mask, lines: Floats, pause: int) -> _Mask:
     """The chosen intervals, and those between two of them in which nobody logged a line of decoding."""
     around = chosen.copy()
     for first, end in _spells(chosen, lines > 0, pause):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,13 +39,13 @@ _MEANS: Final = (
 def curves(series: Series, width: int) -> tuple[Curve, ...]:
     """Throughput, running and waiting requests, token usage and, where there were any, retractions, each at
     most `width` values long. What ranks do adds up, but for the usage."""
-    decodes = _column(series, Column.DECODES)
+    decodes = series.column(Column.DECODES)
     if not decodes.any():
         return ()
     # Lines that come seldom would stand alone among empty places.
     edges = _edges(len(decodes), min(width, int(np.count_nonzero(decodes))))
-    found = [_mean(series, decodes, edges, column, name) for column, name in _MEANS]
-    if (retracted := _column(series, Column.RETRACTIONS)).any():
+    found = [_mean(series, edges, column, name) for column, name in _MEANS]
+    if (retracted := series.column(Column.RETRACTIONS)).any():
         sums = np.add.reduceat(retracted, edges)
         found.append(Curve("retractions", tuple(sums.tolist()), total=float(sums.sum())))
     return tuple(found)
@@ -57,22 +56,11 @@ def span(series: Series) -> float | None:
     return len(series) * series.width if series.timed and len(series) else None
 
 
-def _mean(
-    series: Series, decodes: NDArray[np.float64], edges: NDArray[np.intp], column: Column, name: str
-) -> Curve:
-    ranks = 1 if column is Column.USAGE else series.ranks
-    lines = np.add.reduceat(decodes, edges)
-    sums = np.add.reduceat(_column(series, column), edges) * ranks
-    values = np.divide(sums, lines, out=np.zeros_like(sums), where=lines > 0)
-    shown = tuple(value if some else None for value, some in zip(values.tolist(), lines > 0, strict=True))
-    present = values[lines > 0]
+def _mean(series: Series, edges: NDArray[np.intp], column: Column, name: str) -> Curve:
+    values = series.means(column, edges)
+    shown = tuple(None if np.isnan(value) else value for value in values.tolist())
     top = 1.0 if column is Column.USAGE else None
-    return Curve(name, shown, top, float(np.median(present)), float(present.max()))
-
-
-def _column(series: Series, column: Column) -> NDArray[np.float64]:
-    values: Sequence[float] = series.columns.get(column, ())
-    return np.asarray(values or [0.0] * len(series), dtype=np.float64)
+    return Curve(name, shown, top, float(np.nanmedian(values)), float(np.nanmax(values)))
 
 
 def _edges(length: int, width: int) -> NDArray[np.intp]:

@@ -138,13 +138,11 @@ def _launch(launches: Sequence[Launch], number: int, findings: int) -> Iterator[
 
 
 def _averages(launch: Launch) -> Iterator[str]:
-    columns = launch.series.columns
-    lines = sum(columns.get(Column.DECODES, ()))
+    series = launch.series
     for column in _MEANS.values():
-        ranks = 1 if column is Column.USAGE else launch.series.ranks
-        value = ranks * sum(columns.get(column, ())) / lines if lines else None
-        yield "–" if value is None else _number(value)
-    yield f"{sum(columns.get(Column.RETRACTIONS, ())):,.0f}"
+        value = series.means(column, [0])[0] if len(series) else np.nan
+        yield "–" if np.isnan(value) else _number(value)
+    yield f"{series.column(Column.RETRACTIONS).sum():,.0f}"
 
 
 def _number(value: float) -> str:

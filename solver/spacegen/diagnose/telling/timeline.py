@@ -30,13 +30,12 @@ def timeline(launch: Launch, findings: Sequence[tuple[int, Finding]]) -> dict[st
     without times they are lines of batches."""
     series = launch.series
     unit = 1000 if series.timed else 1
-    decodes = _column(series, Column.DECODES)
     found: dict[str, Any] = {
         "timed": series.timed,
         "start": series.start * unit if series.timed else 0,
         "width": series.width * unit,
         "ranks": series.ranks,
-        "columns": {str(column): _means(series, column, decodes) for column in _MEANS} if len(series) else {},
+        "columns": {str(column): _means(series, column) for column in _MEANS} if len(series) else {},
         "phases": list(_phases(launch)),
         "steady": [
             [(series.start * series.timed + place * series.width) * unit for place in stretch]
@@ -48,7 +47,7 @@ def timeline(launch: Launch, findings: Sequence[tuple[int, Finding]]) -> dict[st
         "most": launch.figure(Fact.MOST_RUNNING),
         "memory": memory(launch),
     }
-    if (retracted := _column(series, Column.RETRACTIONS)).any():
+    if (retracted := series.column(Column.RETRACTIONS)).any():
         found["retractions"] = _rate(series, retracted)
     return found
 
@@ -64,19 +63,9 @@ def _rate(series: Series, retracted: Any) -> dict[str, Any]:
     return {"joined": joined, "values": [float(f"{value:.4g}") for value in rates.tolist()]}
 
 
-def _means(series: Series, column: Column, decodes: Any) -> list[float | None]:
-    """The mean of each interval over its lines, and the sum over ranks of what adds up."""
-    ranks = 1 if column is Column.USAGE else series.ranks
-    sums = _column(series, column) * ranks
-    values = np.divide(sums, decodes, out=np.zeros_like(sums), where=decodes > 0)
-    return [
-        float(f"{value:.5g}") if lines else None
-        for value, lines in zip(values.tolist(), decodes.tolist(), strict=True)
-    ]
-
-
-def _column(series: Series, column: Column) -> Any:
-    return np.asarray(series.columns.get(column) or [0.0] * len(series), dtype=np.float64)
+def _means(series: Series, column: Column) -> list[float | None]:
+    """Those of each interval, with digits enough to draw them."""
+    return [None if np.isnan(value) else float(f"{value:.5g}") for value in series.means(column).tolist()]
 
 
 def memory(launch: Launch) -> dict[str, float]:
