@@ -252,6 +252,14 @@ def test_a_failure_excludes_the_launch_itself(
             assert move.at_most is None or was > move.at_most
 
 
+@pytest.mark.parametrize(("context", "to"), [(131_072, None), (1_000_000, 400_000)])
+def test_a_context_that_the_pool_holds_need_not_be_shorter(context: int, to: int | None) -> None:
+    trouble = failed(Kind.NOTHING_LEFT_TO_RETRACT, Phase.SERVING, "decode")
+    finding = only(launch({**ARGUMENTS, "context_length": context}, FACTS, trouble))
+    assert ways(finding.moves).get("context_length") == to
+    assert any(move.parameter == "context_length" for move in finding.unless)
+
+
 @pytest.mark.parametrize("kind", [Kind.OUT_OF_MEMORY, Kind.NO_TOKENS])
 def test_where_few_run_their_number_is_not_what_memory_is_short_of(kind: Kind) -> None:
     series = Series(columns={Column.MOST_RUNNING: (2.0, 2.0), Column.DECODES: (20.0, 20.0)})
@@ -351,6 +359,19 @@ def test_what_torch_says_beside_is_told() -> None:
     assert advice[-2].startswith("2.00 GB were reserved and in pieces too small to use")
     assert advice[-1] == "process 4712 holds 20.00 GB of the same GPU: end it"
     assert only(launch(ARGUMENTS, {}, trouble)).numbers["capacity_gib"] == 79.11
+
+
+def test_which_of_several_processes_is_ones_own_torch_may_not_know() -> None:
+    words = (
+        "CUDA out of memory. Process 999 has 30.00 GiB memory in use. Process 47 has 48.00 GiB memory in use."
+    )
+    advice = only(launch(ARGUMENTS, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words))).advice
+    assert advice[-1] == (
+        "processes 999 (30.00 GB), 47 (48.00 GB) hold memory of the same GPU: end those that are not of this "
+        "server"
+    )
+    alone = failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words[:65])
+    assert not any("process" in one for one in only(launch(ARGUMENTS, FACTS, alone)).advice)
 
 
 def test_others_on_the_gpu_are_told_when_they_grow() -> None:

@@ -135,6 +135,44 @@ def test_what_nccl_says_is_the_cause_and_not_the_kill_that_follows() -> None:
     assert (found.id, found.advice[0].split("`")[1]) == ("crashed", "NCCL_DEBUG=INFO")
 
 
+def test_ranks_that_wait_for_each_other_are_no_slow_batch() -> None:
+    said = (
+        "[rank3]:[E1101 10:20:00.123 ProcessGroupNCCL.cpp:629] [Rank 3] Watchdog caught collective operation "
+        "timeout: WorkNCCL(SeqNum=4211, OpType=ALLREDUCE, NumelIn=1, Timeout(ms)=600000) ran for 600010 "
+        "milliseconds before timing out."
+    )
+    (finding,) = wrong(only(amid(said, left=1)))
+    assert (finding.id, finding.numbers) == ("watchdog", {"seconds": 600.0})
+    assert "`dist_timeout`" in finding.advice[-1]
+    assert not any("watchdog_timeout" in one for one in finding.advice)
+
+
+@pytest.mark.parametrize(
+    ("place", "file", "function"),
+    [
+        (Phase.WEIGHTS, "model_executor/model_runner.py", "load_model"),
+        (Phase.KV_POOL, "mem_cache/memory_pool.py", "_create_buffers"),
+        (Phase.KV_POOL, "model_executor/model_runner.py", "alloc_memory_pool"),
+        (Phase.GRAPHS, "model_executor/model_runner.py", "init_device_graphs"),
+    ],
+)
+def test_a_rank_fails_where_its_traceback_says_and_not_where_others_are(
+    place: Phase, file: str, function: str
+) -> None:
+    story = "".join(log(OLD, "graphs-oom", tp=2))
+    others = story[: story.index("Scheduler hit an exception")].rpartition("\n")[0]
+    died = (DIED[0], f'  File "/sgl/srt/{file}", line 460, in {function}', "    torch.zeros(", OUT)
+    (trouble,) = only("\n".join((others, *died, ""))).troubles
+    assert (trouble.kind, trouble.phase) == (Kind.OUT_OF_MEMORY, place)
+
+
+@pytest.mark.parametrize("kind", ["prefill", "decode"])
+def test_the_result_of_a_batch_is_of_its_kind(kind: str) -> None:
+    frame = f'  File "/sgl/srt/managers/scheduler.py", line 3, in process_batch_result_{kind}'
+    (trouble,) = only(amid(*DIED[:2], frame, "    x", OUT, left=0)).troubles
+    assert trouble.during == kind
+
+
 @pytest.mark.parametrize("version", [OLD, NEW])
 def test_a_rank_whose_peer_is_gone_does_not_say_why(version: str) -> None:
     words = (

@@ -38,6 +38,7 @@ _HOST_MEMORY: Final = re.compile(
     r"not enough host memory|cannot allocate memory|std::bad_alloc|\bMemoryError", re.IGNORECASE
 )
 _REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) GB free")
+_COLLECTIVE: Final = re.compile(r"collective operation timeout")
 _NAMED: Final = re.compile(r"\bSGLANG_[A-Z0-9_]{4,60}\b")
 _REASONS: Final = {
     PEER_LOST.pattern: "another rank or node is gone: its log, or what stands before, has the cause",
@@ -70,6 +71,8 @@ def endings(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
     match trouble.kind:
+        case Kind.WATCHDOG if _COLLECTIVE.search(words(trouble)):
+            yield _apart(trouble)
         case Kind.WATCHDOG:
             yield _stuck(launch, trouble)
         case Kind.UNHEALTHY:
@@ -94,6 +97,23 @@ def _stuck(launch: Launch, trouble: Trouble) -> Finding:
             *(("set a `chunked_prefill_size`: without chunks a long prompt is one batch",) if whole else ()),
             "see where the scheduler waits; ranks that wait for each other point to NCCL or the network",
             "raise `watchdog_timeout` where a batch may really take that long",
+        ),
+        command="py-spy dump --pid PID",
+    )
+
+
+def _apart(trouble: Trouble) -> Finding:
+    """The watchdog of torch, which looks at what ranks do together."""
+    limit = said(trouble, "seconds")
+    after = "" if limit is None else f" of {limit:g} s"
+    return _finding(
+        trouble,
+        "watchdog",
+        f"ranks waited for each other for longer than the timeout of NCCL{after}",
+        (
+            "see which rank does not come, by its own lines or its stack: it failed, or is slower",
+            "check the network between the GPUs with `NCCL_DEBUG=INFO`",
+            "raise `dist_timeout` (seconds) where one may really take that long",
         ),
         command="py-spy dump --pid PID",
     )

@@ -44,7 +44,7 @@ _UNUSABLE: Final = re.compile(r"([\d.]+) ([GM]iB) is reserved by PyTorch but una
 _OWN: Final = re.compile(r"this process has ([\d.]+) ([GM]iB)")
 # Ours: less, in GiB, may be what drivers keep.
 _GROWN: Final = 1.0
-_NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+) ([GM]iB) memory in use")
+_NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+ [GM])iB memory in use")
 _DUMMY: Final = "try memory without the weights' download: `{}` fills them with random numbers"
 
 
@@ -260,5 +260,13 @@ def _of_torch(launch: Launch, trouble: Trouble) -> Iterator[str]:
             )
     if (own := _OWN.search(text)) and (more := _grown(launch, trouble, _gib(own))) > _GROWN:
         yield f"others hold {more:.2f} GB more of the GPU than when this server started: see `nvidia-smi`"
-    elif own and (other := _NEIGHBOUR.search(text)):
-        yield f"process {other[1]} holds {other[2]} {other[3].replace('i', '')} of the same GPU: end it"
+        return
+    others = dict(_NEIGHBOUR.findall(text))
+    if own:
+        yield from (
+            f"process {other} holds {size}B of the same GPU: end it" for other, size in others.items()
+        )
+    elif len(others) > 1:
+        # In a container torch does not know which of them is its own.
+        each = ", ".join(f"{other} ({size}B)" for other, size in others.items())
+        yield f"processes {each} hold memory of the same GPU: end those that are not of this server"

@@ -144,7 +144,8 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
 def _too_large(launch: Launch, trouble: Trouble) -> Finding:
     pool = fact(launch, Fact.POOL_TOKENS)
     size = "" if pool is None else f" of {pool:.0f} tokens"
-    ways = known(_roomier(launch), less_context(launch))
+    context, share = _context_within(launch, pool), _roomier(launch)
+    ways = known(share, context) or known(less_context(launch))
     return _finding(
         trouble,
         "request-larger-than-pool",
@@ -153,8 +154,17 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
         numbers_of(trouble),
         (*map(told, ways), "or limit prompt and `max_new_tokens` of requests to what the cache holds"),
         ways,
-        _richer(launch),
+        (*known(less_context(launch)), *_richer(launch)),
     )
+
+
+def _context_within(launch: Launch, pool: float | None) -> Move | None:
+    """Requests that the pool holds; None where all do already, so that something else of them filled it."""
+    move = less_context(launch)
+    if move is None or move.at_most is None or pool is None:
+        return move
+    update = {"to": int(pool), "at_most": pool, "because": "what the cache holds"}
+    return None if move.at_most < pool else move.model_copy(update=update)
 
 
 def _told(move: Move | None, otherwise: str) -> tuple[str, ...]:

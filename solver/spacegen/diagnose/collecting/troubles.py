@@ -28,7 +28,15 @@ _LOST: Final = re.compile(
     r"|NCCL.{0,80}(?:abort|remote|timeout)|Gloo|TCPStore|died|is dead|there are other ranks"
 )
 _RANK: Final = re.compile(r"\[\d{4}-[^\]]*? DP(\d{1,9})\b")
-_DURING: Final = re.compile(r", in (?:_?execute|forward|_forward)_(extend|decode|prefill)")
+_DURING: Final = re.compile(
+    r", in (?:(?:_?execute|forward|_forward)_|process_batch_result_)(extend|decode|prefill)"
+)
+_PLACES: Final = (
+    (Phase.WEIGHTS, re.compile(r'model_runner\.py", line \d+, in load_model$')),
+    (Phase.KV_POOL, re.compile(r'_pool\.py", line \d+, in _create_buffers|, in (?:init|alloc)_memory_pool$')),
+    (Phase.GRAPHS, re.compile(r", in init_(?:device_|cuda_|decode_cuda_|prefill_cuda_)graphs?$")),
+)
+"""Where a server starts, by the functions of sglang that fail there: a rank may be behind the others."""
 
 
 @dataclass(slots=True)
@@ -80,6 +88,7 @@ class Troubles:
         self._last: _Seen | None = None
         self._tracebacks = Tracebacks()
         self._frame: str | None = None
+        self._place: Phase | None = None
         self._plain: _Seen | None = None
         self._served: frozenset[int] = frozenset()
         self._dying: int | None = None
@@ -142,10 +151,7 @@ class Troubles:
         return tuple(one.trouble(fatal=one.ends or ended) for one in left)
 
     def _traced(self, event: Traced, line: Line, phase: Phase, batch: str | None, *, ready: bool) -> None:
-        if found := _DURING.search(event.text):
-            self._frame = "decode" if found[1] == "decode" else "prefill"
-        if "Traceback (most" in event.text:
-            self._dying = _rank(line)
+        self._framed(event.text, line)
         before = self._tracebacks.fatal
         ended = self._tracebacks.take(event.text) if event.text.strip() else None
         if ended is None:
@@ -155,13 +161,25 @@ class Troubles:
         fatal = self._tracebacks.fatal is not None and self._tracebacks.fatal != before
         framed = self._frame if phase is Phase.ARGUMENTS else None
         batch, self._frame = self._frame or batch, None
+        place, self._place = None if ready else self._place, None
         match event.fault:
             case Fault() as wrong:
-                wrong = replace(wrong, during=wrong.during or framed)
+                during, where = wrong.during or framed, wrong.phase or place
+                wrong = replace(wrong, during=during, phase=where)
                 self._add(wrong, line, phase, batch, fatal=fatal or wrong.fatal or not ready)
             case _:
                 self._unnamed(ended, line, phase, batch, fatal=fatal, ready=ready)
         self._dying = None
+
+    def _framed(self, text: str, line: Line) -> None:
+        """Takes in a line of a traceback that says where something was done."""
+        if "Traceback (most" in text:
+            self._dying, self._place = _rank(line), None
+        if found := _DURING.search(text):
+            self._frame = "decode" if found[1] == "decode" else "prefill"
+        for place, form in _PLACES:
+            if form.search(text.rstrip()):
+                self._place = place
 
     def _unnamed(
         self, words: str, line: Line, phase: Phase, batch: str | None, *, fatal: bool, ready: bool

@@ -50,6 +50,7 @@ _POOL: Final = re.compile(
     r"|leave no GPU memory for the KV cache|leaves no room for the full|state cache is too small"
 )
 _COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
+_MILLISECONDS: Final = re.compile(r"Timeout\(ms\)=(\d{1,12})")
 _UNHEALTHY: Final = re.compile(r"Health check failed\. Server couldn't get a response")
 _SOFT: Final = re.compile(r"soft=True")
 _CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d{1,9})", re.IGNORECASE)
@@ -142,7 +143,8 @@ def _other(text: str, said: str) -> Fault | None:
     if WATCHDOG.search(text) and not _SOFT.search(text):
         return Fault(Kind.WATCHDOG, said, fatal=True)
     if _COLLECTIVE.search(text):
-        return Fault(Kind.WATCHDOG, said)
+        limit = _MILLISECONDS.search(text)
+        return Fault(Kind.WATCHDOG, said, {"seconds": int(limit[1]) / 1000} if limit else {})
     if _UNHEALTHY.search(text):
         return Fault(Kind.UNHEALTHY, said)
     if REFUSED.match(text) and PROGRAM.match(text):
