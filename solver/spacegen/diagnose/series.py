@@ -32,7 +32,7 @@ class Column(StrEnum):
     UNEVEN = "uneven"
     """Lines of decoding with no request waiting for their rank while many wait for others."""
     UNFILLED = "unfilled"
-    """Lines of decoding with requests waiting and a token usage below 0.9."""
+    """Lines of decoding with requests waiting and a cache that is not full."""
     NO_GRAPH = "no graph"
     """Lines of decoding without a CUDA graph."""
     MOST_RUNNING = "most running"

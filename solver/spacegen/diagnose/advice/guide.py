@@ -10,20 +10,25 @@ from typing import Final
 
 __all__ = [
     "AIMED_LEFT",
+    "ALL_RANKS",
+    "BUSY",
     "CLIPPED_NEW_TOKENS",
     "COMPILED_BATCH",
     "CONSERVATIVENESS",
     "ENOUGH_LEFT",
+    "ENOUGH_TOKENS",
     "FREQUENT_RETRACTIONS",
     "FULL",
     "FULL_CHUNK",
     "FULL_LOAD",
     "GRAPH_SIZES",
+    "HARDLY_CACHED",
     "HIGHEST_SHARE",
     "JUST_ARRIVED",
     "KEPT_WAITING",
     "LARGE_GPU",
     "LARGE_TP",
+    "LASTING",
     "LEAST_CONSERVATIVE",
     "LEAST_SECONDS",
     "LITTLE_LEFT",
@@ -31,12 +36,17 @@ __all__ = [
     "LOWER_RATIOS",
     "LOWER_SHARES",
     "LPM_QUEUE",
+    "MANY_LINES",
     "MANY_PREFILLS",
+    "MANY_WAITING",
     "MOST_CONSERVATIVE",
     "MUCH_LEFT",
     "OFTEN",
+    "ROOMY_WEIGHTS",
     "SHARED_PREFIXES",
     "SHORT_QUEUE",
+    "SLOW_CAPTURE",
+    "SLOW_LOADING",
     "SMALLER_CHUNKS",
     "SMALL_WEIGHTS_GIB",
     "SOME_RETRACTIONS",
@@ -96,6 +106,13 @@ HIGHEST_SHARE: Final = 0.95
 LOWER_RATIOS: Final = (0.8, 0.5, 0.3)
 """mini-SGLang's argument guide: `memory_ratio` in production, and then where memory is short."""
 
+MANY_LINES: Final = 30
+"""Ours: a pool that so many lines of decoding never show full gains nothing from being larger."""
+SLOW_LOADING: Final = 300.0
+"""Ours: seconds, longer than a checkpoint takes from a local disk."""
+SLOW_CAPTURE: Final = 60.0
+"""Ours: seconds, longer than a few dozen graphs take."""
+
 OFTEN: Final = 0.25
 """Ours: the share of the lines of decoding from which something is seen frequently."""
 FULL_LOAD: Final = 0.75
@@ -104,11 +121,25 @@ LEAST_SECONDS: Final = 60.0
 """Ours: less time at full load says nothing; the guide counts by the minute."""
 STEPS_A_LINE: Final = 40
 """The server's default of `decode_log_interval`: steps of decoding that a line of the log stands for."""
+LASTING: Final = 0.5
+"""Ours: a load that is full for less of the time is that of a service and not of a benchmark."""
+BUSY: Final = 0.1
+"""Ours: so is one whose steps take less of the time."""
+MANY_WAITING: Final = 10
+"""Ours: requests that would wait for each rank if all had as many; fewer wait for some of them by chance."""
 
 LPM_QUEUE: Final = 128
 """With more requests waiting than this, `lpm` takes them as they came."""
 SHARED_PREFIXES: Final = 0.3
 """Ours: the share of prompt tokens found in the cache that makes "many shared prefixes"."""
+ENOUGH_TOKENS: Final = 500_000
+"""Ours: prompts of so many tokens say what caches find in them."""
+HARDLY_CACHED: Final = 0.005
+"""Ours: the share of them up to which nothing is found."""
+ROOMY_WEIGHTS: Final = 0.5
+"""Ours: the share of a GPU for weights that leaves enough for a cache."""
+ALL_RANKS: Final = 8
+"""Ours: the ranks from which each holds the latent cache of all requests for nothing."""
 COMPILED_BATCH: Final = 32
 """The server's default of `torch_compile_max_bs`: the guide's "small batch sizes"."""
 SMALL_WEIGHTS_GIB: Final = 20.0

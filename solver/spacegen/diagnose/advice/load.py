@@ -7,7 +7,16 @@ from contextlib import suppress
 from math import ceil
 from typing import Final
 
-from spacegen.diagnose.advice.guide import FULL, KEPT_WAITING, LONG_QUEUE, OFTEN, SHORT_QUEUE, WELL_FILLED
+from spacegen.diagnose.advice.guide import (
+    BUSY,
+    FULL,
+    KEPT_WAITING,
+    LASTING,
+    LONG_QUEUE,
+    OFTEN,
+    SHORT_QUEUE,
+    WELL_FILLED,
+)
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.advice.serving import (
@@ -30,10 +39,6 @@ from spacegen.servers.schema import load as schema
 
 __all__ = ["load"]
 
-# Ours: a load that is full for less than half of the time, or of steps that hardly take any of it, is that of
-# a service and not of a benchmark.
-_LASTING: Final = 0.5
-_BUSY: Final = 0.1
 
 _BALANCING: Final = "load_balance_method"
 _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_tokens")
@@ -118,7 +123,7 @@ def _held(launch: Launch, found: Steady) -> int:
 
 
 def _empty(launch: Launch, found: Steady) -> Finding:
-    lasting = found.share >= _LASTING and found.busy >= _BUSY
+    lasting = found.share >= LASTING and found.busy >= BUSY
     flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
     few = "" if found.empty_queue >= OFTEN else f" and {found.queue:.1f} on average in all"
     seen = (

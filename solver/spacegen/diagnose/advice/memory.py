@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from spacegen.diagnose.advice.graphs import larger_gib
-from spacegen.diagnose.advice.guide import FULL
+from spacegen.diagnose.advice.guide import FULL, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
@@ -21,9 +21,6 @@ from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
 from spacegen.diagnose.series import Column
 
 __all__ = ["left_memory"]
-
-# Ours: a pool that so many lines never show full gains nothing from being larger.
-_MANY_LINES: Final = 30
 
 _SHORT: Final = (
     Kind.NO_POOL,
@@ -191,7 +188,7 @@ def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
 
 def _never_full(launch: Launch) -> bool:
     lines = sum(launch.series.columns.get(Column.DECODES, ()))
-    return lines >= _MANY_LINES and not _ever_full(launch)
+    return lines >= MANY_LINES and not _ever_full(launch)
 
 
 def _ever_full(launch: Launch) -> bool:

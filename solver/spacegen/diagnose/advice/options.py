@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from spacegen.diagnose.advice.guide import (
+    ALL_RANKS,
     COMPILED_BATCH,
+    ENOUGH_TOKENS,
     FULL,
+    HARDLY_CACHED,
     LPM_QUEUE,
     OFTEN,
+    ROOMY_WEIGHTS,
     SHARED_PREFIXES,
     SMALL_WEIGHTS_GIB,
 )
@@ -23,13 +27,7 @@ from spacegen.diagnose.series import Column
 
 __all__ = ["options"]
 
-# Ours: with half of a GPU for weights there is enough memory for a cache.
-_ROOMY: Final = 0.5
-# Ours: prompts of so many tokens say what caches find in them.
-_TOKENS_ENOUGH: Final = 500_000
-_HARDLY: Final = 0.005
 _MLA: Final = ("deepseek-v2", "deepseek-v3", "deepseek-r1", "deepseek-coder-v2", "kimi-k2")
-_ALL_RANKS: Final = 8
 _GATEWAY: Final = "the model gateway (`python -m sglang_router.launch_router`)"
 
 
@@ -68,7 +66,7 @@ def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
     replicas = _count(launch, "dp_size")
     if attention_groups(launch) > 1:
         return
-    if _is_mla(launch) and _count(launch, Key.RANKS) >= _ALL_RANKS:
+    if _is_mla(launch) and _count(launch, Key.RANKS) >= ALL_RANKS:
         yield _shared_attention(launch)
     elif goal != LATENCY:
         yield from _fewer_ranks(launch)
@@ -88,10 +86,10 @@ def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
     if ranks < 2 or ranks % 2 or gpu is None or weights is None:
         return
     fewer = ranks // 2
-    while fewer % 2 == 0 and 2 * weights * ranks / fewer <= _ROOMY * gpu:
+    while fewer % 2 == 0 and 2 * weights * ranks / fewer <= ROOMY_WEIGHTS * gpu:
         fewer //= 2
     held = weights * ranks / fewer
-    if held > _ROOMY * gpu:
+    if held > ROOMY_WEIGHTS * gpu:
         return
     name = key(launch, Key.RANKS)
     yield _could(
@@ -140,7 +138,7 @@ def _prefixes(launch: Launch, found: Steady) -> Iterable[Finding]:
     waits = found.empty_queue < 1 - OFTEN and found.queue > 1
     if share >= SHARED_PREFIXES and waits and argument(launch, "schedule_policy") in (None, "fcfs"):
         yield _by_prefix(launch, found, share)
-    if share < _HARDLY and new >= _TOKENS_ENOUGH:
+    if share < HARDLY_CACHED and new >= ENOUGH_TOKENS:
         yield _could(
             "nothing-cached",
             f"of {new + cached:.0f} tokens of prompts {cached:.0f} were found in the cache",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from spacegen.diagnose.advice.guide import SLOW_CAPTURE, SLOW_LOADING
 from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, key, number, said, troubled, words
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -17,9 +18,6 @@ from spacegen.servers.schema import load
 
 __all__ = ["port_in_use", "refused", "slow_start"]
 
-# Ours: longer than a checkpoint takes from a local disk, and than a few dozen graphs.
-_SLOW_LOADING: Final = 300.0
-_SLOW_CAPTURE: Final = 60.0
 # Older Pythons name the file of `python -m minisgl`; sglang is started by files with other names.
 _MINI_PROGRAM: Final = re.compile(r"(?:\S*/)?__main__\.py: |\S+ -m minisgl\b|minisgl\b")
 _UNKNOWN: Final = re.compile(r"--([a-z][\w-]*)")
@@ -106,7 +104,7 @@ def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
         launch.figures[one] if fact(launch, one) is not None else None
         for one in (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
     )
-    if loading is not None and loading.value > _SLOW_LOADING:
+    if loading is not None and loading.value > SLOW_LOADING:
         yield Finding(
             id="slow-loading",
             phase=Phase.WEIGHTS,
@@ -116,7 +114,7 @@ def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
             numbers={"seconds": loading.value},
             advice=tuple(_faster_loading(launch)),
         )
-    if capture is not None and capture.value > _SLOW_CAPTURE:
+    if capture is not None and capture.value > SLOW_CAPTURE:
         move = _fewer_graphs(launch)
         name = key(launch, Key.GRAPHS)
         yield Finding(

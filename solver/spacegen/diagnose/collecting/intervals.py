@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.diagnose.advice.guide import FULL
 from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.queues import Queues
 from spacegen.diagnose.reading.fields import MOST_DIGITS, SCALE, Batch, Field
@@ -17,8 +18,8 @@ __all__ = ["GOOD_USAGE", "MOST_INTERVALS", "Intervals"]
 
 MOST_INTERVALS: Final = 512
 """An even number: two neighbours become one where there are more."""
-GOOD_USAGE: Final = 9 * SCALE // 10
-"""The token usage from which a cache is well filled."""
+GOOD_USAGE: Final = round(FULL * SCALE)
+"""In parts of a whole: from this token usage on a cache is full."""
 
 _SUMS: Final = (
     Column.DECODES,

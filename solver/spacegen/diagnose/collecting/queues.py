@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.diagnose.advice.guide import MANY_WAITING
 from spacegen.diagnose.reading.fields import Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 
 __all__ = ["Queues"]
-
-_MANY: Final = 10
-"""Requests that would wait for each rank if all had as many: fewer wait for some by chance."""
 
 
 class Queues:
@@ -36,7 +32,7 @@ class Queues:
         waiting = self._waiting + np.cumsum(queues - np.maximum(before, 0))
         known = self._ranks + np.cumsum(before < 0)
         self._waiting, self._ranks = int(waiting[-1]), int(known[-1])
-        found[places] = (queues == 0) & (known > 1) & (waiting >= _MANY * known)
+        found[places] = (queues == 0) & (known > 1) & (waiting >= MANY_WAITING * known)
         return found
 
     def _before(self, ranks: Integers, queues: Integers) -> Integers:
