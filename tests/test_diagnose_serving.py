@@ -143,6 +143,7 @@ def test_a_retraction_alone_says_nothing_of_how_often() -> None:
     assert found.moves == ()
     (beside,) = (f for f in findings([lines(DECODE.replace("0.82", "0.97"), RETRACT)]) if f.id == found.id)
     assert beside.summary == found.summary
+    assert one(told(OLD, "retracting-rarely"), found.id).advice == ()
 
 
 def test_the_guides_lines_in_one_file() -> None:
@@ -410,6 +411,12 @@ def test_memory_that_is_left_is_no_fault_for_latency_while_the_cache_has_room() 
     idle = read(log(OLD, Story(share=0.8, usage=0.4, queue=0)))
     assert one(idle, "memory-unused", "latency").severity is Severity.INFO
     assert one(lines(READY), "memory-unused", "latency").severity is Severity.INFO
+
+
+def test_for_latency_two_thousand_that_wait_are_no_measure() -> None:
+    launch = lines(*(decode(2 * step, 240, queue=5000, usage=0.95) for step in range(200)))
+    assert faults(launch) == ["queue-long"]
+    assert faults(launch, "latency") == ["requests-wait"]
 
 
 def test_a_client_of_fixed_concurrency_is_told_how_many_fit() -> None:

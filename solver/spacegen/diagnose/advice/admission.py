@@ -251,10 +251,11 @@ def _of_unknown_frequency(launch: Launch, count: float) -> Finding:
         launch,
         f"requests were taken back {times}; nothing here says how often that is: once a minute is fine",
         {"retractions": count},
+        f"where it is more than about one a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",
     )
 
 
-def _occasional(launch: Launch, summary: str, numbers: dict[str, float]) -> Finding:
+def _occasional(launch: Launch, summary: str, numbers: dict[str, float], *advice: str) -> Finding:
     return Finding(
         id="retracts-sometimes",
         phase=Phase.SERVING,
@@ -262,5 +263,5 @@ def _occasional(launch: Launch, summary: str, numbers: dict[str, float]) -> Find
         summary=summary,
         evidence=evidence(launch.retraction),
         numbers=numbers,
-        advice=(f"where it is more than about one a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",),
+        advice=advice,
     )

@@ -52,11 +52,11 @@ def load(launch: Launch, goal: str) -> Iterable[Finding]:
         return
     if found.uneven >= OFTEN:
         yield _uneven(launch, found)
-    elif found.queue > LONG_QUEUE:
-        yield _long(launch, found)
     elif goal == LATENCY:
         if found.waiting > KEPT_WAITING and found.empty_queue < 1 - OFTEN:
             yield _waiting(launch, found)
+    elif found.queue > LONG_QUEUE:
+        yield _long(launch, found)
     elif _too_slow(launch, found):
         yield _empty(launch, found)
     elif found.usage > FULL and found.queue >= SHORT_QUEUE:
@@ -207,8 +207,8 @@ def _good(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.INFO,
         summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited and {found.running:.0f} "
-        f"ran with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and more than {FULL}, "
-        "are good",
+        f"ran{each_rank(found)} with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and "
+        f"more than {FULL}, are good",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
     )

@@ -199,8 +199,13 @@ def _failed(
     also: tuple[Line, ...] = (),
     command: str | None = None,
 ) -> Finding:
-    missing = _missing(trouble)
-    short = "" if missing is None else f": {missing:.2f} GB were missing"
+    missing, tried = _missing(trouble), said(trouble, "tried_gib")
+    # What was asked for last is rarely all that does not fit.
+    short = (
+        f": {missing:.2f} GB were missing of the last {tried:.2f} that it asked for"
+        if missing and tried
+        else ""
+    )
     came_up = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
     survived = came_up or trouble.went_on
     if trouble.went_on:
