@@ -22,7 +22,7 @@ from spacegen.servers.schema import load
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.effective import Effective, effective, filled
 from spacegen.tune.simulated.formula import GPU_GIB, Memory, memory
-from tests.server_logs import log
+from tests.server_logs import STORIES, log
 
 SCHEMA: Final = load("sglang", "0.5.23")
 LONGEST: Final = 60_000
@@ -124,3 +124,23 @@ def test_what_ran_with_nobody_knows_what_excludes_nothing(story: str, tmp_path: 
         if one.severity is Severity.ERROR
     )
     assert {"tp_size", "pp_size"} <= {move.parameter for move in (*failure.moves, *failure.unless)}
+
+
+@pytest.mark.parametrize(
+    ("share", "command", "narrows"),
+    [(0.15, None, False), (0.147, None, True), (0.15, "--tp-size 1", True), (0.15, "at it", False)],
+)
+def test_a_share_that_was_given_says_nothing_of_the_servers_own(
+    share: float, command: str | None, narrows: bool, tmp_path: Path
+) -> None:
+    # Servers choose in thousandths; a command beside the log shows what was given.
+    story = replace(STORIES["no-pool"], share=share)
+    (tmp_path / "server.log").write_text("".join(log("0.5.6.post2", story)))
+    if command is not None:
+        given = f"--mem-fraction-static {share}" if command == "at it" else command
+        (tmp_path / "command.txt").write_text(f"python -m sglang.launch_server {given}\n")
+    found = diagnose([tmp_path / "server.log"])
+    made = narrow(spacegen.load("sglang-tuner-18"), found.launches, found.findings)
+    assert [edit.finding for edit in made.edits] == ["no-kv-pool"] * narrows
+    if not narrows:
+        assert "in this space the server chooses the share" in made.dropped[0].reason

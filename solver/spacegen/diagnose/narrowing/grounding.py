@@ -10,7 +10,7 @@ from typing import Any, Final
 from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.narrowing.commands import commanded
+from spacegen.diagnose.narrowing.commands import commanded, leaves_out
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
 from spacegen.diagnose.narrowing.launched import (
     OF_ADVICE,
@@ -39,6 +39,7 @@ _UNLIMITED: Final = frozenset(
 """Arguments that limit nothing where they are not given."""
 _CHOSEN: Final = "auto"
 """What some arguments have in place of null."""
+_SHARE: Final = "mem_fraction_static"
 _NEAR: Final = 1e-9
 _LONGEST: Final = 300
 
@@ -63,6 +64,8 @@ class Ground:
     ran: Mapping[str, Any]
     parameters: Mapping[str, str]
     said: Mapping[str, Any] = field(default_factory=dict)
+    left_out: bool = False
+    """Whether it is known that the static share was left to the server."""
 
     @classmethod
     def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
@@ -71,7 +74,8 @@ class Ground:
         found = spellings(space, launch.version)
         given = commanded(space, launch) if asked is None else None
         said = named(space, launch) if asked is None and not given else {}
-        return cls(space, launch, given or launched(space, launch, asked), found, said)
+        left_out = leaves_out(launch, "--mem-fraction-static") if asked is None else _SHARE not in asked
+        return cls(space, launch, given or launched(space, launch, asked), found, said, left_out)
 
     def edit(self, finding: Finding) -> Edit | Dropped:
         """The finding as an edit of the space; why not, where it is none."""
@@ -81,6 +85,8 @@ class Ground:
             about = f"a log of {self.launch.server} and a space of {self.space.base.target}"
             return self._dropped(finding, about)
         if (reason := unlike(self.space, self.launch)) is not None:
+            return self._dropped(finding, reason)
+        if finding.severity is Severity.ERROR and (reason := self._at_its_own(finding)) is not None:
             return self._dropped(finding, reason)
         moves, unless = map(self._translated, (finding.moves, finding.unless))
         members = (*moves, *unless)
@@ -103,6 +109,18 @@ class Ground:
             tries=tuple(self._tries(moves, ways, self._beside(finding))),
             launch=finding.launch,
         )
+
+    def _at_its_own(self, finding: Finding) -> str | None:
+        """Why a failure says nothing of launches whose static share the server chooses, where the space has
+        no such launches but those: this one had been given a share."""
+        schema, share = schema_of(self.space), self.launch.arguments.get(_SHARE)
+        about = any(move.parameter == _SHARE for move in (*finding.moves, *finding.unless))
+        if not about or schema is None or _SHARE in self.parameters or self._fixed(_SHARE) is not None:
+            return None
+        if self.left_out or not is_number(share) or round(share, 2) != share:
+            # Servers choose in thousandths, people in hundredths.
+            return None
+        return f"it ran with `{_SHARE}` {share:g}, and in this space the server chooses the share"
 
     def _translated(self, moves: Iterable[Move]) -> tuple[Move, ...]:
         return tuple(translated(m, self.launch.arguments, self.space.model.index) for m in moves)
