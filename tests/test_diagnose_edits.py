@@ -27,29 +27,6 @@ from tests.server_logs import NEW, OLD, STORIES, Story, write
 SNAPSHOTS = Path(__file__).parent / "cases" / "diagnose"
 MODELS = Path(__file__).parent / "models"
 
-# By story of the log, the finding whose edit counts; shares that h100 does not offer are moved into it.
-EDITING = {
-    "conservative": "too-conservative",
-    "full-slots": "too-few-slots",
-    "retracting": "retracts-often",
-    "no-graph": "graphs-too-small",
-    "too-much-left": "memory-unused",
-    "too-little-left": "memory-scarce",
-    "weights-oom": "out-of-memory-weights",
-    "no-pool": "no-kv-pool",
-    "pool-oom": "out-of-memory-kv-pool",
-    "graphs-oom": "out-of-memory-graphs",
-    "warm-up-oom": "out-of-memory-warm-up",
-    "prefill-oom": "out-of-memory-prefill",
-    "decode-oom": "out-of-memory-decode",
-    "prefill-tokens": "no-tokens-prefill",
-    "decode-tokens": "no-tokens-decode",
-    "slots": "no-request-slots",
-    "aborted": "request-larger-than-pool",
-    "shared-prefixes": "shared-prefixes",
-    "nothing-shared": "nothing-cached",
-}
-
 
 @lru_cache(maxsize=1)
 def h100() -> Space:
@@ -69,30 +46,15 @@ def within_reach(name: str) -> Story:
     return replace(STORIES[name], share=min(max(STORIES[name].share, 0.7), 0.94))
 
 
-@pytest.mark.parametrize("version", [OLD, NEW])
-@pytest.mark.parametrize("story", EDITING)
-def test_each_edit_leaves_a_smaller_space_that_is_not_empty(version: str, story: str, tmp_path: Path) -> None:
-    found = of(tmp_path, version, within_reach(story))
-    made = narrow(h100(), found.launches, found.findings, apply=set(Severity))
-    edit = next(edit for edit in made.edits if edit.finding == EDITING[story])
-    assert edit.because.startswith("log line")
-    assert made.after is not None
-    assert made.before is not None
-    assert 0 < made.after < made.before
-    assert made.next is not None
-    assert made.next.changes
-    assert made.space.check(made.next.config).valid
-    if version == NEW:
-        overlay.write(tmp_path / "narrowed.yaml", "h100", h100(), made.edits, made.counts)
-        again = load(tmp_path / "narrowed.yaml")
-        assert again.fingerprint == made.space.fingerprint
-
-
-@pytest.mark.parametrize("story", ["healthy", "retracting-rarely"])
+@pytest.mark.parametrize("story", ["healthy", "retracting-rarely", "too-little-left"])
 def test_what_is_fine_narrows_nothing(story: str, tmp_path: Path) -> None:
-    found = of(tmp_path, NEW, story)
+    found = of(tmp_path, NEW, within_reach(story))
     made = narrow(h100(), found.launches, found.findings)
     assert (made.edits, made.dropped, made.after) == ((), (), h100().count())
+    # Little memory is left, and yet it serves: nothing shows that it fails.
+    assert [f.severity for f in found.findings if f.id == "memory-scarce"] == (
+        [Severity.WARNING] if story == "too-little-left" else []
+    )
 
 
 def test_text_and_overlay_of_several_launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

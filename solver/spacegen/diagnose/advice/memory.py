@@ -15,6 +15,7 @@ from spacegen.diagnose.advice.guide import FULL, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
+from spacegen.diagnose.advice.serving import full_load, span
 from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
@@ -114,16 +115,19 @@ def _more(
 def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
     move = _lowered(launch, room)
     share = key(launch, Key.SHARE)
+    served = full_load(launch)
+    # What serves all that it can is advised to be careful: nothing says that it fails, and it may be the best.
+    so_far = "" if served is None else f", though it served at full load for {span(served)} without"
     return Finding(
         id="memory-scarce",
         phase=Phase.KV_POOL,
         severity=Severity.WARNING,
         summary=f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good: "
-        "it may run out of memory later",
+        f"it may run out of memory later{so_far}",
         evidence=(figure.line,),
         numbers=_numbers(room),
         advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),
-        moves=() if move is None else (move,),
+        moves=() if move is None or served is not None else (move,),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -57,20 +57,32 @@ def following(
     target = {**ran, **wanted}
     about = {name for edit in edits for name in edit.parameters}
     rest = {name: value for name, value in target.items() if name in wanted or name not in about}
-    try:
-        found = _nearest(space, target, rest) or _nearest(space, target, wanted)
-        repaired = found or space.repair(target, weights=weights(target))
-    except EngineError:
+    after = _solution(space, target, (rest, wanted))
+    if after is None:
         return None
-    if not isinstance(repaired, Repair):
-        return None
-    after = repaired.solution
     changes = tuple(
         Change(name, said.get(name) if before is None else before, after[name])
         for name, before in ran.items()
         if name in after and before not in Domain((after[name],))
     )
     return Next(after, changes)
+
+
+def _solution(
+    space: Space, target: Mapping[str, Any], kept: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Scalar] | None:
+    """The solution nearest to a config, which keeps the first of these parts of it that it can keep."""
+    names = list(space.model.index)
+    if all(name in target and target[name] in space.model[name].domain for name in names):
+        whole = {name: target[name] for name in names}
+        if space.check(whole).valid:
+            return whole
+    try:
+        found = next(filter(None, (_nearest(space, target, part) for part in kept)), None)
+        repaired = found or space.repair(target, weights=weights(target))
+    except EngineError:
+        return None
+    return repaired.solution if isinstance(repaired, Repair) else None
 
 
 def weights(config: Mapping[str, Any]) -> dict[str, int]:
