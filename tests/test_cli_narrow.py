@@ -133,6 +133,23 @@ def test_what_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureFixture[s
     assert "cannot read nowhere.jsonl" in capsys.readouterr().err
 
 
+def test_records_of_another_space_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = ResultsFile(folder / "results.jsonl").records()
+    wide = PROVENANCE.model_copy(update={"space": "wide"})
+    other = [one.model_copy(update={"provenance": wide, "config": {"tp_size": 1}}) for one in known]
+    ResultsFile(folder / "wide.jsonl").append_all(tuple(other))
+    assert main(["narrow", "small.yaml", "--from", "wide.jsonl", "-o", "narrow.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert "error: the records are of `wide`, not of `small`\nhint: narrow the space that was" in error
+    assert not (folder / "narrow.yaml").exists()
+    # Beside records of the space they do not count; nor does the name alone, as overlays have their own.
+    assert _narrow("--from", "wide.jsonl") == 0
+    assert "1 other config of the results: none of this space" in capsys.readouterr().out
+    same = [one.model_copy(update={"provenance": wide}) for one in known]
+    ResultsFile(folder / "same.jsonl").append_all(tuple(same))
+    assert main(["narrow", "small.yaml", "--from", "same.jsonl"]) == 0
+
+
 def test_records_of_another_version_are_read_under_its_names(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

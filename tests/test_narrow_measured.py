@@ -19,7 +19,7 @@ from spacegen.tune.record import Record
 from spacegen.tune.workload import Workload
 
 SPACE = (
-    Space.build("small", {"tp": [1, 2, 4, 8], "kernel": [None, "a", "b"]}, ["tp < 8 or kernel == 'b'"])
+    Space.build("h100", {"tp": [1, 2, 4, 8], "kernel": [None, "a", "b"]}, ["tp < 8 or kernel == 'b'"])
     .with_parameter("number", range(100), default=0)
     .with_parameter("mixed", [False, True], default=False)
 )
@@ -126,6 +126,12 @@ def test_records_of_other_spaces_do_not_count() -> None:
     assert (found.configs, found.outside) == (20, 3)
     with pytest.raises(UsageError, match="none of 3 configs is one that was measured and a solution"):
         _weighed(outside)
+    wide = PROVENANCE.model_copy(update={"space": "wide"})
+    foreign = [_record(i, 999.0, 4, provenance=wide) for i in range(60, 70)]
+    found = _weighed(_study() + foreign)
+    assert (found.configs, found.outside) == (20, 10)
+    with pytest.raises(UsageError, match="the records are of `wide`, not of `h100`"):
+        _weighed(foreign)
 
 
 def test_the_default_is_marked_and_a_parameter_that_no_record_has_ran_at_it() -> None:

@@ -132,11 +132,12 @@ def weigh(
     the best, at least one; a value that none of them has is dropped where that has at most the probability
     `chance` otherwise. Failures are none of the best; those that may pass do not count.
 
-    Raises UsageError where records are of different workloads, targets, models or machines, and where no
-    solution of the space was measured.
+    Raises UsageError where records are of different workloads, targets, models or machines, where all are of
+    another space, and where no solution of the space was measured.
     """
     known = list(records)
     _check_alike(known)
+    _check_own(space, known)
     configs = _Configs.of(space, known, goals, limits)
     if not (good := configs.measured):
         hint = None if not configs.outside else "they are records of another space, or of another target"
@@ -173,6 +174,21 @@ def _check_alike(records: Sequence[Record]) -> None:
             shown = " and ".join(f"`{getattr(one, 'name', one)}`" for one in (seen[0], others[0]))
             hint = "what they measure cannot be compared: narrow by one of them after the other"
             raise UsageError(Fault(f"the records are of more than one {noun}, as of {shown}", hint=hint))
+
+
+def _check_own(space: Space, records: Sequence[Record]) -> None:
+    """Raises UsageError where all records are of another space."""
+    if records and all(_foreign(space, record) for record in records):
+        others = ", ".join(dict.fromkeys(f"`{record.provenance.space}`" for record in records))
+        hint = f"narrow the space that was measured: `spacegen narrow {records[0].provenance.space} --from …`"
+        raise UsageError(Fault(f"the records are of {others}, not of `{space.name}`", hint=hint))
+
+
+def _foreign(space: Space, record: Record) -> bool:
+    """Whether a record is of a space of another name that searches other parameters; one that extends this
+    one, or that it extends, searches the same."""
+    of = record.provenance.space
+    return of not in (None, space.name) and record.config.keys() != space.model.index.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +236,7 @@ def _rows(space: Space, records: Sequence[Record]) -> list[_Row]:
     kept = accepts(space.model, block).tolist() if places else []
     table = zip(*(column.tolist() for column in block.columns), strict=True)
     for place, row, accepted in zip(places, table, kept, strict=True):
-        if accepted:
+        if accepted and not _foreign(space, records[place]):
             found[place] = row
     return found
 
