@@ -685,10 +685,35 @@ def test_no_way_out_leads_to_what_another_launch_has_tried() -> None:
     found = findings([at(0.75, LOW), at(0.85, failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS))])
     (out,) = (finding for finding in found if finding.id == "out-of-memory-graphs")
     assert (out.moves[0].to, out.moves[0].at_most) == (0.8, 0.849)
-    # Of a launch that came up, too.
-    tight = launch({**ARGUMENTS, "mem_fraction_static": 0.85}, {**FACTS, Fact.LEFT: 3.0}, ready=READY)
-    (scarce,) = (one for one in findings([at(0.84, LOW), tight]) if one.id == "memory-scarce")
-    assert [move.to for move in scarce.moves] == [None]
+    # Whatever the graphs, weights need their share.
+    found = findings([at(0.84, LOW), at(0.85, graphs, cuda_graph_max_bs=128)])
+    (out,) = (finding for finding in found if finding.id == "out-of-memory-graphs")
+    assert [(move.parameter, move.to) for move in out.moves[:2]] == [
+        ("mem_fraction_static", None),
+        ("cuda_graph_max_bs", 64),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "share", "left", "to", "bounds"),
+    [
+        # As far as the window goes; where nothing is left of it, not at all.
+        (0.84, 0.85, 3.0, None, None),
+        (0.81, 0.85, 3.0, 0.82, (0.811, 0.849)),
+        (None, 0.80, 14.0, 0.84, (0.801, 0.849)),
+    ],
+)
+def test_advice_goes_as_far_as_the_window_does(
+    low: float | None, share: float, left: float, to: float | None, bounds: tuple[float, float] | None
+) -> None:
+    facts = {**FACTS, Fact.LEFT: left}
+    seen = launch({**ARGUMENTS, "mem_fraction_static": share}, facts, ready=READY)
+    other = at(0.85, HIGH) if low is None else at(low, LOW)
+    (finding,) = (one for one in findings([seen, other]) if one.id.startswith("memory-") and one.launch == 0)
+    assert [move.to for move in finding.moves] == ([] if to is None else [to])
+    assert [(move.at_least, move.at_most) for move in finding.moves] == ([] if bounds is None else [bounds])
+    verb = "another" if to is None else "lower" if to < share else "raise"
+    assert finding.advice[0].startswith(verb)
 
 
 def test_what_lies_between_is_the_window() -> None:

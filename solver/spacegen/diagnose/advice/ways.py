@@ -216,9 +216,14 @@ def told(move: Move) -> str:
         return f"set `{move.parameter}` to {_shown(move.to)}{because}"
     if move.apart_from is not None:
         return f"try another `{move.parameter}` than {_shown(move.was)}{because}"
-    verb = "lower" if move.at_most is not None and move.at_least is None else "raise"
+    verb = "lower" if move.at_most is not None and (move.at_least is None or _less(move)) else "raise"
     since = "" if move.was is None else f" from {_shown(move.was)}"
     return f"{verb} `{move.parameter}`{since} to {_shown(move.to)}{because}"
+
+
+def _less(move: Move) -> bool:
+    was, to = move.was, move.to
+    return isinstance(was, int | float) and isinstance(to, int | float) and to < was
 
 
 def _shown(value: Scalar) -> str:

@@ -9,7 +9,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import loading, weights
@@ -37,6 +37,11 @@ _PASSING: Final = (
     "schedule_policy",
     "served_model_name",
     "watchdog_timeout",
+)
+# What decides about memory beside the static share, and not whether weights leave room in it.
+_NO_WEIGHT: Final = (
+    *("chunked_prefill_size", "max_prefill_tokens", "max_extend_tokens", "disable_cuda_graph"),
+    *("cuda_graph_max_bs", "cuda_graph_max_bs_decode", "cuda_graph_bs", "cuda_graph_bs_decode"),
 )
 _SHORT: Final = (Kind.OUT_OF_MEMORY, Kind.CAPTURE)
 
@@ -104,25 +109,49 @@ def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
 
 def within(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings with shares to try that no other launch of the same kind has shown to fail."""
-    limits = {place: tried.limits for tried in _kinds(launches) for place in tried.places}
+    kinds = tuple(_kinds(launches))
+    low: dict[str, list[_Edge]] = defaultdict(list)
+    for edge in (edge for tried in kinds for edge in tried.low):
+        low[_likeness(launches[edge.place], *_NO_WEIGHT)].append(edge)
+    limits = {
+        place: replace(tried, low=low[_likeness(launches[place], *_NO_WEIGHT)]).limits
+        for tried in kinds
+        for place in tried.places
+    }
     for finding in findings:
-        low, high = limits.get(finding.launch, (-math.inf, math.inf))
         name = key(launches[finding.launch], Key.SHARE)
-        yield _within(finding, name, low, high)
+        yield _within(finding, name, *limits.get(finding.launch, (-math.inf, math.inf)))
 
 
 def _within(finding: Finding, name: str, low: float, high: float) -> Finding:
-    moves, advice = list(finding.moves), list(finding.advice)
-    for i, move in enumerate(moves):
+    moves, advice = [], list(finding.advice)
+    for move in finding.moves:
         to = move.to
         if move.parameter != name or not isinstance(to, int | float) or low < to < high:
+            moves.append(move)
             continue
-        # Without a value to try it still is a way out: nobody has tried all that lies between.
-        moves[i] = move.model_copy(update={"to": _nearest(move, to, low, high)})
         bound = f"{low:g} is too low" if to <= low else f"{high:g} runs out"
-        other = f"another `{name}` does not help: {bound}" if moves[i].to is None else told(moves[i])
-        advice = [other if sentence == told(move) else sentence for sentence in advice]
+        failed = finding.severity is Severity.ERROR
+        wide = move if failed else _advised(move, to, low, high).model_copy(update={"because": bound})
+        other = wide.model_copy(update={"to": _nearest(wide, to, low, high)})
+        # Without a value to try a failure has a way out in it still: nobody has tried all that lies between.
+        moves += [other] if failed or other.to is not None else []
+        said = f"another `{name}` does not help: {bound}" if other.to is None else told(other)
+        advice = [said if sentence == told(move) else sentence for sentence in advice]
     return finding.model_copy(update={"moves": tuple(moves), "advice": tuple(advice)})
+
+
+def _advised(move: Move, to: float, low: float, high: float) -> Move:
+    """Advice that goes as far as the window does, where that is less far than it would."""
+    was = move.was if isinstance(move.was, int | float) else to
+    bottom = max(low, was if to > was else -math.inf)
+    top = min(high, was if to < was else math.inf)
+    return move.model_copy(
+        update={
+            "at_least": round(bottom + FINEST, 3) if math.isfinite(bottom) else None,
+            "at_most": round(top - FINEST, 3) if math.isfinite(top) else None,
+        }
+    )
 
 
 def _nearest(move: Move, to: float, low: float, high: float) -> float | None:
@@ -138,9 +167,9 @@ def _share_of(launch: Launch, findings: Iterable[Finding]) -> Move | None:
     return next((move for move in moves if move.parameter == key(launch, Key.SHARE)), None)
 
 
-def _likeness(launch: Launch) -> str:
-    """What launches have in common that differ in their share."""
-    apart = {key(launch, Key.SHARE), *_PASSING}
+def _likeness(launch: Launch, *others: str) -> str:
+    """What launches have in common that differ in their share, and in others."""
+    apart = {key(launch, Key.SHARE), *_PASSING, *others}
     rest = {name: value for name, value in launch.arguments.items() if name not in apart}
     return json.dumps([launch.server, rest], default=str, sort_keys=True)
 
