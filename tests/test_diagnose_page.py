@@ -154,10 +154,30 @@ def test_what_looks_like_markup_is_text(chromium: Any, tmp_path: Path) -> None:
     assert found.page.title() == "SIMULATED: Diagnosis"
     assert found.page.locator("img").count() == 0
     shown = found.page.inner_text(".findings")
-    assert shown.count("<img src=x") == 6
+    assert shown.count("<img src=x") == 7
     assert found.page.locator(".simulated").count() == 1
     assert "hush" not in found.page.content()
     assert found.page.inner_text("#memory") == "The log does not say what memory went to."
+    found.page.context.close()
+
+
+def test_what_to_do_is_whole_and_on_small_screens_in_sight(chromium: Any, tmp_path: Path) -> None:
+    made = examine((_launch(OLD, "no-graph", "small.log"), _launch(OLD, "no-pool", "none.log")))
+    found = Opened(chromium, tmp_path, page(made.launches, made.findings))
+    row = found.page.locator(".findings tbody tr", has_text="graphs-too-small")
+    assert "--cuda-graph-max-bs 512 (was 160)" in row.locator("li").inner_text()
+    assert "with --mem-fraction-static 0.87" in row.locator("li").inner_text()
+    assert "larger graphs take about 2.18 GB more" in row.locator("td").last.inner_text()
+    assert row.locator("td").last.inner_text().count("raise") == 0
+    assert "455,958" in found.page.inner_text(".launches")
+    found.page.set_viewport_size({"width": 400, "height": 900})
+    box = row.locator("li").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 400
+    # Of a launch that never served the phases have all the room.
+    assert found.page.input_value("#launch") == "1"
+    assert found.page.evaluate("document.getElementById('timeline').layout.yaxis.domain") == [0, 1]
+    assert found.complaints == []
     found.page.context.close()
 
 

@@ -8,9 +8,11 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from spacegen.diagnose.finding import Finding
+from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Fact, Launch, Line
 from spacegen.diagnose.narrowing.narrowing import Narrowing
+from spacegen.diagnose.reading.text import SHOWN
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
 from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
@@ -79,18 +81,26 @@ def _finding(launches: Sequence[Launch], finding: Finding, narrowing: Narrowing 
 
 
 def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
+    """The ways out as flags, the best first, and of the advice what is not said by them."""
     moves = [move for move in finding.moves if move.to is not None]
     if moves:
-        items = []
-        for move in moves:
-            was = f" (was {shown(move.was)})" if move.was is not None else ""
-            words = f"{was}{f': {move.because}' if move.because else ''}"
-            items.append(element("li", element("code", flag(launch, move.parameter, move.to)), words))
-        yield element("ol", *items, class_="ways")
-    else:
-        yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in finding.advice)
+        also = [part for move in finding.also for part in (", with ", *_way(launch, move))]
+        yield element(
+            "ol",
+            *(element("li", *_way(launch, move), *(() if n else also)) for n, move in enumerate(moves)),
+            class_="ways",
+        )
+    said = {told(move) for move in moves}
+    rest = [sentence for sentence in finding.advice if sentence not in said]
+    yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in rest)
     if finding.command:
         yield element("pre", finding.command, tabindex="0")
+
+
+def _way(launch: Launch, move: Move) -> Iterator[Node]:
+    was = f" (was {shown(move.was)})" if move.was is not None else ""
+    yield element("code", flag(launch, move.parameter, move.to))
+    yield f"{was}{f': {move.because}' if move.because else ''}"
 
 
 def space_parts(narrowing: Narrowing) -> Iterator[Element]:
@@ -109,7 +119,8 @@ def _marked(sentence: str) -> Iterator[Node]:
 
 
 def _quoted(line: Line) -> str:
-    return f"{line.file}:{line.number}: {line.text.strip()}"
+    cut = " …" if len(line.text) >= SHOWN else ""
+    return f"{line.file}:{line.number}: {line.text.strip()}{cut}"
 
 
 def _pick(words: str, number: int) -> Element:
@@ -132,7 +143,7 @@ def _launch(launches: Sequence[Launch], number: int, findings: int) -> Iterator[
     yield f"{launch.phase}: {ended.kind}" if ended is not None else str(launch.phase)
     for fact in _FACTS:
         value = launch.figure(fact)
-        yield "–" if value is None else f"{value:,.6g}"
+        yield "–" if value is None else f"{value:,.0f}" if fact is Fact.POOL_TOKENS else f"{value:.2f}"
     yield from _averages(launch)
     yield findings
 

@@ -80,7 +80,7 @@ function drawTimeline() {
   if (!panels.length && !launch.phases.length) return instead("timeline", "The log has no line of a batch, and no times.");
   if (launch.retractions) panels.push({ key: "retractions", title: `retractions<br>${per(launch)}` });
   const rows = panels.length + 1;
-  const gap = 0.02, lane = 0.1, each = (1 - lane - gap * rows) / Math.max(panels.length, 1);
+  const gap = 0.02, lane = panels.length ? 0.1 : 1, each = (1 - lane - gap * rows) / Math.max(panels.length, 1);
   const axis = { gridcolor: css("grid"), zerolinecolor: css("grid"), linecolor: css("line"), automargin: true };
   const more = { showlegend: false, hovermode: "x", hoversubplots: "axis", bargap: 0, barmode: "overlay", uniformtext: { mode: "hide", minsize: 9 }, margin: { l: 70, r: 20, t: 10, b: 45 }, shapes: [], uirevision: String(chosen) };
   const traces = [];
@@ -99,7 +99,7 @@ function drawTimeline() {
     more.shapes.push({ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1 - lane - gap, line: { width: 0 }, fillcolor: css("grid"), opacity: 0.55, layer: "below" });
   }
   for (const one of launch.findings) {
-    more.shapes.push({ type: "line", xref: "x", yref: "paper", x0: one.at, x1: one.at, y0: 0, y1: 1 - lane / 2, line: { color: css(SEVERITY[findings[one.row].severity]), width: 1, dash: "dot" } });
+    more.shapes.push({ type: "line", xref: "x", yref: "paper", x0: one.at, x1: one.at, y0: 0, y1: 1 - lane / 3, line: { color: css(SEVERITY[findings[one.row].severity]), width: 1, dash: "dot" } });
   }
   document.getElementById("timeline").style.height = panels.length ? `${140 + 150 * panels.length}px` : "200px";
   draw("timeline", traces, more);
@@ -118,7 +118,9 @@ function drawMemory() {
     marker: { color: css(MEMORY[part]), line: { width: 1, color: css("line") } }, text: known.map(([launch]) => (part in launch.memory ? shown(launch.memory[part]) : "")), textposition: "inside", insidetextanchor: "middle", textangle: 0,
     hovertemplate: `${literal(part)}: %{x:.2f} GB<extra></extra>`,
   }));
-  document.getElementById("memory").style.height = `${110 + 34 * known.length}px`;
+  const chart = document.getElementById("memory");
+  const legend = chart.clientWidth < 520 ? 19 * traces.length : 0; // a line for each part
+  chart.style.height = `${110 + legend + 34 * known.length}px`;
   draw("memory", traces, {
     barmode: "stack", uniformtext: { mode: "hide", minsize: 9 }, margin: { l: 60, r: 20, t: 30, b: 45 }, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, traceorder: "normal" },
     xaxis: { title: { text: "GB of one GPU" }, rangemode: "tozero" }, yaxis: { tickvals: known.map(([, i]) => i), ticktext: names, autorange: "reversed" },
