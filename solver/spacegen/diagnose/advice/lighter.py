@@ -6,6 +6,7 @@ launch need less of one kind of memory, each on the side of this launch where it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -51,25 +52,23 @@ _FOUR_BITS: Final = (
     "moe_wna16",
     "qoq",
 )
-# What decides how much memory kernels work in, besides the sizes of batches: which value needs less is a
-# matter of model and GPU.
+# What decides how much memory kernels work in, besides the sizes of batches: attention and experts have
+# workspaces and intermediates of their own, and the formats of weights and cache choose kernels and what
+# these convert. Which value needs less is a matter of model and GPU.
 _KERNELS: Final = (
-    "attention_backend",
-    "prefill_attention_backend",
-    "decode_attention_backend",
-    "mm_attention_backend",
-    "sampling_backend",
-    "moe_runner_backend",
-    "moe_a2a_backend",
-    "moe_backend",
-    "quantization",
-    "kv_cache_dtype",
-    "dtype",
-    "page_size",
-    "disable_overlap_schedule",
-    "enable_single_batch_overlap",
-    "enable_hierarchical_cache",
-    "enable_lmcache",
+    *("attention_backend", "prefill_attention_backend", "decode_attention_backend"),
+    *("moe_runner_backend", "moe_a2a_backend", "moe_backend"),
+    *("quantization", "kv_cache_dtype", "dtype"),
+)
+# What takes memory where it is on, and none where it is off: streams that overlap keep two batches, copies of
+# the cache pass through buffers, and compiled graphs have pools.
+_TAKING: Final = (
+    *("enable_torch_compile", "enable_mixed_chunk", "enable_two_batch_overlap"),
+    *("enable_single_batch_overlap", "enable_hierarchical_cache", "enable_lmcache"),
+)
+# Models without images, by what the server says it loads: for those their attention does not matter.
+_OF_TEXT: Final = re.compile(
+    r"type=(?:Llama|Mistral|Mixtral|Qwen[23](?:Moe)?|DeepseekV[23]|GptOss|Glm4Moe|Gemma2?)ForCausalLM\b"
 )
 # What matters with one value of another argument alone.
 _WITH: Final = (
@@ -84,7 +83,7 @@ _LOADING: Final = (
 # What decides how large a copy of the pool in main memory is, for all ranks of a machine.
 _HOSTED: Final = (
     *("tp_size", "pp_size", "dp_size", "attn_dp_size", "ep_size", "nnodes"),
-    *("kv_cache_dtype", "page_size", "quantization", "hicache_mem_layout", "hicache_storage_backend"),
+    *("kv_cache_dtype", "page_size", "quantization", "hicache_storage_backend"),
 )
 # How the pool is handed out.
 _POOLING: Final = ("page_size", "disable_radix_cache", "cache_type", "disable_overlap_schedule")
@@ -139,9 +138,9 @@ def activations(launch: Launch) -> tuple[Move, ...]:
         unlike(launch, "attn_dp_size"),
         unlike(launch, "dp_size") if argument(launch, "enable_dp_attention") else None,
         rather(launch, "enable_dp_attention", (False,), (True,)),
-        rather(launch, "enable_torch_compile", (False,), (True,)),
-        rather(launch, "enable_mixed_chunk", (False,), (True,)),
-        rather(launch, "enable_two_batch_overlap", (False,), (True,)),
+        rather(launch, "disable_overlap_schedule", (True,), (False,)),
+        *(rather(launch, name, (False,), (True,)) for name in _TAKING),
+        _larger_pages(launch),
         _undrafted(launch),
         _smaller_pool(launch),
         *(unlike(launch, name) for name in _kernels(launch)),
@@ -150,6 +149,12 @@ def activations(launch: Launch) -> tuple[Move, ...]:
 
 def _kernels(launch: Launch) -> Iterator[str]:
     yield from _KERNELS
+    if "flashinfer" not in ran(launch, "sampling_backend"):
+        # That of flashinfer sorts nothing, and so needs least.
+        yield "sampling_backend"
+    loaded = launch.figures.get(Fact.AFTER_LOADING)
+    if loaded is None or not _OF_TEXT.search(loaded.line.text):
+        yield "mm_attention_backend"
     for switch, values, names in _WITH:
         if argument(launch, switch) in values:
             yield from names
@@ -219,6 +224,14 @@ def no_graphs(launch: Launch) -> tuple[Move, ...]:
         rather(launch, "cuda_graph_backend_prefill", ("disabled",), (None, "breakable", "full")),
         rather(launch, "enable_piecewise_cuda_graph", (False,), (True,)),
     )
+
+
+def _larger_pages(launch: Launch) -> Move | None:
+    """Shorter tables of pages, which are as long as the context."""
+    for was in ran(launch, "page_size"):
+        size = was if isinstance(was, int) and was > 0 else 1
+        return Move(parameter="page_size", at_least=size + 1, was=size, to=max(size * 2, 16))
+    return None
 
 
 def _smaller_pool(launch: Launch) -> Move | None:
