@@ -160,6 +160,32 @@ _NOISE: Final = (
     (b"bench_serving.py: error: unrecognized arguments: --rate",),
     (b"[81123.5] Out of memory: Killed process 4242 (chrome) total-vm:123456kB, anon-rss:9kB",),
     (b"oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task=chrome,pid=4242,uid=1000",),
+    (b"[81123.5] Killed process 4243 (nginx) total-vm:123456kB, anon-rss:9kB",),
+    (b"oom_reaper: reaped process 4243 (nginx), now anon-rss:0kB",),
+    (b"gcc: fatal error: Killed signal terminated program cc1plus", b"make: *** [all] Error 1"),
+    (b"error: a word that any program says", b"FAILED: fused.cuda.o"),
+    # What users and models write, where requests are logged.
+    (
+        (
+            b"[2025-08-11 17:17:09] Receive: obj=GenerateReqInput(rid='a1', text='How do I mend "
+            b"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.50 GiB, and [Errno 98] address "
+            b"already in use?', sampling_params={'max_new_tokens': 16})"
+        ),
+    ),
+    (
+        (
+            b"[2025-08-11 17:17:11] Finish: obj=GenerateReqInput(rid='a1', text='Watchdog timeout (300 s), exit "
+            b"code: -9'), out={'text': 'Scheduler hit an exception: Killed; Not enough memory. Please try to "
+            b"increase --mem-fraction-static.', 'meta_info': {'finish_reason': {'type': 'stop'}}}"
+        ),
+    ),
+    (
+        (
+            b'{"timestamp": "2025-08-11T17:17:11", "event": "request.finished", "rid": "a1", "out": {"text": '
+            b'"KV cache pool is full. Retract requests. #retracted_reqs: 9, Capture cuda graph failed: CUDA out '
+            b'of memory"}}'
+        ),
+    ),
     ("日志 · journal · журнал".encode(),),
 )
 

@@ -403,6 +403,12 @@ def test_graphs_that_are_off_cannot_be_smaller(off: dict[str, Any]) -> None:
     assert not names & {"cuda_graph_max_bs", "disable_cuda_graph"}
 
 
+def test_graphs_of_compiled_models_may_do_without() -> None:
+    compiled = {**ARGUMENTS, "enable_torch_compile": True}
+    finding = only(launch(compiled, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)))
+    assert list(ways(finding.moves))[1:3] == ["cuda_graph_max_bs", "enable_torch_compile"]
+
+
 def test_a_draft_model_is_loaded_beside_the_cache() -> None:
     arguments = {**ARGUMENTS, "speculative_algorithm": "EAGLE"}
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)

@@ -123,13 +123,13 @@ def _allocating(launch: Launch, trouble: Trouble) -> Finding:
 
 def _graphs(launch: Launch, trouble: Trouble) -> Finding:
     graphs = no_graphs(launch)
-    running = fewer_running(launch)
+    running, plain = fewer_running(launch), rather(launch, "enable_torch_compile", (False,), (True,))
     return _failed(
         launch,
         trouble,
         "out-of-memory-graphs",
         "the memory beside weights and KV cache does not suffice for the graphs",
-        (*known(lower_share(launch, _missing(trouble))), *graphs[:2]),
+        known(lower_share(launch, _missing(trouble)), *graphs[:1], plain, *graphs[1:2]),
         (*graphs[2:], *known(running), *activations(launch)),
     )
 
