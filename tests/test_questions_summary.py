@@ -65,3 +65,10 @@ def test_an_empty_summary_is_no_error() -> None:
     summary = Space.build("s", {"a": [1, 2]}, ["a > 2"]).summary()
     assert summary.lopsided() == ()
     assert str(summary) == "0 solutions of 1 parameter\n  a  1 0 %, 2 0 %"
+
+
+def test_a_change_has_its_sign_and_may_be_more_than_all() -> None:
+    assert percent(-0.1667, signed=True) == "-16.7 %"
+    assert percent(1.5, signed=True) == "+150.0 %"
+    assert percent(1.5) == "150.0 %"
+    assert percent(0.274, digits=0) == "27 %"

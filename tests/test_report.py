@@ -158,7 +158,7 @@ def test_the_front_stands_beside_the_defaults() -> None:
     assert found.defaults == 0
     assert found.changes(1) == [("a", "1", "2")]
     page = report(records)
-    assert "-45.0%, better" in page
+    assert "-45.0 %, better" in page
     assert "0.5 – 0.6 in 2 measurements" in page
     assert "<li>a: <s>1</s> → <strong>2</strong></li>" in page
 

@@ -106,8 +106,8 @@ def test_the_console_shows_the_front() -> None:
             "-" * 80,
             "",
             "Solution 1:",
-            "  TTFT: 0.0250 seconds (-16.7% against the defaults; 0.0240 … 0.0260, spread 8.0%)",
-            "  TPS: 90.00 tokens/sec (-10.0% against the defaults; 90.00 … 90.00, spread 0.0%)",
+            "  TTFT: 0.0250 seconds (-16.7 % against the defaults; 0.0240 … 0.0260, spread 8.0 %)",
+            "  TPS: 90.00 tokens/sec (-10.0 % against the defaults; 90.00 … 90.00, spread 0 %)",
             "  Trial: 1, rank 77, measured 2 times",
             "  Parameters:",
             "    tp_size: 1",
@@ -126,7 +126,7 @@ def test_where_no_trial_keeps_a_limit_the_nearest_are_shown() -> None:
     limits = [Limit("ttft", "<=", 0.01), Limit("p99_ttft_ms", "<=", 5)]
     text = shown([record(0, 30, 100), record(1, 20, 90)], limits=limits)
     assert "No trial keeps every limit. The nearest:\n\nTrial 1:" in text
-    assert "  Misses ttft<=0.01: 0.0200 seconds, 100.0% beyond" in text
+    assert "  Misses ttft<=0.01: 0.0200 seconds, 100 % beyond" in text
     assert "  Misses p99_ttft_ms<=5: not measured" in text
 
 

@@ -164,6 +164,7 @@ def _load(selection: Selection, name: str, engine: str, records: list[Record]) -
 
 
 def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *, untried_go: bool) -> None:
+    from spacegen.diagnose.narrowing.narrowing import left
     from spacegen.errors import how_many
     from spacegen.tune.summary.console import SIMULATED
 
@@ -184,8 +185,8 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *,
     _print_rest(found, untried_go=untried_go)
     for one in narrowed.dropped:
         print(f"`{one.finding}` is left out: {one.reason}")
-    if narrowed.counts is not None:
-        print(f"{narrowed.after:,} of {narrowed.before:,} configs are left")
+    if narrowed.before is not None and narrowed.after is not None:
+        print(left(narrowed.before, narrowed.after))
 
 
 def _print_rest(found: Measurements, *, untried_go: bool) -> None:

@@ -75,8 +75,11 @@ class Summary:
         return "\n".join(lines)
 
 
-def percent(share: float) -> str:
-    """A share in percent, with as many digits as a share near 0 or 1 needs."""
+def percent(share: float, *, digits: int | None = None, signed: bool = False) -> str:
+    """A share in percent, with as many digits as a share near 0 or 1 needs, or with this number of them after
+    the point; a `signed` one says how something changed."""
+    if signed or digits is not None or not 0 <= share <= 1:
+        return f"{share * 100:{'+' if signed else ''}.{1 if digits is None else digits}f} %"
     if share in (0.0, 1.0):
         return f"{share * 100:.0f} %"
     text = f"{share * 100:.{1 if min(share, 1 - share) >= 0.001 else 3}f}"

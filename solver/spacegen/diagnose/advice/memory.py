@@ -116,8 +116,8 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
     move = _lowered(launch, room)
     share = key(launch, Key.SHARE)
     served = full_load(launch)
-    # What serves all that it can is advised to be careful: nothing says that it fails, and it may be the best.
-    so_far = "" if served is None else f", though it served at full load for {span(served)} without"
+    # What serves all that it can need not be left out of a space: it has not failed, and may be the best.
+    so_far = "" if served is None else f", though it has served at full load for {span(served)}"
     return Finding(
         id="memory-scarce",
         phase=Phase.KV_POOL,

@@ -9,6 +9,7 @@ from spacegen.diagnose.advice.said import Key, argument, attention_groups, numbe
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
 from spacegen.diagnose.series import Column
+from spacegen.questions.summary import percent
 
 __all__ = [
     "attention_groups",
@@ -60,7 +61,7 @@ def shown(launch: Launch, column: Column) -> Line | None:
 
 
 def per_cent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return percent(share, digits=0)
 
 
 def of_lines(share: float, found: Steady) -> str:

@@ -14,10 +14,10 @@ from spacegen.diagnose.narrowing.following import Next, following
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve
 from spacegen.diagnose.narrowing.window import Window, windows
-from spacegen.errors import EngineError
+from spacegen.errors import EngineError, how_many
 from spacegen.language.model import Domain, NoDefault
 
-__all__ = ["APPLIED", "Narrowing", "narrow"]
+__all__ = ["APPLIED", "Narrowing", "counted", "left", "narrow"]
 
 APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
 
@@ -74,6 +74,11 @@ def _as_dict(edit: Edit, domains: Mapping[str, Domain]) -> dict[str, Any]:
     }
 
 
+def left(before: int, after: int) -> str:
+    """How much is left, in words."""
+    return f"{after:,} of {how_many(before, 'config')} are left"
+
+
 def narrow(
     space: Space,
     launches: Sequence[Launch],
@@ -103,9 +108,9 @@ def narrow(
         space=found.space,
         edits=found.kept,
         dropped=(*(one for one in made if isinstance(one, Dropped)), *found.dropped),
-        whole=_count(found.base),
-        before=_count(space),
-        after=_count(found.space),
+        whole=counted(found.base),
+        before=counted(space),
+        after=counted(found.space),
         next=after,
         windows=windows(found.space, _failed(found), last, [g.ran for g in grounds], after, said),
     )
@@ -130,7 +135,8 @@ def _failed(found: Resolved) -> list[Edit]:
     return [edit for edit in (*found.kept, *dropped) if edit.basis is Basis.FAILURE]
 
 
-def _count(space: Space) -> int | None:
+def counted(space: Space) -> int | None:
+    """The solutions of a space; None where no engine can count them."""
     try:
         return space.count()
     except EngineError:

@@ -22,6 +22,7 @@ from spacegen.diagnose.narrowing.asked import (
 )
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import conditions
+from spacegen.diagnose.narrowing.narrowing import left
 from spacegen.diagnose.narrowing.resolving import without_edits
 from spacegen.diagnose.narrowing.written import FIRST, base_of, edits_of, extended, is_ours, read
 from spacegen.errors import Fault, UsageError
@@ -130,8 +131,8 @@ def overlay_text(
     written = spelling or Spelling.of(space)
     asked = asked_of(space).under_names(written.renamed, mentioned_in(space))
     space = without_asked(without_edits(space))
-    left = f"# {counts[1]:,} of {counts[0]:,} configs are left" if counts is not None else ""
-    head = [f"{left}, with {inputs}." if inputs else f"{left}."] if left else []
+    known = "" if counts is None else f"# {left(*counts)}"
+    head = [f"{known}, with {inputs}." if inputs else f"{known}."] if known else []
     own = [*(written.out(edit) for edit in edits), *beyond]
     return "\n".join([_FIRST_LINE, *head, *_lines(extends, space, own, asked, written)]) + "\n"
 

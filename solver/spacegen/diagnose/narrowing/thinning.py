@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Edit
 from spacegen.diagnose.narrowing.measured import Measurements
-from spacegen.diagnose.narrowing.narrowing import Narrowing
+from spacegen.diagnose.narrowing.narrowing import Narrowing, counted
 from spacegen.diagnose.narrowing.resolving import resolve
-from spacegen.errors import EngineError
 
 __all__ = ["thin"]
 
@@ -32,14 +31,7 @@ def thin(
         space=resolved.space,
         edits=resolved.kept,
         dropped=resolved.dropped,
-        whole=_count(resolved.base),
-        before=_count(space),
-        after=_count(resolved.space),
+        whole=counted(resolved.base),
+        before=counted(space),
+        after=counted(resolved.space),
     )
-
-
-def _count(space: Space) -> int | None:
-    try:
-        return space.count()
-    except EngineError:
-        return None

@@ -8,12 +8,13 @@ from typing import Any, Final
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.narrowing.edit import Kept, condition
 from spacegen.diagnose.narrowing.launched import schema_of
-from spacegen.diagnose.narrowing.narrowing import Narrowing
+from spacegen.diagnose.narrowing.narrowing import Narrowing, left
 from spacegen.diagnose.telling.flags import words_of
 from spacegen.errors import how_many
 from spacegen.language.expr import Compare
 from spacegen.language.model import Domain
 from spacegen.language.unparse import unparse
+from spacegen.questions.summary import percent
 from spacegen.questions.verdict import shown
 
 __all__ = ["edit_line", "narrowing_lines", "next_flags", "next_heading", "next_launch_lines"]
@@ -75,8 +76,7 @@ def narrowing_lines(narrowing: Narrowing) -> Iterator[str]:
     yield from map(str, narrowing.windows)
     if narrowing.before is not None and narrowing.after is not None:
         share = narrowing.after / narrowing.before if narrowing.before else 0.0
-        left = f"{narrowing.after:,} of {how_many(narrowing.before, 'config')} are left ({100 * share:.3g} %)"
-        yield f"`{narrowing.space.name}`: {left}"
+        yield f"`{narrowing.space.name}`: {left(narrowing.before, narrowing.after)} ({percent(share)})"
 
 
 def _before(value: Any) -> str:

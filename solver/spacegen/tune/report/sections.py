@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from spacegen.errors import how_many
+from spacegen.questions.summary import percent
 from spacegen.tune.metrics import Goal
 from spacegen.tune.record import Provenance
 from spacegen.tune.report.content import Content
@@ -72,7 +73,9 @@ def _against(content: Content, goal: Goal, value: float | None) -> str:
         return ""
     change = (value - base) / abs(base)
     better = change * goal.sign < 0
-    return f"{change:+.1%}, {'better' if better else 'worse'}" if change else "as the defaults"
+    return (
+        f"{percent(change, signed=True)}, {'better' if better else 'worse'}" if change else "as the defaults"
+    )
 
 
 def _time(trials: Iterable[Trial]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from spacegen.errors import how_many
 from spacegen.questions.edits import words
+from spacegen.questions.summary import percent
 from spacegen.tune.metrics import Goal
 from spacegen.tune.summary.measured import Measured
 from spacegen.tune.summary.summary import Summary
@@ -125,7 +126,7 @@ def _solution(one: Measured, summary: Summary) -> Iterator[str]:
 
 def _beyond(metric: str, one: Measured, missed: float) -> str:
     value = one.metrics.get(metric)
-    return "not measured" if value is None else f"{amount(metric, value)}, {missed:.1%} beyond"
+    return "not measured" if value is None else f"{amount(metric, value)}, {percent(missed)} beyond"
 
 
 def _origin(one: Measured) -> str:
@@ -146,10 +147,11 @@ def _remarks(goal: Goal, one: Measured, summary: Summary) -> str:
     told = []
     base = summary.defaults
     if base is not None and base.trial != one.trial and (was := base.metrics[goal.metric]):
-        told.append(f"{(one.metrics[goal.metric] - was) / abs(was):+.1%} against the defaults")
+        change = (one.metrics[goal.metric] - was) / abs(was)
+        told.append(f"{percent(change, signed=True)} against the defaults")
     if (spread := one.spread.get(goal.metric)) is not None:
         low, high = (amount(goal.metric, value).split(" ")[0] for value in (spread.low, spread.high))
-        told.append(f"{low} … {high}, spread {spread.share:.1%}")
+        told.append(f"{low} … {high}, spread {percent(spread.share)}")
     return f" ({'; '.join(told)})" if told else ""
 
 
