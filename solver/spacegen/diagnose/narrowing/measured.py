@@ -180,7 +180,7 @@ def _check_own(space: Space, records: Sequence[Record]) -> None:
     """Raises UsageError where all records are of another space."""
     if records and all(_foreign(space, record) for record in records):
         others = ", ".join(dict.fromkeys(f"`{record.provenance.space}`" for record in records))
-        hint = f"narrow the space that was measured: `spacegen narrow {records[0].provenance.space} --from …`"
+        hint = "narrow the space that was measured, or give results of this one"
         raise UsageError(Fault(f"the records are of {others}, not of `{space.name}`", hint=hint))
 
 
