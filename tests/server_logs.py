@@ -174,16 +174,16 @@ _NOISE: Final = (
     ),
     (
         (
-            b"[2025-08-11 17:17:11] Finish: obj=GenerateReqInput(rid='a1', text='Watchdog timeout (300 s), exit "
-            b"code: -9'), out={'text': 'Scheduler hit an exception: Killed; Not enough memory. Please try to "
-            b"increase --mem-fraction-static.', 'meta_info': {'finish_reason': {'type': 'stop'}}}"
+            b"[2025-08-11 17:17:11] Finish: obj=GenerateReqInput(rid='a1', text='Watchdog timeout (300 s), "
+            b"exit code: -9'), out={'text': 'Scheduler hit an exception: Killed; Not enough memory. Please "
+            b"try to increase --mem-fraction-static.', 'meta_info': {'finish_reason': {'type': 'stop'}}}"
         ),
     ),
     (
         (
             b'{"timestamp": "2025-08-11T17:17:11", "event": "request.finished", "rid": "a1", "out": {"text": '
-            b'"KV cache pool is full. Retract requests. #retracted_reqs: 9, Capture cuda graph failed: CUDA out '
-            b'of memory"}}'
+            b'"KV cache pool is full. Retract requests. #retracted_reqs: 9, Capture cuda graph failed: CUDA '
+            b'out of memory"}}'
         ),
     ),
     ("日志 · journal · журнал".encode(),),

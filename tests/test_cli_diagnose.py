@@ -68,6 +68,14 @@ def test_stdin_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert "no line of <stdin> is a server's" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("part", [1.0, 0.7])
+def test_an_archive_that_is_cut_off_is_read_and_told(part: float, tmp_path: Path, capsys: Capture) -> None:
+    packed = gzip.compress(SERVER.read_bytes())
+    (tmp_path / "old.log.gz").write_bytes(packed[: int(len(packed) * part)])
+    main(["diagnose", str(tmp_path)])
+    assert ("old.log.gz is cut off" in capsys.readouterr().err) is (part < 1)
+
+
 def test_folders_archives_and_stdin_are_read(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,11 +120,16 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
     for file in log_files(log):
         size = file.size or 0
         total = size if size >= _LONG and not file.name.endswith(".gz") else 0
-        found = read(file, partial(watched, total=total, quiet=quiet, what=file.name))
+        through = partial(watched, total=total, quiet=quiet, what=file.name)
+        found = read(file, through, None if quiet else _cut)
         if not found and file.name in map(label, log) and len(log) > 1 and not quiet:
             say(f"note: no line of {file.name} is a server's")
         launches += found
     return _examined(launches, reading)
+
+
+def _cut(name: str) -> None:
+    say(f"note: {name} is cut off: what stands after that is not known")
 
 
 def _followed(log: Sequence[str], reading: Reading, *, as_json: bool) -> tuple[Diagnosis, bool]:

@@ -68,17 +68,21 @@ def examine(
     return Diagnosis(launches=seen, findings=tuple(found))
 
 
-def read(file: LogFile, through: Callable[[Iterator[bytes]], Iterable[bytes]] = iter) -> tuple[Launch, ...]:
+def read(
+    file: LogFile,
+    through: Callable[[Iterator[bytes]], Iterable[bytes]] = iter,
+    cut: Callable[[str], object] | None = None,
+) -> tuple[Launch, ...]:
     """The launches of one log, with what was rotated away from it; its pieces pass `through` somebody who
-    counts them. Raises ConfigError."""
+    counts them, and `cut` is told of archives that are cut off. Raises ConfigError."""
     first, *later = (*file.older, file)
     reader = Reader(first.name)
 
     def parts() -> Iterator[bytes]:
-        yield from pieces(first)
+        yield from pieces(first, cut)
         for part in later:
             reader.move_on(part.name)
-            yield from pieces(part)
+            yield from pieces(part, cut)
 
     for piece in through(parts()):
         reader.take(piece)

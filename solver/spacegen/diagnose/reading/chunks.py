@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,15 +22,17 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def chunks(stream: _Readable, size: int = _BLOCK) -> Iterator[bytes]:
+def chunks(
+    stream: _Readable, size: int = _BLOCK, *, cut: Callable[[], object] | None = None
+) -> Iterator[bytes]:
     """The text of a binary stream in pieces of about `size` bytes that end with a line, or with the text.
 
-    What begins as gzip does is unpacked; an archive that is cut off gives what is there. Raises OSError where
-    it is damaged.
+    What begins as gzip does is unpacked; an archive that is cut off gives what is there, and `cut` is told.
+    Raises OSError where it is damaged.
     """
     head = stream.read(len(_GZIP))
     joined = _Joined(head, stream)
-    blocks = _unpacked(joined, size) if head == _GZIP else iter(lambda: joined.read(size), b"")
+    blocks = _unpacked(joined, size, cut) if head == _GZIP else iter(lambda: joined.read(size), b"")
     whole = WholeLines()
     for block in blocks:
         if lines := whole.take(block):
@@ -39,7 +41,7 @@ def chunks(stream: _Readable, size: int = _BLOCK) -> Iterator[bytes]:
         yield rest
 
 
-def _unpacked(packed: _Readable, size: int) -> Iterator[bytes]:
+def _unpacked(packed: _Readable, size: int, cut: Callable[[], object] | None) -> Iterator[bytes]:
     # Only `read` is asked of what is packed.
     with gzip.GzipFile(fileobj=packed) as stream:  # type: ignore[call-overload]
         while True:
@@ -47,6 +49,8 @@ def _unpacked(packed: _Readable, size: int) -> Iterator[bytes]:
                 # Reading more at once would lose what stands before the end of an archive that is cut off.
                 block = stream.read1(size)
             except EOFError:
+                if cut is not None:
+                    cut()
                 return
             except zlib.error as error:
                 raise OSError(f"the archive is damaged: {error}") from None

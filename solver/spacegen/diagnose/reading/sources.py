@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -126,8 +127,9 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def pieces(file: LogFile) -> Iterator[bytes]:
-    """The bytes of a log, whole lines at a time, unpacked where they are compressed. Raises ConfigError."""
+def pieces(file: LogFile, cut: Callable[[str], object] | None = None) -> Iterator[bytes]:
+    """The bytes of a log, whole lines at a time, unpacked where they are compressed; `cut` is told the
+    name of an archive that is cut off. Raises ConfigError."""
     if file.address is not None:
         from spacegen.diagnose.reading.fetching import fetch
 
@@ -135,7 +137,7 @@ def pieces(file: LogFile) -> Iterator[bytes]:
         return
     try:
         with opened(file) as stream:
-            yield from chunks(stream)
+            yield from chunks(stream, cut=None if cut is None else partial(cut, file.name))
     except OSError as error:
         raise ConfigError(f"cannot read {file.name}: {(error.strerror or str(error)).lower()}") from None
 
