@@ -21,6 +21,7 @@ from spacegen.diagnose.narrowing.forms import members
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.narrowing.resolving import edits_in, resolve
+from spacegen.diagnose.telling.flags import changes
 from spacegen.errors import SpaceError, UsageError
 from tests.server_logs import NEW, OLD, STORIES, Story, write
 
@@ -361,6 +362,20 @@ def test_one_config_of_several_launches_is_of_those_that_do_not_say_theirs() -> 
     assert beside.edits[0].ways[0].values == (None, 2048, 4096)
     changed = [f.launch for f in examine([says, told], config=asked).findings if f.id == "arguments-changed"]
     assert changed == []
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_graphs_grow_with_the_requests_that_may_run(version: str, tmp_path: Path) -> None:
+    found = of(tmp_path, version, Story(running=128, queue=350, usage=0.4, most_running=128, graphs=160))
+    (few,) = (one for one in found.findings if one.id == "too-few-slots")
+    (graphs,) = few.also
+    assert (graphs.parameter, graphs.was, graphs.to) == ("cuda_graph_max_bs", 160, 384)
+    assert "raise `cuda_graph_max_bs` from 160 to 384 with it" in few.advice[1]
+    assert {move.parameter for _, move in changes(found)} == {"max_running_requests", "cuda_graph_max_bs"}
+    made = narrow(h100(), found.launches, found.findings)
+    assert made.next is not None
+    after = made.next.config
+    assert (after["max_running_requests"], after["cuda_graph_max_bs_decode"]) == (256, 384)
 
 
 def test_launches_that_disagree_give_advice_and_no_edit() -> None:

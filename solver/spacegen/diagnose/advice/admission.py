@@ -7,6 +7,7 @@ from math import ceil
 from typing import Final
 
 from spacegen.diagnose.advice.caution import NAME, asked, lowered, raised
+from spacegen.diagnose.advice.graphs import covering
 from spacegen.diagnose.advice.guide import (
     CLIPPED_NEW_TOKENS,
     FREQUENT_RETRACTIONS,
@@ -157,12 +158,8 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         to=max(to, limit * groups + 1),
         because=f"{fit:.0f} would fill the KV cache to {WELL_FILLED} as these requests do",
     )
-    graphs = number(launch, Key.GRAPHS)
-    beyond = (
-        (f"batches beyond {graphs:.0f} need larger graphs: raise `{Key.GRAPHS}` with it",)
-        if graphs is not None and fit > graphs
-        else ()
-    )
+    graphs = covering(launch, fit)
+    beyond = () if graphs is None else (f"larger batches need larger graphs: {told(graphs)} with it",)
     return Finding(
         id="too-few-slots",
         phase=Phase.SERVING,
@@ -173,6 +170,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit)},
         advice=(told(move), *beyond),
         moves=(move,),
+        also=() if graphs is None else (graphs,),
     )
 
 

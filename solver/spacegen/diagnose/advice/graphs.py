@@ -16,7 +16,7 @@ from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
-__all__ = ["graphs", "larger_gib"]
+__all__ = ["covering", "graphs", "larger_gib"]
 
 _LADDER: Final = (16, 32, 64, 128, 160, 256, 384, *GRAPH_SIZES)
 _MIB_EACH: Final = 2.0
@@ -47,6 +47,15 @@ def larger_gib(launch: Launch) -> float:
     if _need(found, largest) > _most(launch):
         return 0.0
     return _more(launch, _size(launch, found, largest), largest)
+
+
+def covering(launch: Launch, batch: float) -> Move | None:
+    """Graphs for batches of that size, as far as they are useful; None where there are enough, or none."""
+    largest, wanted = _largest(launch), min(ceil(batch), _most(launch))
+    if largest is None or _switched_off(launch) or wanted <= largest:
+        return None
+    to = next(size for size in _LADDER if size >= wanted)
+    return Move(parameter=key(launch, Key.GRAPHS), at_least=wanted, was=int(largest), to=to)
 
 
 def _without(launch: Launch) -> Steady | None:
