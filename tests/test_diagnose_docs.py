@@ -98,6 +98,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "gateway": (1,),
     "shared-prefixes": (guide.SHARED_PREFIXES, guide.LPM_QUEUE),
     "nothing-cached": (guide.ENOUGH_TOKENS, guide.HARDLY_CACHED),
+    "drafts-rejected": (guide.HARDLY_ACCEPTED,),
     "compile": (guide.SMALL_WEIGHTS_GIB, guide.COMPILED_BATCH),
 }
 """What the rules count with; the other findings have no numbers."""

@@ -84,6 +84,7 @@ def _plain_row(line: str) -> dict[str, int] | None:
         "NEW": int(says.get("#new-token", 0)),
         "CACHED": int(says.get("#cached-token", 0)),
         "RETRACTED": int(says.get("#retracted_reqs", 0)),
+        "ACCEPTED": _parts(says.get("accept len", "0")),
     }
 
 
@@ -112,6 +113,7 @@ def test_the_line_of_the_guide() -> None:
         "NEW": 0,
         "CACHED": 0,
         "RETRACTED": 0,
+        "ACCEPTED": 0,
     }
 
 
@@ -121,6 +123,8 @@ def test_the_line_of_the_guide() -> None:
         (DECODE.replace("batch,", "batch."), {"RUNNING": 233, "TIME": -1}),
         (DECODE.rstrip(", "), {"QUEUE": 317}),
         (DECODE + "\r", {"QUEUE": 317}),
+        (DECODE.replace("cuda", "accept len: 2.91, accept rate: 0.58, cuda"), {"ACCEPTED": 29_100}),
+        (DECODE.replace("cuda", "accept len: 1.50, block accept len: 2.00, cuda"), {"ACCEPTED": 15_000}),
         (DECODE.replace("cuda graph: True", "npu graph: False"), {"GRAPH": 0}),
         (DECODE.replace("cuda graph: True, ", ""), {"GRAPH": -1}),
         (DECODE.replace("batch,", "batch [1234],"), {"RUNNING": 233, "USAGE": 8200}),

@@ -643,6 +643,33 @@ def test_prefixes_first_only_where_it_matters() -> None:
     assert "nothing-cached" not in ids(with_arguments(told(OLD, "nothing-shared"), disable_radix_cache=True))
 
 
+@pytest.mark.parametrize(
+    ("said", "accepted"),
+    [
+        ("accept len: 1.03, accept rate: 0.01, ", 1.03),
+        ("accept len: 1.03, accept rate: 0.01, cap len: 3.00, block accept len: 2.50, ", 1.03),
+        ("accept len: 2.91, accept rate: 0.58, ", None),
+        ("", None),
+    ],
+)
+def test_drafts_that_are_not_accepted(said: str, accepted: float | None) -> None:
+    text = (decode(2 * step, 40, queue=150).replace("cuda graph", f"{said}cuda graph") for step in range(200))
+    launch = lines(*text)
+    assert faults(launch) == []
+    assert [name for name in ids(launch) if name == "drafts-rejected"] == ["drafts-rejected"] * bool(accepted)
+    if accepted:
+        assert one(launch, "drafts-rejected").numbers == {"accepted": accepted}
+
+
+def test_steps_that_give_several_tokens_take_as_long_as_they_take() -> None:
+    def launch(said: str, rate: float) -> Launch:
+        text = (decode(0, 40, queue=150, rate=rate).split("] ", 1)[1] for _ in range(100))
+        return lines(*(line.replace("cuda graph", f"{said}cuda graph") for line in text))
+
+    assert full_load(launch("", 800.0)).seconds == 200
+    assert full_load(launch("accept len: 3.00, ", 2400.0)).seconds == pytest.approx(200)
+
+
 def test_small_models_on_small_batches_are_compiled() -> None:
     launch = read(log(OLD, Story(running=12, queue=0, usage=0.1)))
     assert one(with_arguments(launch, enable_torch_compile=False), "compile").moves[0].to is True

@@ -22,11 +22,13 @@ class Column(StrEnum):
 
     DECODES = "decodes"
     RUNNING = "running"
-    """Of lines of decoding, as QUEUE, USAGE and RATE: sums, to be divided by DECODES."""
+    """Of lines of decoding, as QUEUE, USAGE, RATE and ACCEPTED: sums, to be divided by DECODES."""
     QUEUE = "queue"
     USAGE = "usage"
     RATE = "rate"
     """Tokens a second."""
+    ACCEPTED = "accepted"
+    """Tokens for each request in a step of speculative decoding; a sum like those before."""
     EMPTY_QUEUE = "empty queue"
     """Lines of decoding with no request waiting."""
     UNEVEN = "uneven"
@@ -72,11 +74,11 @@ class Series(Value):
         return np.asarray(self.columns.get(name) or [0.0] * len(self), np.float64)
 
     def means(self, name: Column, edges: Sequence[int] | NDArray[np.intp] | None = None) -> Floats:
-        """What a line of decoding says on average, of all ranks together but for USAGE; NaN where there is
-        none. One for each interval, or for all from one of the `edges` to the next."""
+        """What a line of decoding says on average, of all ranks together but for USAGE and ACCEPTED; NaN
+        where there is none. One for each interval, or for all from one of the `edges` to the next."""
         sums, lines = self.column(name), self.column(Column.DECODES)
         if edges is not None:
             sums, lines = np.add.reduceat(sums, edges), np.add.reduceat(lines, edges)
-        ranks = 1 if name is Column.USAGE else self.ranks
+        ranks = 1 if name in (Column.USAGE, Column.ACCEPTED) else self.ranks
         means: Floats = np.divide(sums * ranks, lines, out=np.full(len(lines), np.nan), where=lines > 0)
         return means

@@ -22,6 +22,7 @@ __all__ = [
     "FULL_CHUNK",
     "FULL_LOAD",
     "GRAPH_SIZES",
+    "HARDLY_ACCEPTED",
     "HARDLY_CACHED",
     "HIGHEST_SHARE",
     "JUST_ARRIVED",
@@ -140,6 +141,8 @@ ROOMY_WEIGHTS: Final = 0.5
 """Ours: the share of a GPU for weights that leaves enough for a cache."""
 ALL_RANKS: Final = 8
 """Ours: the ranks from which each holds the latent cache of all requests for nothing."""
+HARDLY_ACCEPTED: Final = 1.2
+"""Ours: tokens of a step up to which drafts are hardly worth their work; without drafts it is 1."""
 COMPILED_BATCH: Final = 32
 """The server's default of `torch_compile_max_bs`: the guide's "small batch sizes"."""
 SMALL_WEIGHTS_GIB: Final = 20.0

@@ -10,6 +10,7 @@ from spacegen.diagnose.advice.guide import (
     COMPILED_BATCH,
     ENOUGH_TOKENS,
     FULL,
+    HARDLY_ACCEPTED,
     HARDLY_CACHED,
     LPM_QUEUE,
     OFTEN,
@@ -40,6 +41,7 @@ def options(launch: Launch, goal: str) -> Iterable[Finding]:
     yield from _prefixes(launch, found)
     yield from _compiled(launch, found)
     yield from _quantized(launch, found)
+    yield from _drafted(launch, found)
 
 
 def _could(
@@ -209,3 +211,15 @@ def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
         pool_gib=pool,
         gained_gib=round(gained, 2),
     )
+
+
+def _drafted(launch: Launch, found: Steady) -> Iterable[Finding]:
+    if 0 < found.accepted < HARDLY_ACCEPTED:
+        yield _could(
+            "drafts-rejected",
+            f"a step of speculative decoding gives {found.accepted:.2f} tokens on average, where one without "
+            "drafts gives 1",
+            launch.busiest,
+            "try it without `speculative_algorithm`, or with another draft model: few drafts are accepted",
+            accepted=round(found.accepted, 3),
+        )

@@ -66,6 +66,8 @@ class Steady:
     """Lines of prefill for each line of decoding."""
     prefilled: float
     """Tokens that a prefill computes, on average."""
+    accepted: float
+    """Tokens that a request gets in a step of speculative decoding; 0 without."""
 
     @property
     def waiting(self) -> float:
@@ -214,6 +216,7 @@ def _averages(launch: Launch, columns: dict[Column, Floats], chosen: _Mask) -> S
         retracted=float(columns[Column.RETRACTED][around].sum()),
         prefills=prefills / lines,
         prefilled=float(columns[Column.NEW_TOKENS][around].sum()) / prefills if prefills else 0.0,
+        accepted=sums[Column.ACCEPTED] / lines,
     )
 
 
@@ -243,5 +246,6 @@ def _step_seconds(launch: Launch, sums: dict[Column, float]) -> float:
     steps = told if isinstance(told, int) and told > 0 else STEPS_A_LINE
     if not sums[Column.RATE]:
         return 0.0
-    each = steps * sums[Column.RUNNING] / sums[Column.RATE]
+    tokens = max(sums[Column.ACCEPTED] / sums[Column.DECODES], 1.0)
+    each = steps * tokens * sums[Column.RUNNING] / sums[Column.RATE]
     return each * sums[Column.DECODES] / launch.series.ranks

@@ -27,6 +27,7 @@ _SUMS: Final = (
     Column.QUEUE,
     Column.USAGE,
     Column.RATE,
+    Column.ACCEPTED,
     Column.EMPTY_QUEUE,
     Column.UNEVEN,
     Column.UNFILLED,
@@ -40,7 +41,7 @@ _SUMS: Final = (
 _LARGEST: Final = (Column.MOST_RUNNING, Column.MOST_QUEUED, Column.MOST_USED, Column.MOST_WITHOUT_GRAPH)
 _MOST: Final = 10**MOST_DIGITS
 """Of what is counted in parts, too, so that sums of millions of lines are exact."""
-_FRACTIONS: Final = {Column.USAGE, Column.RATE, Column.MOST_USED}
+_FRACTIONS: Final = {Column.USAGE, Column.RATE, Column.ACCEPTED, Column.MOST_USED}
 
 
 class Intervals:
@@ -120,6 +121,7 @@ def _columns(fields: Integers, uneven: NDArray[np.bool_]) -> tuple[Integers, Int
         queue,
         usage,
         fields[Field.RATE] * decode,
+        fields[Field.ACCEPTED] * decode,
         decode & (queue == 0),
         uneven,
         decode & (queue > 0) & (usage < GOOD_USAGE),

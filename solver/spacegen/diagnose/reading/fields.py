@@ -34,7 +34,7 @@ class Batch(IntEnum):
 
 
 class Field(IntEnum):
-    """The numbers of a line, all whole: USAGE counts parts of `SCALE`, RATE as well."""
+    """The numbers of a line, all whole: USAGE counts parts of `SCALE`, RATE and ACCEPTED as well."""
 
     KIND = 0
     TIME = 1
@@ -52,10 +52,12 @@ class Field(IntEnum):
     NEW = 9
     CACHED = 10
     RETRACTED = 11
+    ACCEPTED = 12
+    """Tokens that a request gets in a step of speculative decoding; 0 where the line does not say it."""
 
 
 SCALE: Final = 10_000
-SCALED: Final = (Field.USAGE, Field.RATE)
+SCALED: Final = (Field.USAGE, Field.RATE, Field.ACCEPTED)
 KINDS: Final = {
     b"Decode batch": Batch.DECODE,
     b"Prefill batch": Batch.PREFILL,
@@ -84,6 +86,7 @@ _KEYS: Final = (
     (Field.NEW, re.compile(rb"#new-token: *" + _NUMBER)),
     (Field.CACHED, re.compile(rb"#cached-token: *" + _NUMBER)),
     (Field.RETRACTED, re.compile(rb"#retracted_reqs: *" + _NUMBER)),
+    (Field.ACCEPTED, re.compile(rb"(?<!block )accept len: *" + _NUMBER)),
 )
 _GRAPH: Final = re.compile(rb"graph: *(True|False)")
 Span = tuple[int, int]
