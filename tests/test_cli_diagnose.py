@@ -346,9 +346,20 @@ def test_files_are_there_when_nobody_reads_on(more: list[str], tmp_path: Path) -
     assert html.is_file()
 
 
-def test_an_overlay_does_not_go_to_stdout(capsys: Capture) -> None:
-    assert main(["diagnose", str(FAILED), "--space", "h100", "--narrow", "-"]) == 2
-    assert "an overlay is a file, to which later findings add" in capsys.readouterr().err
+def test_an_overlay_may_be_all_that_stdout_gets(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["diagnose", str(FAILED), "--space", "h100", "--narrow"]
+    assert main([*command, "narrowed.yaml", "-q"]) == 1
+    capsys.readouterr()
+    assert main([*command, "-", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == (tmp_path / "narrowed.yaml").read_text()
+    assert "wrote" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["narrowed.yaml"]
+    assert main([*command, "-", "--html", "-"]) == 2
+    assert "stdout takes one of `--html -` and `--narrow -`" in capsys.readouterr().err
 
 
 def test_the_overlay_counts_what_was_told(tmp_path: Path, capsys: Capture) -> None:

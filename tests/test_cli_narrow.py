@@ -72,6 +72,15 @@ def test_an_overlay_says_which_values_go_and_why(folder: Path, capsys: pytest.Ca
     assert counted == left < before
 
 
+def test_the_overlay_may_be_all_that_stdout_gets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _narrow("-o", "narrow.yaml", "-q") == 0
+    capsys.readouterr()
+    assert _narrow("-o", "-") == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ((folder / "narrow.yaml").read_text(), "")
+    assert not (folder / "-").exists()
+
+
 def test_the_same_measurements_again_change_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "narrow.yaml"
     assert _narrow("-o", "narrow.yaml", "--keep-best", "50%") == 0

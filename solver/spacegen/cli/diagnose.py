@@ -88,7 +88,7 @@ def diagnose(
     where a log cannot be read.
     """
     reading.check()
-    page.refuse()
+    page.refuse(narrowed.output)
     place = room(narrowed, selection, engine)
     if reading.follow:
         found, interrupted = _followed(log, reading, as_json=as_json)
@@ -193,9 +193,10 @@ def _tell(
         gave_up = error
     # Whoever reads stdout may stop, and is to have the files all the same.
     written = [*page.write(found, narrowing), *(() if place is None else place.write(narrowing))]
-    if as_json and not page.alone:
+    alone = page.alone or (place is not None and place.alone)
+    if as_json and not alone:
         print_json(as_document(found, narrowing), indent=None if reading.follow else 2)
-    elif not page.alone:
+    elif not alone:
         print_diagnosis(found, narrowing)
     for name in () if quiet else written:
         say(f"wrote {name}")

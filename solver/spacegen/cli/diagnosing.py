@@ -39,7 +39,11 @@ class Narrowed:
     ] = None
     output: Annotated[
         str | None,
-        _option("--narrow", metavar="FILE", help="Write what findings leave of the space, as an overlay."),
+        _option(
+            "--narrow",
+            metavar="FILE",
+            help="Write what findings leave of the space, as an overlay; - is stdout.",
+        ),
     ] = None
     apply: Annotated[
         str | None, _option("--apply", metavar="info", help="Narrow by what could be tried, too.")
@@ -66,11 +70,16 @@ class Page:
         """Whether the page is all that stdout gets."""
         return self.html == "-"
 
-    def refuse(self) -> None:
-        """Raises UsageError where a file that is no page of ours would be lost, or Plotly is missing."""
+    def refuse(self, narrowed: str | None = None) -> None:
+        """Raises UsageError where a file that is no page of ours would be lost, where Plotly is missing, and
+        where the overlay goes to stdout, too."""
+        from spacegen.errors import Fault, UsageError
         from spacegen.launch.files import refuse_foreign
         from spacegen.tune.extras import require
 
+        if self.alone and narrowed == "-":
+            message = "stdout takes one of `--html -` and `--narrow -`"
+            raise UsageError(Fault(message, hint="give one of them the name of a file"))
         if self.html is not None:
             require("plotly", "diagnose", "a page")
         if self.html not in (None, "-"):
@@ -105,6 +114,11 @@ class Room:
     inputs: str = ""
     """The options of the command that an overlay does not keep."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether the overlay is all that stdout gets."""
+        return self.output == Path("-")
+
     def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
         """What is left. Raises EngineError."""
         from spacegen.diagnose.finding import Severity
@@ -121,8 +135,11 @@ class Room:
 
         if self.output is None or narrowing is None:
             return []
-        write(self.output, self.name, self.space, narrowing.edits, narrowing.counts, self.inputs)
-        return [str(self.output)]
+        text = write(self.output, self.name, self.space, narrowing.edits, narrowing.counts, self.inputs)
+        if not self.alone:
+            return [str(self.output)]
+        print(text, end="")
+        return []
 
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:

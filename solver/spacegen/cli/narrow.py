@@ -65,7 +65,7 @@ class Evidence:
             "--output",
             "-o",
             metavar="FILE",
-            help="The narrowed space, an overlay such as narrow.yaml.",
+            help="The narrowed space, an overlay such as narrow.yaml; - is stdout.",
             rich_help_panel="The output",
             show_default=False,
         ),
@@ -107,13 +107,16 @@ def narrow(
     chosen = chosen if output is None else as_asked(Path(output), space, chosen)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
     narrowed = _thin(chosen, space, found, evidence)
+    text = ""
     if output is not None:
-        write(Path(output), space, chosen, narrowed.edits, narrowed.counts, inputs(selection))
-    if as_json:
+        text = write(Path(output), space, chosen, narrowed.edits, narrowed.counts, inputs(selection))
+    if output == "-":
+        print(text, end="")
+    elif as_json:
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
     else:
         _print(found, narrowed, goals, untried_go=evidence.drop_untried)
-    if output is not None and not selection.quiet:
+    if output not in (None, "-") and not selection.quiet:
         say(f"wrote {output}")
     return 0
 

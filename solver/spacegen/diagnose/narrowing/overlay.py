@@ -39,6 +39,7 @@ from spacegen.servers import renames
 __all__ = ["as_asked", "earlier", "overlay_text", "write"]
 
 _ID: Final = "found-"
+_STDOUT: Final = Path("-")
 _FIRST_LINE: Final = f"{FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
 
 
@@ -50,7 +51,8 @@ def write(
     counts: tuple[int, int] | None,
     inputs: str = "",
 ) -> str:
-    """Writes the overlay with these edits of the space that `name` names, and returns its text.
+    """Writes the overlay with these edits of the space that `name` names, and returns its text, which is all
+    that happens where `path` is `-`.
 
     An overlay of ours as `name` gives way to its base: `edits` are to have what it said. What the command
     pinned and the conditions that it gave are part of the file. `counts` are the solutions before any of the
@@ -62,18 +64,16 @@ def write(
     spelling = _spelling(name, space)
     beyond = _beyond(path, name, space, spelling)
     text = overlay_text(_extends(name, path), space, edits, counts, spelling, inputs, beyond)
-    if not (path.is_file() and path.read_bytes() == text.encode()):
+    if path != _STDOUT and not (path.is_file() and path.read_bytes() == text.encode()):
         with replacing(path) as stream:
             stream.write(text)
     return text
 
 
 def refuse(path: Path) -> None:
-    """Raises UsageError for `-`, and for a file that is no overlay of ours: nobody meant to lose it."""
-    if path == Path("-"):
-        message = "an overlay is a file, to which later findings add: it cannot go to stdout"
-        raise UsageError(Fault(message, hint="give it a name, such as `narrowed.yaml`"))
-    refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
+    """Raises UsageError for a file that is no overlay of ours: nobody meant to lose it."""
+    if path != _STDOUT:
+        refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
 
 
 def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
@@ -108,7 +108,7 @@ def _there(path: Path, name: str) -> File[Overlay] | None:
     """The overlay of ours at `path`, where there is one."""
     base = base_of(name)
     refuse(path)
-    if not path.is_file() or not path.stat().st_size:
+    if path == _STDOUT or not path.is_file() or not path.stat().st_size:
         return None
     file = read(path)
     if extended(path, file).resolve() != base.resolve():
