@@ -16,6 +16,7 @@ from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase
 from spacegen.diagnose.reading.arguments import arguments
+from spacegen.diagnose.reading.candidates import told
 from spacegen.diagnose.reading.events import LINES, Detail, Event, Fault, Progress, events
 from spacegen.diagnose.reading.text import plain
 from tests.server_failures import PLACES, torch_memory
@@ -35,7 +36,8 @@ def launches(lines: Iterable[str | bytes]) -> list[Launch]:
         batch = kind or batch
         if kind or not LINES.search(raw):
             continue
-        shown = plain(raw)
+        # What users and models say is no evidence.
+        shown = plain(told(raw))
         for event in events(shown):
             if found[-1].over(event):
                 found.append(Startup())
