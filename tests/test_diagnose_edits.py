@@ -147,7 +147,14 @@ def test_a_move_keeps_the_values_on_its_side() -> None:
 
 
 def test_null_stays_where_the_launch_did_not_leave_it_to_the_server() -> None:
-    assert ways(small(), CHUNK) == {"chunked_prefill_size": (None, 2048, 4096)}
+    given = {"chunked_prefill_size": 8192}
+    assert ways(small(), CHUNK, asked=given) == {"chunked_prefill_size": (None, 2048, 4096)}
+    # Without that the log names what the server made of it, and would make of it again.
+    assert ways(small(), CHUNK) == {"chunked_prefill_size": (2048, 4096)}
+    # No server chooses a share of two digits.
+    chosen = small().with_parameter("mem_fraction_static", [None, 0.8, 0.84, 0.88], default=None)
+    assert ways(chosen, LOWER) == {"mem_fraction_static": (None, 0.8, 0.84)}
+    assert ways(chosen, LOWER, mem_fraction_static=0.876) == {"mem_fraction_static": (0.8, 0.84)}
     # Its log names a value that the space lacks, so the server has chosen it.
     assert ways(small(), CHUNK, chunked_prefill_size=6144) == {"chunked_prefill_size": (2048, 4096)}
     assert ways(small(), CHUNK, asked={"tp_size": 1}) == {"chunked_prefill_size": (2048, 4096)}
@@ -181,7 +188,7 @@ def test_the_command_beside_a_log_says_what_was_asked_for(tmp_path: Path) -> Non
 
 def test_no_limit_is_more_than_any() -> None:
     more = Move(parameter="chunked_prefill_size", at_least=8192)
-    assert ways(small(), more, chunked_prefill_size=4096) == {"chunked_prefill_size": (None, -1, 8192)}
+    assert ways(small(), more, chunked_prefill_size=4096) == {"chunked_prefill_size": (-1, 8192)}
 
 
 def test_null_is_the_default_where_there_is_one() -> None:
@@ -268,7 +275,7 @@ def test_an_edit_reads_well() -> None:
     assert (failed.basis, failed.form) == (Basis.FAILURE, "rule")
     assert failed.because == "log line 3 of a.log: it shows f"
     assert failed.text(domains) == (
-        "chunked_prefill_size in [null, 2048, 4096] or mem_fraction_static <= 0.84 or tp_size >= 2"
+        "chunked_prefill_size in [2048, 4096] or mem_fraction_static <= 0.84 or tp_size >= 2"
     )
     simulated = Ground.of(small(), launch().model_copy(update={"simulated": True})).edit(finding(LOWER))
     assert isinstance(simulated, Edit)
@@ -356,10 +363,11 @@ def test_one_config_of_several_launches_is_of_those_that_do_not_say_theirs() -> 
     assert asked_of([says], asked) == (asked,)
     assert asked_of([says, told], asked) == (None, asked)
     advice = finding(CHUNK, launch=0)
+    asked |= {"chunked_prefill_size": 8192}
     alone, beside = (narrow(small(), one, [advice], asked=asked) for one in ([says], [says, told]))
-    # What was not asked for the server has chosen, and would choose again.
-    assert alone.edits[0].ways[0].values == (2048, 4096)
-    assert beside.edits[0].ways[0].values == (None, 2048, 4096)
+    # What was asked for differs from what the server would choose, for all that is known.
+    assert alone.edits[0].ways[0].values == (None, 2048, 4096)
+    assert beside.edits[0].ways[0].values == (2048, 4096)
     changed = [f.launch for f in examine([says, told], config=asked).findings if f.id == "arguments-changed"]
     assert changed == []
 
@@ -437,6 +445,22 @@ def test_older_advice_gives_way_and_an_older_failure_never_does() -> None:
     assert {one.finding for one in made.edits} == {"newer", "older"}
     assert made.after is not None
     assert made.after * 4 == small().count()
+
+
+def test_what_narrows_nothing_is_spoken_against_by_no_other_advice() -> None:
+    calm = Move(parameter="caution", at_most=0.7, was=1.0, to=0.3)
+    scarce = finding(calm, id="scarce", launch=1).model_copy(update={"narrows": False})
+    made = narrow(small(), [launch()] * 2, [scarce], earlier=[edit((1.0, 1.3))])
+    assert (made.edits, made.after) == ((), small().count())
+    assert [d.reason for d in made.dropped] == [
+        "it gives way to `scarce`: log line 3 of a.log: it shows scarce"
+    ]
+    more = finding(Move(parameter="caution", at_least=1.0), id="more")
+    made = narrow(small(), [launch()] * 2, [scarce, more])
+    assert (made.edits, [d.finding for d in made.dropped]) == ((), ["more"])
+    # What failed does not give way, and what agrees stays.
+    for kept in (edit((1.0, 1.3), Basis.FAILURE), edit((0.3, 0.7))):
+        assert narrow(small(), [launch()] * 2, [scarce], earlier=[kept]).edits == (kept,)
 
 
 def test_advice_that_leaves_nothing_but_null_gives_way() -> None:
@@ -528,7 +552,7 @@ def test_an_overlay_says_for_each_part_why(tmp_path: Path) -> None:
         "    source: spacegen/advice/calm\n"
         "rules:\n"
         "  - id: found-oom\n"
-        "    require: 'chunked_prefill_size in [null, 2048, 4096] or mem_fraction_static <= 0.84 "
+        "    require: 'chunked_prefill_size in [2048, 4096] or mem_fraction_static <= 0.84 "
         "or tp_size >= 2'\n"
         "    because: 'log line 3 of a.log: it shows oom'\n"
         "    source: spacegen/failure/oom\n"
@@ -618,7 +642,7 @@ def test_a_space_loaded_for_another_version_is_narrowed_under_the_names_of_its_f
     larger = finding(Move(parameter="cuda_graph_max_bs", at_least=512, was=160), id="graphs")
     made = narrow(space, [launch(cuda_graph_max_bs=160)], [larger])
     overlay.write(out, "h100", space, made.edits, made.counts)
-    assert "  cuda_graph_max_bs_decode:\n    values: [null, 512, 640, 768]\n" in out.read_text()
+    assert "  cuda_graph_max_bs_decode:\n    values: [512, 640, 768]\n" in out.read_text()
     assert overlay.earlier(out, "h100", space)[0].parameters == ("cuda_graph_max_bs",)
     assert load(out, target="sglang==0.5.6").count() == made.after
 

@@ -77,3 +77,5 @@ class Finding(Value):
     unless: tuple[Move, ...] = ()
     also: tuple[Move, ...] = ()
     """What has to change with the best way out, which would fail without it."""
+    narrows: bool = True
+    """Whether launches without the ways out are left out of a space; else the moves are advice alone."""

@@ -127,7 +127,8 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
         evidence=(figure.line,),
         numbers=_numbers(room),
         advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),
-        moves=() if move is None or served is not None else (move,),
+        moves=() if move is None else (move,),
+        narrows=served is None,
     )
 
 

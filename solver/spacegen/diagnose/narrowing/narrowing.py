@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,9 +99,9 @@ def narrow(
         (f for f in findings if f.moves and f.severity in apply and f.launch < len(grounds)),
         key=lambda finding: finding.severity.place,
     )
-    made = [grounds[finding.launch].edit(finding) for finding in told]
-    edits = [one for one in made if isinstance(one, Edit)]
-    found = resolve(space, edits, earlier)
+    made = [grounds[finding.launch].edit(finding) for finding in told if finding.narrows]
+    advised = [grounds[finding.launch].edit(finding) for finding in told if not finding.narrows]
+    found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
     after = following(found.space, found.kept, last, said)
     return Narrowing(
@@ -114,6 +114,10 @@ def narrow(
         next=after,
         windows=windows(found.space, _failed(found), last, [g.ran for g in grounds], after, said),
     )
+
+
+def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:
+    return [one for one in made if isinstance(one, Edit)]
 
 
 def _last(space: Space, grounds: Sequence[Ground]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -81,17 +81,22 @@ def under(space: Space, edits: Iterable[Edit]) -> Space:
     return space
 
 
-def resolve(space: Space, new: Sequence[Edit], earlier: Sequence[Edit] = ()) -> Resolved:
+def resolve(
+    space: Space, new: Sequence[Edit], earlier: Sequence[Edit] = (), against: Sequence[Edit] = ()
+) -> Resolved:
     """What the space takes of new edits, of those that it has (an overlay of ours), and of `earlier` ones.
 
-    Failures come first, older ones before newer ones; then new advice, then older advice, which gives way.
+    Failures come first, older ones before newer ones; then new advice, then older advice, which gives way:
+    also to what is `against` it, and which is no edit itself.
     Raises EngineError where no engine can tell whether a solution is left.
     """
     known = [_seen_again(edit, new) for edit in _distinct([*edits_in(space), *earlier])]
     base = without_edits(space)
     failed = [edit for edit in known if edit.basis is Basis.FAILURE]
-    advice, disputed = _undisputed([edit for edit in new if edit.basis is not Basis.FAILURE])
-    older = [e for e in known if e.basis is not Basis.FAILURE and not _among(e, disputed)]
+    advice, disputed = _undisputed([edit for edit in new if edit.basis is not Basis.FAILURE], against)
+    known_advice = [e for e in known if e.basis is not Basis.FAILURE and not _among(e, disputed)]
+    older, gone = _without(known_advice, against)
+    disputed += gone
     choice = _Choice(base)
     choice.take([*failed, *(edit for edit in new if edit.basis is Basis.FAILURE), *advice, *older])
     return Resolved(base, choice.space, choice.kept, (*disputed, *choice.dropped))
@@ -166,11 +171,24 @@ class _Choice:
         self.dropped.append(Dropped(finding=edit.finding, launch=edit.launch, reason=reason, edit=edit))
 
 
-def _undisputed(edits: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
+def _without(edits: Iterable[Edit], against: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
+    """Older advice without what newer launches speak against."""
+    kept, dropped = [], []
+    for edit in edits:
+        other = next((one for one in against if one.contradicts(edit)), None)
+        if other is None:
+            kept.append(edit)
+        else:
+            reason = f"it gives way to `{other.finding}`: {other.because}"
+            dropped.append(Dropped(finding=edit.finding, launch=edit.launch, reason=reason, edit=edit))
+    return kept, dropped
+
+
+def _undisputed(edits: Sequence[Edit], against: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
     """Without the advice on which launches disagree so far that no value is left."""
     kept, dropped = [], []
     for edit in _distinct(edits):
-        other = next((e for e in edits if e.launch != edit.launch and e.contradicts(edit)), None)
+        other = next((e for e in (*edits, *against) if e.launch != edit.launch and e.contradicts(edit)), None)
         if other is None:
             kept.append(edit)
         else:

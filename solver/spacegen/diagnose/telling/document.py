@@ -33,6 +33,6 @@ def _launch(launch: Launch) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = finding.model_dump(mode="json")
-    parts = {name: found.pop(name) for name in ("moves", "unless", "also")}
+    parts = {name: found.pop(name) for name in ("moves", "unless", "also", "narrows")}
     found["edit"] = parts if parts["moves"] else None
     return found
