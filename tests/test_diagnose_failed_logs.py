@@ -209,7 +209,7 @@ def test_a_request_that_fills_the_cache_alone() -> None:
     finding = only([arguments(NEW), *started(NEW, "ready"), words])
     assert (finding.id, sizes(finding)) == (
         "request-larger-than-pool",
-        {"mem_fraction_static": 0.9, "context_length": 65536},
+        {"mem_fraction_static": 0.9},
     )
 
 
