@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from spacegen.diagnose.advice.agreed import agreed
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.advice.endings import endings
@@ -720,6 +721,43 @@ def test_advice_goes_as_far_as_the_window_does(
     assert [(move.at_least, move.at_most) for move in finding.moves] == ([] if bounds is None else [bounds])
     verb = "another" if to is None else "lower" if to < share else "raise"
     assert finding.advice[0].startswith(verb)
+
+
+def test_a_share_that_was_worked_out_is_told_as_such() -> None:
+    short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
+    seen = launch({**ARGUMENTS, "mem_fraction_static": 0.83}, {**FACTS, Fact.LEFT: 14.0}, ready=READY)
+    (finding,) = (one for one in findings([seen, at(0.9, short)]) if one.id == "memory-unused")
+    assert finding.advice[0] == (
+        "raise `mem_fraction_static` from 0.83 to 0.88 (0.9 runs out, as any from 0.882 on would)"
+    )
+    (finding,) = (one for one in findings([seen, at(0.85, short)]) if one.id == "memory-unused")
+    assert finding.advice[0] == (
+        "another `mem_fraction_static` does not help: 0.85 runs out, as any from 0.832 on would"
+    )
+    assert finding.moves == ()
+
+
+@pytest.mark.parametrize(
+    ("failing", "to", "bounds"),
+    [(1024, 512, (257.0, 1023.0)), (400, 399, (257.0, 399.0)), (257, None, None)],
+)
+def test_advice_leads_to_no_launch_that_failed(
+    failing: int, to: int | None, bounds: tuple[float, float] | None
+) -> None:
+    raised = Move(parameter="max_running_requests", at_least=257, was=256, to=1024)
+    lowered = Move(parameter="max_running_requests", at_most=failing - 1, was=failing, to=failing // 2)
+    advice = advised(Severity.WARNING, raised)
+    error = advised(Severity.ERROR, lowered).model_copy(update={"launch": 1})
+    seen = [at(0.88, max_running_requests=256), at(0.88, HIGH, max_running_requests=failing)]
+    (finding,) = (one for one in agreed(seen, [advice, error]) if one.severity is Severity.WARNING)
+    if bounds is None:
+        assert finding.moves == ()
+        assert finding.advice == ("another `max_running_requests` does not help: 257 ends in `advised`",)
+    else:
+        assert [(move.at_least, move.at_most, move.to) for move in finding.moves] == [(*bounds, to)]
+    # A launch that failed with another share says nothing about this one.
+    seen[1] = at(0.9, HIGH, max_running_requests=failing)
+    assert next(iter(agreed(seen, [advice, error]))).moves == (raised,)
 
 
 def test_what_lies_between_is_the_window() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spacegen.diagnose.advice.admission import admission
+from spacegen.diagnose.advice.agreed import agreed
 from spacegen.diagnose.advice.endings import endings
 from spacegen.diagnose.advice.graphs import graphs
 from spacegen.diagnose.advice.load import load
@@ -48,7 +49,7 @@ _PHASES: Final = tuple(Phase)
 
 def findings(launches: Sequence[Launch], goal: str = "throughput") -> tuple[Finding, ...]:
     """What launches show, the worst first, then by phase and launch."""
-    return tuple(sorted(within(launches, _found(launches, goal)), key=_place))
+    return tuple(sorted(agreed(launches, within(launches, _found(launches, goal))), key=_place))
 
 
 def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:

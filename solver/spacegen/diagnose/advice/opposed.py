@@ -8,7 +8,7 @@ from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.language.model import same_value
 
-__all__ = ["settled"]
+__all__ = ["opposed", "settled"]
 
 
 def settled(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -47,10 +47,10 @@ def _waits(move: Move, error: Finding) -> str:
 
 
 def _against(error: Finding, move: Move) -> bool:
-    return any(_opposed(one, move) for one in (*error.moves, *error.unless))
+    return any(opposed(one, move) for one in (*error.moves, *error.unless))
 
 
-def _opposed(one: Move, other: Move) -> bool:
+def opposed(one: Move, other: Move) -> bool:
     """Whether no value keeps to both, where both say in which direction or which values."""
     if one.parameter != other.parameter:
         return False

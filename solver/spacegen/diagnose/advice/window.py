@@ -20,7 +20,7 @@ from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up, to
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Line, Phase
 
-__all__ = ["window", "within"]
+__all__ = ["likeness", "window", "within"]
 
 # Arguments that say nothing about memory, and that often differ from launch to launch.
 _PASSING: Final = (
@@ -55,6 +55,11 @@ class _Edge:
     place: int
 
 
+_LOWEST: Final = _Edge(-math.inf, -math.inf, 0)
+_HIGHEST: Final = _Edge(math.inf, math.inf, 0)
+"""Where no launch failed."""
+
+
 @dataclass(slots=True)
 class _Tried:
     """The launches of one kind, by what became of them."""
@@ -65,13 +70,15 @@ class _Tried:
     places: list[int] = field(default_factory=list)
 
     @property
-    def limits(self) -> tuple[float, float]:
+    def limits(self) -> tuple[_Edge, _Edge]:
         """The largest share that is known to be too low, and the smallest that is known to run out."""
-        low, high = max(self.low, default=None), min(self.high, default=None)
-        bottom, top = low.bound if low else -math.inf, high.bound if high else math.inf
+        low, high = max(self.low, default=_LOWEST), min(self.high, default=_HIGHEST)
         # What worked counts for more than what was worked out.
-        bottom = low.share if low and any(low.share < one <= bottom for one in self.good) else bottom
-        return bottom, high.share if high and any(top <= one < high.share for one in self.good) else top
+        if any(low.share < one <= low.bound for one in self.good):
+            low = replace(low, bound=low.share)
+        if any(high.bound <= one < high.share for one in self.good):
+            high = replace(high, bound=high.share)
+        return low, high
 
 
 def window(launches: Sequence[Launch], _goal: str) -> Iterable[Finding]:
@@ -120,17 +127,18 @@ def within(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[
     }
     for finding in findings:
         name = key(launches[finding.launch], Key.SHARE)
-        yield _within(finding, name, *limits.get(finding.launch, (-math.inf, math.inf)))
+        yield _within(finding, name, *limits.get(finding.launch, (_LOWEST, _HIGHEST)))
 
 
-def _within(finding: Finding, name: str, low: float, high: float) -> Finding:
+def _within(finding: Finding, name: str, below: _Edge, above: _Edge) -> Finding:
     moves, advice = [], list(finding.advice)
+    low, high = below.bound, above.bound
     for move in finding.moves:
         to = move.to
         if move.parameter != name or not isinstance(to, int | float) or low < to < high:
             moves.append(move)
             continue
-        bound = f"{low:g} is too low" if to <= low else f"{high:g} runs out"
+        bound = _too_low(below) if to <= low else _too_high(above)
         failed = finding.severity is Severity.ERROR
         wide = move if failed else _advised(move, to, low, high).model_copy(update={"because": bound})
         other = wide.model_copy(update={"to": _nearest(wide, to, low, high)})
@@ -167,11 +175,15 @@ def _share_of(launch: Launch, findings: Iterable[Finding]) -> Move | None:
     return next((move for move in moves if move.parameter == key(launch, Key.SHARE)), None)
 
 
+def likeness(launch: Launch, *apart: str) -> str:
+    """What a launch has in common with others that differ in these arguments alone."""
+    rest = {name: value for name, value in launch.arguments.items() if name not in {*_PASSING, *apart}}
+    return json.dumps([launch.server, rest], default=str, sort_keys=True)
+
+
 def _likeness(launch: Launch, *others: str) -> str:
     """What launches have in common that differ in their share, and in others."""
-    apart = {key(launch, Key.SHARE), *_PASSING, *others}
-    rest = {name: value for name, value in launch.arguments.items() if name not in apart}
-    return json.dumps([launch.server, rest], default=str, sort_keys=True)
+    return likeness(launch, key(launch, Key.SHARE), *others)
 
 
 def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, ...]:
@@ -182,9 +194,19 @@ def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, .
 
 
 def _told(low: _Edge, high: _Edge) -> str:
-    below = "" if low.bound <= low.share else f", as any up to {low.bound:g} would be,"
-    above = "" if high.bound >= high.share else f", as any from {high.bound:g} on would"
-    return f"{low.share:g} is too low{below} and {high.share:g} runs out{above}"
+    pause = "," if low.bound > low.share else ""
+    return f"{_too_low(low)}{pause} and {_too_high(high)}"
+
+
+def _too_low(edge: _Edge) -> str:
+    """The share that was tried; what others would do is worked out."""
+    others = f", as any up to {edge.bound:g} would be" if edge.bound > edge.share else ""
+    return f"{edge.share:g} is too low{others}"
+
+
+def _too_high(edge: _Edge) -> str:
+    others = f", as any from {edge.bound:g} on would" if edge.bound < edge.share else ""
+    return f"{edge.share:g} runs out{others}"
 
 
 def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[float]) -> Finding:
