@@ -466,19 +466,19 @@ def test_what_narrows_nothing_is_spoken_against_by_no_other_advice() -> None:
 def test_advice_that_leaves_nothing_but_null_gives_way() -> None:
     name = "chunked_prefill_size"
     newer = finding(Move(parameter=name, at_least=8192), id="newer")
-    ran = launch(chunked_prefill_size=4096)
-    made = narrow(small(), [ran], [newer], earlier=[edit((None, 2048, 4096), name=name)])
+    ran, given = launch(chunked_prefill_size=4096), {name: 4096}
+    made = narrow(small(), [ran], [newer], asked=given, earlier=[edit((None, 2048, 4096), name=name)])
     assert [(one.finding, one.ways[0].values) for one in made.edits] == [("newer", (None, -1, 8192))]
     assert made.dropped[0].reason == "it gives way to `newer`: log line 3 of a.log: it shows newer"
     # So does what agrees with each of the others, and leaves nothing beside all of them.
     several = [edit(values, name=name) for values in ((None, 2048, -1), (None, 2048, 4096))]
-    made = narrow(small(), [ran], [newer], earlier=several)
+    made = narrow(small(), [ran], [newer], asked=given, earlier=several)
     assert [(d.finding, d.edit and d.edit.ways[0].values) for d in made.dropped] == [
         ("older", (None, 2048, 4096))
     ]
     # What failed leaves it to the server.
     failed = [edit(values, Basis.FAILURE, name) for values in ((None, 2048), (None, 8192))]
-    made = narrow(small(), [ran], [newer], earlier=failed)
+    made = narrow(small(), [ran], [newer], asked=given, earlier=failed)
     assert [one.basis for one in made.edits] == [Basis.FAILURE, Basis.FAILURE]
     assert made.dropped[0].reason.startswith("`older` says as much")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,25 +21,25 @@ from spacegen.diagnose.narrowing.launched import (
     spellings,
 )
 from spacegen.diagnose.narrowing.likeness import of_other_models, unlike
+from spacegen.diagnose.narrowing.moves import as_far_as, fits, in_words, is_bound, nearest
 from spacegen.diagnose.narrowing.switches import translated
 from spacegen.language.expr import Scalar
-from spacegen.language.model import NoDefault, same_value
+from spacegen.language.model import Domain, NoDefault
 from spacegen.language.retarget import target_default
 from spacegen.servers import renames
 from spacegen.tune.values import Value
 
 __all__ = ["Dropped", "Ground", "because", "fits"]
 
-_ENDLESS: Final = frozenset({"chunked_prefill_size"})
-"""Arguments whose 0 and -1 mean that there is no limit."""
 _UNLIMITED: Final = frozenset(
     {"max_total_tokens", "num_page_override", "context_length", "max_seq_len_override"}
 )
 """Arguments that limit nothing where they are not given."""
 _CHOSEN: Final = "auto"
 """What some arguments have in place of null."""
+_OF_CHECKPOINT: Final = frozenset({"quantization", "kv_cache_dtype"})
+"""Arguments that are those of the checkpoint where they are not given: others were most likely given."""
 _SHARE: Final = "mem_fraction_static"
-_NEAR: Final = 1e-9
 _LONGEST: Final = 300
 
 
@@ -66,6 +65,8 @@ class Ground:
     said: Mapping[str, Any] = field(default_factory=dict)
     left_out: bool = False
     """Whether it is known that the static share was left to the server."""
+    known: bool = False
+    """Whether it is known what was asked for, not only what the server made of it."""
 
     @classmethod
     def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
@@ -75,7 +76,8 @@ class Ground:
         given = commanded(space, launch) if asked is None else None
         said = named(space, launch) if asked is None and not given else {}
         left_out = leaves_out(launch, "--mem-fraction-static") if asked is None else _SHARE not in asked
-        return cls(space, launch, given or launched(space, launch, asked), found, said, left_out)
+        ran = given or launched(space, launch, asked)
+        return cls(space, launch, ran, found, said, left_out, asked is not None or bool(given))
 
     def edit(self, finding: Finding) -> Edit | Dropped:
         """The finding as an edit of the space; why not, where it is none."""
@@ -89,11 +91,16 @@ class Ground:
         if finding.severity is Severity.ERROR and (reason := self._at_its_own(finding)) is not None:
             return self._dropped(finding, reason)
         moves, unless = map(self._translated, (finding.moves, finding.unless))
+        if finding.severity is not Severity.ERROR:
+            moves = tuple(map(self._reachable, moves))
         members = (*moves, *unless)
         if held := next((m for m in members if self._held(m)), None):
             return self._dropped(finding, f"the space already keeps to it: `{held.parameter}`")
         domains = {p.name: p.domain for p in self.space.parameters}
         found = [way for move in members if (way := self._way(move)) is not None]
+        if finding.severity is not Severity.ERROR:
+            # What the server would choose lies in no direction.
+            found = [way for way in found if way.values != (None,) or not self._is_directed(way, moves)]
         ways = tuple(way for way in union(found, domains) if way.values)
         if not ways:
             names = ", ".join(dict.fromkeys(f"`{move.parameter}`" for move in finding.moves))
@@ -128,6 +135,16 @@ class Ground:
     def _dropped(self, finding: Finding, reason: str) -> Dropped:
         return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
 
+    def _reachable(self, move: Move) -> Move:
+        name = self.parameters.get(move.parameter)
+        return move if name is None else as_far_as(move, self.space.model[name].domain)
+
+    def _is_directed(self, way: Kept, moves: Iterable[Move]) -> bool:
+        return any(
+            m.was is not None and self.parameters.get(m.parameter) == way.parameter and is_bound(m)
+            for m in moves
+        )
+
     def _way(self, move: Move) -> Kept | None:
         name = self.parameters.get(move.parameter)
         if name is None:
@@ -142,7 +159,7 @@ class Ground:
         value = self._fixed(move.parameter)
         if isinstance(value, NoDefault) or value is None or (move.apart_from and value == _CHOSEN):
             return False
-        return fits(move, value)
+        return fits(in_words(move, Domain((value,))), value)
 
     def _fixed(self, name: str) -> Any:
         """What the space holds an argument at, or the target's default."""
@@ -155,21 +172,31 @@ class Ground:
         return None if schema is None or now not in schema.arguments else target_default(schema, now)
 
     def _keeps(self, move: Move, name: str, value: Scalar) -> bool:
-        if move.apart_from is not None and value in (None, _CHOSEN):
-            # What the space does not offer the server has chosen, and would choose again.
-            ran = self.ran.get(name)
-            return ran is not None and ran in self.space.model[name].domain and fits(move, value)
-        if value is not None:
-            return fits(move, value)
+        if value is not None and not (move.apart_from is not None and value == _CHOSEN):
+            return fits(in_words(move, self.space.model[name].domain), value)
         if move.among is not None and any(v is None for v in move.among):
             return True
         if move.parameter in _UNLIMITED:
             return move.at_most is None and move.among is None
-        default = self._fixed(name)
-        if default is not None and not isinstance(default, NoDefault):
+        default = self._fixed(name) if value is None else None
+        if default not in (None, _CHOSEN) and not isinstance(default, NoDefault):
             return fits(move, default)
-        # The server chooses; where it chose for this launch, that is what the evidence is about.
-        return not self.launch.arguments or self.ran.get(name) is not None
+        return not self._chosen_again(move, name)
+
+    def _chosen_again(self, move: Move, name: str) -> bool:
+        """Whether the server, where it chooses, would choose what this launch ran with.
+
+        It would where it has chosen here. A log shows what came of choosing; so does every value there that
+        nobody knows to have been given.
+        """
+        ran = self.ran.get(name)
+        if ran in (None, _CHOSEN):
+            return bool(self.launch.arguments)
+        if self.known or (move.apart_from is not None and name in _OF_CHECKPOINT):
+            return False
+        # Servers choose shares in thousandths, people in hundredths; and no server chooses -1.
+        given = is_number(ran) and (ran < 0 or (isinstance(ran, float) and round(ran, 2) == ran))
+        return not given
 
     def _tries(
         self, moves: Iterable[Move], ways: Iterable[Kept], beside: Mapping[str, Scalar]
@@ -182,7 +209,7 @@ class Ground:
             name = self.parameters.get(move.parameter)
             values = [v for v in kept.get(name or "", ()) if v is not None and fits(move, v)]
             if name is not None and values:
-                yield also | {name: _nearest(values, move)}
+                yield also | {name: nearest(values, move)}
                 also = {}
 
     def _beside(self, finding: Finding) -> dict[str, Scalar]:
@@ -193,34 +220,8 @@ class Ground:
             domain = () if name is None else self.space.model[name].domain
             values = [value for value in domain if value is not None and fits(move, value)]
             if name is not None and values:
-                found[name] = _nearest(values, move)
+                found[name] = nearest(values, move)
         return found
-
-
-def fits(move: Move, value: Scalar) -> bool:
-    """Whether a value other than null keeps to a move."""
-    if move.apart_from is not None and any(same_value(value, one) for one in move.apart_from):
-        return False
-    if move.among is not None and not any(same_value(value, one) for one in move.among):
-        return False
-    if move.at_least is None and move.at_most is None:
-        return True
-    if not is_number(value):
-        return False
-    size = math.inf if move.parameter in _ENDLESS and value <= 0 else value
-    return (move.at_least is None or size >= move.at_least - _NEAR) and (
-        move.at_most is None or size <= move.at_most + _NEAR
-    )
-
-
-def _nearest(values: Sequence[Scalar], move: Move) -> Scalar:
-    """The value nearest to the one to try first, or to where the move begins."""
-    if any(same_value(value, move.to) for value in values):
-        return next(value for value in values if same_value(value, move.to))
-    aims = (move.to, move.at_most, move.at_least)
-    aim = next(filter(is_number, aims), None)
-    numbers = list(filter(is_number, values))
-    return values[0] if aim is None or not numbers else min(numbers, key=lambda v: abs(v - aim))
 
 
 def because(finding: Finding, *, simulated: bool = False) -> str:

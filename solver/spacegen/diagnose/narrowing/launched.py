@@ -16,11 +16,29 @@ from spacegen.questions.check import is_scalar
 from spacegen.servers import renames
 from spacegen.servers.schema import TargetSchema, load
 
-__all__ = ["OF_ADVICE", "is_number", "launched", "named", "of_another_server", "schema_of", "spellings"]
+__all__ = [
+    "OF_ADVICE",
+    "is_number",
+    "launched",
+    "named",
+    "of_another_server",
+    "of_domain",
+    "schema_of",
+    "spellings",
+]
 
 OF_ADVICE: Final = "0.5.6"
 """The version of sglang whose names advice uses."""
 _NEAR: Final = 1e-9
+_SHORT: Final = {
+    "half": "float16",
+    "fp16": "float16",
+    "bf16": "bfloat16",
+    "float": "float32",
+    "float8_e4m3fn": "fp8_e4m3",
+    "float8_e5m2": "fp8_e5m2",
+}
+"""Types that have several names."""
 
 
 def schema_of(space: Space) -> TargetSchema | None:
@@ -80,7 +98,7 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
         name = parameter.name
         if given is not None:
             found[name] = (
-                _of_domain(given[name], parameter.domain) if name in given else _unsaid(parameter, schema)
+                of_domain(given[name], parameter.domain) if name in given else _unsaid(parameter, schema)
             )
         elif name in arguments:
             found[name] = _as_run(arguments[name], parameter, schema)
@@ -100,7 +118,7 @@ def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -
 
 def _as_run(value: Any, parameter: Parameter, schema: TargetSchema | None) -> Any:
     """A value from the log; one between those of the domain is the server's own choice where it has one."""
-    found = _of_domain(value, parameter.domain)
+    found = of_domain(value, parameter.domain)
     if found in parameter.domain:
         return found
     chosen = None in parameter.domain and _may_be_chosen(found, [v for v in parameter.domain if is_number(v)])
@@ -128,15 +146,21 @@ def _unsaid(parameter: Parameter, schema: TargetSchema | None) -> Any:
     return None if None in parameter.domain else parameter.default
 
 
-def _of_domain(value: Any, domain: Domain) -> Any:
+def of_domain(value: Any, domain: Domain) -> Any:
     """The value as the domain spells it, where the domain has it or a decimal that is as good as it."""
-    if isinstance(value, str) and value not in domain:
-        # As PyTorch writes its types.
-        value = value.removeprefix("torch.")
     code = domain.code(value)
     if code is not None:
         return domain[code]
+    if isinstance(value, str):
+        meant = _meant(value)
+        return next((v for v in domain if isinstance(v, str) and _meant(v) == meant), value)
     if isinstance(value, float):
         near = (v for v in domain if isinstance(v, float) and abs(v - value) <= _NEAR)
         return next(near, value)
     return value
+
+
+def _meant(word: str) -> str:
+    """A word without what only spells it otherwise: PyTorch and servers have names of their own for types."""
+    plain = word.removeprefix("torch.")
+    return _SHORT.get(plain, plain)

@@ -1,0 +1,79 @@
+"""Which values keep to a move, how far a domain goes along with it, and which one to try first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from spacegen.diagnose.finding import Move
+from spacegen.diagnose.narrowing.launched import is_number, of_domain
+from spacegen.language.expr import Scalar
+from spacegen.language.model import Domain, same_value
+
+__all__ = ["as_far_as", "fits", "in_words", "is_bound", "nearest"]
+
+_ENDLESS: Final = frozenset({"chunked_prefill_size"})
+"""Arguments whose 0 and -1 mean that there is no limit."""
+_NEAR: Final = 1e-9
+
+
+def fits(move: Move, value: Scalar) -> bool:
+    """Whether a value other than null keeps to a move."""
+    if move.apart_from is not None and any(same_value(value, one) for one in move.apart_from):
+        return False
+    if move.among is not None and not any(same_value(value, one) for one in move.among):
+        return False
+    if move.at_least is None and move.at_most is None:
+        return True
+    if not is_number(value):
+        return False
+    size = _size(move, value)
+    return (move.at_least is None or size >= move.at_least - _NEAR) and (
+        move.at_most is None or size <= move.at_most + _NEAR
+    )
+
+
+def is_bound(move: Move) -> bool:
+    """Whether a move says how large a value is."""
+    return move.at_least is not None or move.at_most is not None
+
+
+def as_far_as(move: Move, domain: Domain) -> Move:
+    """A move as far as a domain goes in its direction, where that does not reach as far as it says."""
+    was, least, most = move.was, move.at_least, move.at_most
+    numbers = [v for v in domain if is_number(v)]
+    if not is_number(was) or any(fits(move, v) for v in numbers):
+        return move
+    if least is not None and least > was:
+        above = [v for v in numbers if v > was + _NEAR and (most is None or v <= most + _NEAR)]
+        return move.model_copy(update={"at_least": max(above), "to": max(above)}) if above else move
+    if most is not None and most < was:
+        below = [
+            v
+            for v in numbers
+            if v < was - _NEAR and (least is None or v >= least - _NEAR) and _size(move, v) != math.inf
+        ]
+        return move.model_copy(update={"at_most": min(below), "to": min(below)}) if below else move
+    return move
+
+
+def _size(move: Move, value: float) -> float:
+    return math.inf if move.parameter in _ENDLESS and value <= 0 else value
+
+
+def in_words(move: Move, domain: Domain) -> Move:
+    """The move with the values that it is apart from as a domain spells them."""
+    if move.apart_from is None:
+        return move
+    return move.model_copy(update={"apart_from": tuple(of_domain(v, domain) for v in move.apart_from)})
+
+
+def nearest(values: Sequence[Scalar], move: Move) -> Scalar:
+    """The value nearest to the one to try first, or to where the move begins."""
+    if any(same_value(value, move.to) for value in values):
+        return next(value for value in values if same_value(value, move.to))
+    aims = (move.to, move.at_most, move.at_least)
+    aim = next(filter(is_number, aims), None)
+    numbers = list(filter(is_number, values))
+    return values[0] if aim is None or not numbers else min(numbers, key=lambda v: abs(v - aim))

@@ -1,0 +1,133 @@
+"""What stays a way out of what failed, and how far a space goes along with advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spacegen import Space, load
+from spacegen.diagnose.diagnosis import diagnose
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.narrowing.edit import Basis, Edit
+from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.narrowing import narrow
+from tests.server_logs import MINI, NEW, OLD, write
+
+SHARE = "mem_fraction_static"
+
+
+def finding(*moves: Move, id: str = "f", error: bool = False, launch: int = 0) -> Finding:
+    return Finding(
+        id=id,
+        phase=Phase.SERVING,
+        severity=Severity.ERROR if error else Severity.WARNING,
+        launch=launch,
+        summary=f"it shows {id}",
+        evidence=(Line(file="a.log", number=3, text="x"),),
+        moves=moves,
+    )
+
+
+def launch(**arguments: Any) -> Launch:
+    return Launch(server="sglang", version="0.5.6", arguments=arguments)
+
+
+def kept(
+    space: Space, move: Move, ran: Launch, asked: Mapping[str, Any] | None = None, *, error: bool = True
+) -> tuple[Any, ...] | str:
+    made = Ground.of(space, ran, asked).edit(finding(move, error=error))
+    if isinstance(made, Dropped):
+        return made.reason
+    assert isinstance(made, Edit)
+    return made.ways[0].values
+
+
+def of(name: str, *values: Any) -> Space:
+    return Space.build("s", {"other": [1, 2]}).with_parameter(name, list(values), default=values[0])
+
+
+@pytest.mark.parametrize("story", ["prefill-oom", "weights-oom"])
+def test_what_failed_of_mini_sglang_narrows_its_space(story: str, tmp_path: Path) -> None:
+    found = diagnose([write(tmp_path / "a.log", MINI, story, decodes=80)])
+    assert found.launches[0].arguments["dtype"] == "torch.bfloat16"
+    space = load("mini-sglang")
+    made = narrow(space, found.launches, found.findings)
+    failed = next(one for one in made.edits if one.basis is Basis.FAILURE)
+    # Neither what it ran with nor what stands for it.
+    assert ("dtype", ("float16",)) in {(way.parameter, way.values) for way in failed.ways}
+    assert made.after is not None
+    assert 0 < made.after < space.count()
+
+
+def test_words_are_those_of_the_domain() -> None:
+    def other(*values: Any, was: str, asked: Mapping[str, Any] | None = None) -> tuple[Any, ...] | str:
+        move = Move(parameter="dtype", apart_from=(was,), was=was)
+        return kept(of("dtype", *values), move, launch(dtype=was), asked)
+
+    assert other("auto", "float16", "bfloat16", was="torch.bfloat16") == ("float16",)
+    assert other("auto", "half", "bfloat16", was="float16") == ("bfloat16",)
+    # What the space does not offer the server has chosen, and would choose again.
+    assert other("auto", "float16", was="torch.bfloat16") == ("float16",)
+    assert other("auto", was="torch.bfloat16") == "the space has no way out: no value of `dtype` is left"
+    # What was given may differ from that.
+    given = {"dtype": "bfloat16"}
+    assert other("auto", "float16", "bfloat16", was="torch.bfloat16", asked=given) == ("auto", "float16")
+    assert other("auto", "float16", "bfloat16", was="torch.bfloat16", asked={"dtype": "auto"}) == ("float16",)
+    fixed = Space.build("s", {"tp_size": [1, 2]}).with_parameter("dtype", ["bfloat16"], default="bfloat16")
+    both = finding(
+        Move(parameter="tp_size", at_least=2, was=1),
+        Move(parameter="dtype", apart_from=("torch.bfloat16",)),
+        error=True,
+    )
+    made = Ground.of(fixed, launch(dtype="torch.bfloat16", tp_size=1)).edit(both)
+    assert isinstance(made, Edit)
+    assert made.parameters == ("tp_size",)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_the_command_of_what_failed_is_no_solution_any_more(version: str, tmp_path: Path) -> None:
+    found = diagnose([write(tmp_path / "a.log", version, "prefill-oom", decodes=80)])
+    space = load("h100", target=f"sglang=={'0.5.6' if version == OLD else '0.5.23'}")
+    (ran,) = found.launches
+    given = {SHARE: ran.arguments[SHARE]}
+    # As it was typed: with all that the server chose left out.
+    config = {p.name: p.default for p in space.parameters} | given
+    made = narrow(space, found.launches, found.findings)
+    failed = next(one for one in made.edits if one.basis is Basis.FAILURE)
+    backends = next(way for way in failed.ways if way.parameter == "attention_backend")
+    assert not {None, ran.arguments["attention_backend"]} & set(backends.values)
+    assert space.check(config).valid
+    assert not made.space.check(config).valid
+    # The precision of the checkpoint is another one than one that was given.
+    precise = Move(parameter="quantization", apart_from=("fp8",), was="fp8")
+    assert kept(of("quantization", None, "fp8"), precise, launch(quantization="fp8")) == (None,)
+
+
+def test_advice_goes_as_far_as_the_space_does() -> None:
+    more = Move(parameter=SHARE, at_least=0.95, at_most=0.98, was=0.88, to=0.96)
+    ran = launch(**{SHARE: 0.88})
+
+    def advised(*values: Any, move: Move = more) -> tuple[Any, ...] | str:
+        return kept(of(SHARE, *values), move, ran, error=False)
+
+    # What the server would choose lies in no direction.
+    assert advised(None, 0.8, 0.88) == f"the space has no way out: no value of `{SHARE}` is left"
+    assert advised(None, 0.8, 0.88, 0.92, 0.94) == (None, 0.94)
+    assert advised(0.8, 0.88, 0.92, 0.94) == (0.94,)
+    assert advised(0.8, 0.88, 0.99) == f"the space has no way out: no value of `{SHARE}` is left"
+    less = Move(parameter=SHARE, at_most=0.7, was=0.88, to=0.7)
+    assert advised(None, 0.8, 0.88, move=less) == (None, 0.8)
+    # What failed is only known not to fail where the move says it.
+    assert str(kept(of(SHARE, 0.8, 0.84, 0.88), less, ran)).startswith("the space has no way out")
+    endless = Move(parameter="chunked_prefill_size", at_most=100, was=512, to=64)
+    space = of("chunked_prefill_size", -1, 512, 1024)
+    assert str(kept(space, endless, launch(chunked_prefill_size=512), error=False)).startswith(
+        "the space has no"
+    )
+    made = narrow(of(SHARE, None, 0.8, 0.88, 0.94), [ran], [finding(more)])
+    assert made.next is not None
+    assert made.next.config[SHARE] == 0.94
