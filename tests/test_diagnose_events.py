@@ -174,13 +174,13 @@ def test_other_lines_give_no_arguments() -> None:
         (
             "Capture cuda graph end. Time elapsed: 2.50 s. mem usage=0.20 GB. avail mem=12.50 GB.",
             Phase.WARM_UP,
-            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5},
+            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5, Fact.AFTER_GRAPHS: 12.5},
         ),
         # new model_runner_components/cuda_graph_setup.py:696
         (
             "Capture target prefill CUDA graph end. elapsed=2.50 s, mem usage=0.20 GB, avail mem=12.50 GB.",
             Phase.WARM_UP,
-            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5},
+            {Fact.GRAPHS: 0.2, Fact.CAPTURE_SECONDS: 2.5, Fact.AFTER_GRAPHS: 12.5},
         ),
         # old managers/scheduler.py:421, new :1269
         (
@@ -446,6 +446,7 @@ def test_the_figures_of_a_launch_are_those_of_the_rank_with_the_least_room() -> 
         Fact.POOL_TOKENS: 1034878,
         Fact.GRAPHS: 1.37,
         Fact.LARGEST_GRAPH: 256,
+        Fact.AFTER_GRAPHS: 6.54,
         Fact.LEFT: 6.54,
         Fact.CHUNK: 8192,
         Fact.MOST_RUNNING: 1024,
@@ -455,6 +456,24 @@ def test_the_figures_of_a_launch_are_those_of_the_rank_with_the_least_room() -> 
     }
     assert (launch.server, launch.version) == ("sglang", "0.5.23")
     assert launch.graph_sizes[:4] == (1, 2, 4, 8)
+
+
+def test_what_is_left_is_that_of_the_rank_with_the_least() -> None:
+    stamp = "[2025-08-11 17:16:40 TP{}]"
+    captured = f"{stamp} Capture cuda graph end. mem usage=1.37 GB. avail mem={{}} GB.\n"
+    ready = f"{stamp.format(0)} max_total_num_tokens=443000, available_{{}}pu_mem=6.00 GB\n"
+
+    def left(*others: str, of: str = "g") -> tuple[float, str] | None:
+        lines = [captured.format(rank, gib) for rank, gib in enumerate(others)]
+        (launch,) = launches([*lines, ready.format(of)])
+        found = launch.figures.get(Fact.LEFT)
+        return None if found is None else (found.value, found.line.text[:26])
+
+    assert left("6.00", "6.00", "1.50") == (1.5, "[2025-08-11 17:16:40 TP2] ")
+    # Little less is none, and what a rank says last counts: others may take memory after their graphs.
+    assert left("5.00", "5.90", "9.00") == (6.0, "[2025-08-11 17:16:40 TP0] ")
+    # The memory of a machine is not that of its GPUs.
+    assert left("5.00", of="c") is None
 
 
 def test_a_draft_model_adds_to_what_the_model_takes() -> None:

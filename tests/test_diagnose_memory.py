@@ -141,6 +141,18 @@ def test_without_a_share_or_a_gpu_the_guide_goes_by_steps() -> None:
     assert "0.01 at a time" in finding.advice[0]
 
 
+def test_no_share_is_raised_beyond_what_is_sensible() -> None:
+    facts = {**FACTS, Fact.LEFT: 20.0}
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.9}, facts))
+    share = move_of(finding, "mem_fraction_static")
+    assert (share.at_least, share.at_most, share.to) == (0.95, 0.95, 0.95)
+    finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.95}, facts))
+    assert (finding.id, finding.moves) == ("memory-unused", ())
+    assert finding.advice[0].startswith("`mem_fraction_static` is as high as is sensible")
+    # More than the whole GPU has is not of the GPU.
+    assert shown(launch(ARGUMENTS, {**FACTS, Fact.LEFT: 400.0})) == []
+
+
 def test_a_cache_that_was_never_full_gains_nothing_from_more() -> None:
     series = Series(columns={Column.MOST_USED: (0.3, 0.41), Column.DECODES: (20.0, 20.0)})
     finding = only(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from spacegen.diagnose.advice.book import findings
+from spacegen.diagnose.advice.guide import HIGHEST_SHARE
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.advice.ways import told as told_move
 from spacegen.diagnose.collecting.log import LogReader
@@ -593,7 +594,9 @@ def test_what_graphs_take_and_what_the_share_leaves_agree(left: float) -> None:
     was = launch.arguments["mem_fraction_static"]
     rest = left - graphs.numbers["graphs_gib_more"]
     kept = rest - sum(float(share) - was for share in shares) * gpu
-    assert 5 <= kept <= 8
+    assert kept >= 5
+    # No share beyond what is sensible, whatever is left.
+    assert kept <= 8 or shares == {HIGHEST_SHARE}
     assert ("can stay" in graphs.advice[1]) == (5 <= rest <= 8)
 
 

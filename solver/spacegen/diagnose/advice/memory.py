@@ -7,11 +7,12 @@ chunks are smaller too, they shrink with the GPU.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from spacegen.diagnose.advice.graphs import larger_gib
-from spacegen.diagnose.advice.guide import FULL, MANY_LINES
+from spacegen.diagnose.advice.guide import FULL, HIGHEST_SHARE, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
@@ -30,6 +31,9 @@ _SHORT: Final = (
     Kind.NO_TOKENS,
     Kind.NOTHING_LEFT_TO_RETRACT,
 )
+_RANK: Final = re.compile(r"\b((?:(?:DP|TP|EP|PP)\d+ ?)+)\]")
+_OF_ALL: Final = "available_gpu_mem"
+"""What the rank says that speaks for all."""
 
 
 def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
@@ -40,6 +44,9 @@ def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
     if room.gpu is None and is_mini(launch):
         # It logs what is left and not of how much: on a small GPU a few GB are plenty.
         return
+    if room.gpu is not None and room.left > room.gpu:
+        # More than there was before: others held memory then, and what a share is a share of is not known.
+        return
     if room.rest > room.enough:
         yield _unused(launch, figure, room, goal)
     elif room.left < room.little:
@@ -49,18 +56,24 @@ def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
             id="memory-good",
             phase=Phase.KV_POOL,
             severity=Severity.INFO,
-            summary=f"{_left(room)}: {room.good} is good",
+            summary=f"{_left(figure, room)}: {room.good} is good",
             evidence=(figure.line,),
             numbers=_numbers(room),
         )
 
 
-def _left(room: Room) -> str:
-    seen = f"{room.left:.2f} GB are left when the server is ready"
+def _left(figure: Figure, room: Room) -> str:
+    seen = f"{room.left:.2f} GB are left{_where(figure)} when the server is ready"
     # With less it is what larger graphs take that is told to come off the share.
     if not room.more or room.left <= room.enough:
         return seen
     return f"{seen}, {room.rest:.2f} with the larger graphs that it needs"
+
+
+def _where(figure: Figure) -> str:
+    """The rank, where it is another than the one that speaks for all."""
+    rank = _RANK.search(figure.line.text)
+    return "" if rank is None or _OF_ALL in figure.line.text else f" on {rank[1]}, the least of all ranks,"
 
 
 def _numbers(room: Room) -> dict[str, float]:
@@ -82,7 +95,7 @@ def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
     # For latency a larger cache is of use only to a server whose cache is seen to be full.
     needed = _ever_full(launch) if goal == LATENCY else not idle
     lost = room.rest >= room.much and needed
-    wide = f"{_left(room)}, where {room.good} is good"
+    wide = f"{_left(figure, room)}, where {room.good} is good"
     return Finding(
         id="memory-unused",
         phase=Phase.KV_POOL,
@@ -104,6 +117,9 @@ def _more(
         return
     if move is not None:
         yield told(move)
+    elif number(launch, Key.SHARE) is not None:
+        yield f"`{share}` is as high as is sensible: see what else keeps the KV cache small"
+        return
     elif steps:
         yield f"raise `{share}` by {steps:g}"
     else:
@@ -122,8 +138,8 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
         id="memory-scarce",
         phase=Phase.KV_POOL,
         severity=Severity.WARNING,
-        summary=f"{room.left:.2f} GB are left when the server is ready, where {room.good} is good: "
-        f"it may run out of memory later{so_far}",
+        summary=f"{room.left:.2f} GB are left{_where(figure)} when the server is ready, where {room.good} "
+        f"is good: it may run out of memory later{so_far}",
         evidence=(figure.line,),
         numbers=_numbers(room),
         advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),
@@ -133,23 +149,25 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
 
 
 def _raised(launch: Launch, room: Room) -> Move | None:
-    """The shares that leave what is good; a step more where the GPU is too small for that."""
+    """The shares that leave what is good; a step more where the GPU is too small for that. None where no
+    higher share is sensible."""
     was = number(launch, Key.SHARE)
-    if was is None:
+    if was is None or was + STEP > HIGHEST_SHARE:
         return None
     name = key(launch, Key.SHARE)
     if room.gpu is None:
         at_least = round(was + STEP, 2)
         return Move(parameter=name, at_least=at_least, was=was, to=at_least)
+    highest = round(HIGHEST_SHARE - was, 3)
     least = max(steps_up((room.rest - room.enough) / room.gpu), STEP)
     most = max(steps_down((room.rest - room.little) / room.gpu), least)
     to = min(max(steps_down((room.rest - room.aim) / room.gpu), least), most)
     return Move(
         parameter=name,
-        at_least=round(was + least, 2),
-        at_most=round(was + most, 2),
+        at_least=round(was + min(least, highest), 2),
+        at_most=round(was + min(most, highest), 2),
         was=was,
-        to=round(was + to, 2),
+        to=round(was + min(to, highest), 2),
         because=f"{STEP} is {STEP * room.gpu:.2f} GB",
     )
 

@@ -27,7 +27,7 @@ __all__ = ["Startup"]
 
 _ADDED: Final = (Fact.WEIGHTS, Fact.POOL, Fact.GRAPHS, Fact.CAPTURE_SECONDS, Fact.LOADING_SECONDS)
 """A rank says it once for each model, pool or set of graphs; the rank with the most stands for all."""
-_LAST: Final = (Fact.LEFT, Fact.POOL_TOKENS)
+_LAST: Final = (Fact.LEFT, Fact.AFTER_GRAPHS, Fact.POOL_TOKENS)
 """What a rank says later is what counts; the rank with the least stands for all."""
 _SHORT: Final = re.compile(
     r"(?:torch\.|cuda\.)*OutOfMemoryError\b|RuntimeError: .*(?i:out of memory|not enough memory)"
@@ -37,6 +37,8 @@ _SHORT: Final = re.compile(
 log. Others have these words elsewhere in a line."""
 _OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random_seed", "base_gpu_id"})
 """Arguments in which the nodes of one launch may differ."""
+_NOTICED: Final = 0.5
+"""Ours: what a rank has to have less than others, in GB, for it to be worth telling."""
 _RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
@@ -129,6 +131,8 @@ class Startup:
         known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
         if self._sizes and self._sizes_line is not None:
             known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
+        if Fact.LEFT in known:
+            known[Fact.LEFT] = self._least_left(known[Fact.LEFT])
         return {
             "server": self.server or (None if batch is None else "sglang"),
             "version": self.version or _style(batch),
@@ -142,6 +146,16 @@ class Startup:
             "troubles": tuple(map(_served, found)) if self._excerpt else found,
             "simulated": self.simulated,
         }
+
+    def _least_left(self, said: Figure) -> Figure:
+        """One rank says what is left when all is ready; the others said it last after their graphs."""
+        spoke = self._figures[Fact.LEFT]
+        others = {
+            rank: figure
+            for rank, figure in self._figures.get(Fact.AFTER_GRAPHS, {}).items()
+            if rank not in spoke and figure.value < said.value - _NOTICED
+        }
+        return _standing(Fact.LEFT, {**others, "": said})
 
     @property
     def _up(self) -> bool:

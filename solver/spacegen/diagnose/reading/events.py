@@ -73,7 +73,7 @@ _SET_UP: Final = {
     Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d{1,15})"),
     Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d{1,15})"),
     Fact.CONTEXT: re.compile(r"context_len=(\d{1,15})"),
-    Fact.LEFT: re.compile(rf"available_[gc]pu_mem={_NUMBER} GB"),
+    Fact.LEFT: re.compile(rf"available_gpu_mem={_NUMBER} GB"),
 }
 
 
@@ -191,7 +191,8 @@ def _capturing(text: str, _: re.Match[str]) -> Progress:
 
 
 def _captured(text: str, _: re.Match[str]) -> Progress:
-    facts = _facts(text, {Fact.GRAPHS: _USED, Fact.CAPTURE_SECONDS: _ELAPSED})
+    forms = {Fact.GRAPHS: _USED, Fact.CAPTURE_SECONDS: _ELAPSED, Fact.AFTER_GRAPHS: _AVAILABLE}
+    facts = _facts(text, forms)
     sizes = None if "draft" in text else _sizes(text)
     return Progress(Phase.WARM_UP, facts, sizes, "sglang", newer=", elapsed=" in text or ". elapsed=" in text)
 
