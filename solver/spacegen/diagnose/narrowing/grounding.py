@@ -29,7 +29,7 @@ from spacegen.language.retarget import target_default
 from spacegen.servers import renames
 from spacegen.tune.values import Value
 
-__all__ = ["Dropped", "Ground", "because", "fits"]
+__all__ = ["Dropped", "Ground", "because"]
 
 _UNLIMITED: Final = frozenset(
     {"max_total_tokens", "num_page_override", "context_length", "max_seq_len_override"}
@@ -39,6 +39,8 @@ _CHOSEN: Final = "auto"
 """What some arguments have in place of null."""
 _OF_CHECKPOINT: Final = frozenset({"quantization", "kv_cache_dtype"})
 """Arguments that are those of the checkpoint where they are not given: others were most likely given."""
+_SLOTS: Final = "max_running_requests"
+"""What logs name where it was given, and where the server has set it for speculative decoding."""
 _SHARE: Final = "mem_fraction_static"
 _LONGEST: Final = 300
 
@@ -193,6 +195,8 @@ class Ground:
         if ran in (None, _CHOSEN):
             return bool(self.launch.arguments)
         if self.known or (move.apart_from is not None and name in _OF_CHECKPOINT):
+            return False
+        if name == _SLOTS and self.launch.arguments.get("speculative_algorithm") is None:
             return False
         # Servers choose shares in thousandths, people in hundredths; and no server chooses -1.
         given = is_number(ran) and (ran < 0 or (isinstance(ran, float) and round(ran, 2) == ran))

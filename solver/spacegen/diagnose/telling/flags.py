@@ -12,7 +12,7 @@ from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.narrowing.grounding import fits
+from spacegen.diagnose.narrowing.moves import fits
 from spacegen.errors import SpacegenError
 from spacegen.language.expr import Scalar
 from spacegen.launch.flags import words
