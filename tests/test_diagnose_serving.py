@@ -147,6 +147,25 @@ def test_a_retraction_alone_says_nothing_of_how_often() -> None:
     assert one(told(OLD, "retracting-rarely"), found.id).advice == ()
 
 
+@pytest.mark.parametrize(
+    ("apart", "count", "expected"),
+    [
+        (20, 30, ("retracts-often", Severity.WARNING)),
+        (60, 10, ("retracts-sometimes", Severity.INFO)),
+        (1, 30, None),
+        (30, 1, None),
+    ],
+)
+def test_retractions_of_a_server_that_logs_no_batches(
+    apart: int, count: int, expected: tuple[str, Severity] | None
+) -> None:
+    found = findings([lines(*(retraction(apart * at) for at in range(count)))])
+    assert [(one.id, one.severity) for one in found] == ([] if expected is None else [expected])
+    if expected == ("retracts-often", Severity.WARNING):
+        assert found[0].summary.startswith("30 retractions in 10 min, 3.0 a minute, where up to 1.5 are fine")
+        assert [move.to for move in found[0].moves] == [1.3]
+
+
 def test_the_guides_lines_in_one_file() -> None:
     assert faults(lines(READY, DECODE, RETRACT)) == ["memory-unused", "too-conservative"]
 

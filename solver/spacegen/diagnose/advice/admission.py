@@ -15,7 +15,6 @@ from spacegen.diagnose.advice.guide import (
     FULL_CHUNK,
     KEPT_WAITING,
     MANY_PREFILLS,
-    MOST_CONSERVATIVE,
     OFTEN,
     SOME_RETRACTIONS,
     WELL_FILLED,
@@ -34,6 +33,7 @@ from spacegen.diagnose.advice.serving import (
     span,
 )
 from spacegen.diagnose.advice.steady import Steady
+from spacegen.diagnose.advice.takenback import HONEST, counted, occasional, of_unknown_frequency
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
@@ -42,17 +42,13 @@ from spacegen.diagnose.series import Column
 __all__ = ["admission"]
 
 _BATCH: Final = 8
-_HONEST: Final = (
-    "have clients ask for a `max_new_tokens` near what they get: room is kept for what they ask, and large "
-    "ones with an early EOS or stop string leave it unused"
-)
 
 
 def admission(launch: Launch, goal: str) -> Iterable[Finding]:
     """Too few requests taken in, too many, or both in turn; nothing where the log is too short to tell."""
     found = full_load(launch)
     if found is None:
-        yield from _counted(launch)
+        yield from counted(launch)
         return
     retracts = found.retractions >= SOME_RETRACTIONS and found.per_minute > FREQUENT_RETRACTIONS
     timid = _timid(found, goal)
@@ -71,7 +67,7 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
     elif found.retractions:
         yield _now_and_then(launch, found)
     else:
-        yield from _counted(launch)
+        yield from counted(launch)
 
 
 def _timid(found: Steady, goal: str) -> bool:
@@ -125,7 +121,7 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
         summary=f"{_seen(found)}: the server is too conservative about taking in requests",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers=_numbers(found),
-        advice=(first, _HONEST),
+        advice=(first, HONEST),
         moves=() if move is None else (move,),
     )
 
@@ -184,7 +180,7 @@ def _often(found: Steady) -> str:
 def _bold(launch: Launch, found: Steady) -> Finding:
     move = raised(launch) or _fewer(launch, found)
     at_limit = raised(launch) is None
-    other = "or give the KV cache more memory" if at_limit else _HONEST.split(":")[0]
+    other = "or give the KV cache more memory" if at_limit else HONEST.split(":")[0]
     return Finding(
         id="retracts-often",
         phase=Phase.SERVING,
@@ -224,7 +220,7 @@ def _swings(launch: Launch, found: Steady) -> Finding:
         numbers={**_numbers(found), "fitting": fit},
         advice=(
             f"leave `{NAME}` as it is: lower would retract more, and higher would leave more room unused",
-            _HONEST,
+            HONEST,
             f"or hold it with `{key(launch, Key.RUNNING)}` near {fit}: so many fit with a usage of {FULL}",
         ),
     )
@@ -232,34 +228,5 @@ def _swings(launch: Launch, found: Steady) -> Finding:
 
 def _now_and_then(launch: Launch, found: Steady) -> Finding:
     if found.per_minute > FREQUENT_RETRACTIONS:
-        return _of_unknown_frequency(launch, found.retractions)
-    return _occasional(launch, _often(found), _numbers(found))
-
-
-def _counted(launch: Launch) -> Iterable[Finding]:
-    """Retractions in lines that somebody chose."""
-    count = sum(launch.series.columns.get(Column.RETRACTIONS, ()))
-    if count and not launch.series.timed and launch.ready is None:
-        yield _of_unknown_frequency(launch, count)
-
-
-def _of_unknown_frequency(launch: Launch, count: float) -> Finding:
-    times = "once" if count == 1 else f"{count:.0f} times"
-    return _occasional(
-        launch,
-        f"requests were taken back {times}; nothing here says how often that is: once a minute is fine",
-        {"retractions": count},
-        f"where it is more than about one a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",
-    )
-
-
-def _occasional(launch: Launch, summary: str, numbers: dict[str, float], *advice: str) -> Finding:
-    return Finding(
-        id="retracts-sometimes",
-        phase=Phase.SERVING,
-        severity=Severity.INFO,
-        summary=summary,
-        evidence=evidence(launch.retraction),
-        numbers=numbers,
-        advice=advice,
-    )
+        return of_unknown_frequency(launch, found.retractions)
+    return occasional(launch, _often(found), _numbers(found))
