@@ -192,6 +192,7 @@ def test_other_lines_give_no_arguments() -> None:
             {
                 Fact.POOL_TOKENS: 665690.0,
                 Fact.CHUNK: 8192.0,
+                Fact.PREFILL_TOKENS: 16384.0,
                 Fact.MOST_RUNNING: 4096.0,
                 Fact.CONTEXT: 65536.0,
                 Fact.LEFT: 13.5,
@@ -449,6 +450,7 @@ def test_the_figures_of_a_launch_are_those_of_the_rank_with_the_least_room() -> 
         Fact.AFTER_GRAPHS: 6.54,
         Fact.LEFT: 6.54,
         Fact.CHUNK: 8192,
+        Fact.PREFILL_TOKENS: 16384,
         Fact.MOST_RUNNING: 1024,
         Fact.CONTEXT: 131072,
         Fact.LOADING_SECONDS: 5.71,

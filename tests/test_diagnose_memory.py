@@ -19,6 +19,7 @@ from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.advice.window import window
+from spacegen.diagnose.diagnosis import examine
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
 from spacegen.diagnose.series import Column, Series
@@ -650,6 +651,25 @@ def test_arguments_that_the_server_changed_are_told() -> None:
     assert finding.summary.endswith("`chunked_prefill_size` is 8192, not 4096")
     assert finding.evidence == (seen.arguments_line,)
     assert list(changed(seen, {"tp_size": 1.0})) == []
+
+
+def test_what_a_server_says_beside_its_arguments_wins_over_what_was_asked_for() -> None:
+    facts = {Fact.CHUNK: 8192, Fact.PREFILL_TOKENS: 16384, Fact.MOST_RUNNING: 341, Fact.CONTEXT: 131072}
+    silent = launch({}, {**FACTS, **facts}).model_copy(update={"arguments_line": None})
+    asked = {"chunked_prefill_size": 16384, "max_running_requests": 1024, "mem_fraction_static": 0.9}
+    shared = {**asked, "max_running_requests": 1024, "enable_dp_attention": True, "dp_size": 3}
+    for given, running in ((asked, 341), (shared, 1024)):
+        found = examine([silent], config=given)
+        assert found.launches[0].arguments == {
+            **given,
+            "chunked_prefill_size": 8192,
+            "max_running_requests": running,
+        }
+        (finding,) = (one for one in found.findings if one.id == "arguments-changed")
+        assert "`chunked_prefill_size` is 8192, not 16384" in finding.summary
+        assert ("`max_running_requests` is 341, not 1024" in finding.summary) == (given is asked)
+        assert finding.evidence[0].text == "chunked prefill size"
+    assert not examine([silent], config={"chunked_prefill_size": 8192, "context_length": None}).findings
 
 
 def test_arguments_are_compared_under_the_names_of_either_version() -> None:

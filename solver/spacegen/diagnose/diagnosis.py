@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.advice.changed import changed
+from spacegen.diagnose.advice.changed import as_run, changed
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.readers import Reader
@@ -53,10 +53,13 @@ def diagnose(
 def examine(
     launches: Iterable[Launch], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
 ) -> Diagnosis:
-    """What launches show. One that does not say its arguments is taken to run as it was asked to."""
+    """What launches show. One that does not say its arguments is taken to run as it was asked to, but
+    for what it says otherwise."""
     asked = dict(config or {})
     seen = tuple(
-        launch if launch.arguments or not asked else launch.model_copy(update={"arguments": asked})
+        launch
+        if launch.arguments or not asked
+        else launch.model_copy(update={"arguments": as_run(launch, asked)})
         for launch in launches
     )
     otherwise = [

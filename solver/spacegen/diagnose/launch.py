@@ -48,6 +48,7 @@ class Fact(StrEnum):
     LEFT = "available when ready"
     """On the rank that has the least."""
     CHUNK = "chunked prefill size"
+    PREFILL_TOKENS = "max prefill tokens"
     MOST_RUNNING = "max running requests"
     CONTEXT = "context length"
     LOADING_SECONDS = "seconds of loading"

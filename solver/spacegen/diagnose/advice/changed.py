@@ -5,29 +5,60 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from spacegen.diagnose.advice.said import Key, attention_groups
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Launch, Phase
+from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.servers.renames import renamed
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
 
-__all__ = ["changed"]
+__all__ = ["as_run", "changed"]
 
 _VERSIONS: Final = ("0.5.6", "0.5.23")
+_SAID: Final = {
+    Key.CHUNK.value: Fact.CHUNK,
+    "max_prefill_tokens": Fact.PREFILL_TOKENS,
+    Key.RUNNING.value: Fact.MOST_RUNNING,
+    Key.CONTEXT.value: Fact.CONTEXT,
+}
+"""What a server says beside its arguments of those that it may set otherwise."""
+
+
+def as_run(launch: Launch, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a launch that does not say them: as asked for, but for what the server says itself."""
+    taken = launch.model_copy(update={"arguments": dict(asked)})
+    return {**asked, **{name: value for name, (value, _) in _said(taken).items()}}
+
+
+def _said(launch: Launch) -> dict[str, tuple[int, Line]]:
+    """What the server says of arguments that it was given otherwise."""
+    found = {}
+    for name, fact in _SAID.items():
+        given, figure = launch.arguments.get(name), launch.figures.get(fact)
+        if figure is None or isinstance(given, bool) or not isinstance(given, int | float):
+            continue
+        # Groups of attention data parallelism share out the requests that may run.
+        groups = attention_groups(launch) if fact is Fact.MOST_RUNNING else 1
+        if figure.value != given // groups:
+            found[name] = (int(figure.value) * groups, figure.line)
+    return found
 
 
 def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
     """One finding for all arguments of `asked` that the log shows otherwise; null means not asked for."""
     differing = tuple(_differing(launch, asked))
-    if not differing or launch.arguments_line is None:
+    if not differing:
         return
+    taken = launch.model_copy(update={"arguments": dict(asked)})
+    said = [line for _, line in _said(taken).values()]
+    lines = said if launch.arguments_line is None else [launch.arguments_line]
     told = ", ".join(f"`{name}` is {_shown(run)}, not {_shown(given)}" for name, given, run in differing)
     yield Finding(
         id="arguments-changed",
         phase=Phase.ARGUMENTS,
         severity=Severity.INFO,
         summary=f"the server runs otherwise than it was asked to: {told}",
-        evidence=(launch.arguments_line,),
+        evidence=tuple(dict.fromkeys(lines)),
         advice=("what was measured is what the server ran: put that into the config, or mend the cause",),
     )
 

@@ -71,6 +71,7 @@ _PAGES: Final = re.compile(r"Allocating (\d{1,15}) (tokens|pages) for KV cache")
 _SET_UP: Final = {
     Fact.POOL_TOKENS: re.compile(r"max_total_num_tokens=(\d{1,15})"),
     Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d{1,15})"),
+    Fact.PREFILL_TOKENS: re.compile(r"max_prefill_tokens=(\d{1,15})"),
     Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d{1,15})"),
     Fact.CONTEXT: re.compile(r"context_len=(\d{1,15})"),
     Fact.LEFT: re.compile(rf"available_gpu_mem={_NUMBER} GB"),
