@@ -12,9 +12,10 @@ from spacegen import Space, load
 from spacegen.diagnose.diagnosis import diagnose
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
-from spacegen.diagnose.narrowing.narrowing import narrow
+from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from tests.server_logs import MINI, NEW, OLD, write
 
 SHARE = "mem_fraction_static"
@@ -93,7 +94,7 @@ def test_the_command_of_what_failed_is_no_solution_any_more(version: str, tmp_pa
     found = diagnose([write(tmp_path / "a.log", version, "prefill-oom", decodes=80)])
     space = load("h100", target=f"sglang=={'0.5.6' if version == OLD else '0.5.23'}")
     (ran,) = found.launches
-    given = {SHARE: ran.arguments[SHARE]}
+    given = {name: ran.arguments[name] for name in (SHARE, "max_running_requests")}
     # As it was typed: with all that the server chose left out.
     config = {p.name: p.default for p in space.parameters} | given
     made = narrow(space, found.launches, found.findings)
@@ -131,3 +132,53 @@ def test_advice_goes_as_far_as_the_space_does() -> None:
     made = narrow(of(SHARE, None, 0.8, 0.88, 0.94), [ran], [finding(more)])
     assert made.next is not None
     assert made.next.config[SHARE] == 0.94
+
+
+def two(folder: Path) -> Path:
+    path = folder / "base.yaml"
+    path.write_text(
+        "spacegen: 1\ntarget: {server: sglang, version: 0.5.6}\nparameters:\n"
+        f"  {SHARE}: {{values: [0.8, 0.85, 0.88, 0.9], default: 0.88}}\n"
+        "  schedule_conservativeness: {values: [0.3, 0.5, 0.6, 1.0], default: 1.0}\n"
+    )
+    return path
+
+
+def narrowed(space: Path, out: Path, *findings: Finding, pins: Mapping[str, Any] | None = None) -> Narrowing:
+    """What the findings leave, as a command with `--pin` leaves it in a file that loads."""
+    name = str(space)
+    loaded = overlay.on_its_base(name, load(name).pinned(pins or {}))
+    earlier = overlay.earlier(out, name, loaded)
+    loaded = overlay.as_asked(out, name, loaded)
+    ran = launch(**{SHARE: 0.9, "schedule_conservativeness": 1.0})
+    made = narrow(loaded, [ran], findings, earlier=earlier)
+    overlay.write(out, name, loaded, made.edits, made.counts)
+    assert load(out).count() == made.after
+    return made
+
+
+LOWER = Move(parameter=SHARE, at_most=0.88, was=0.9, to=0.88)
+LOWEST = Move(parameter=SHARE, at_most=0.85, was=0.9, to=0.85)
+
+
+@pytest.mark.parametrize("pins", [{}, {"schedule_conservativeness": 0.5}])
+def test_a_space_of_somebody_between_two_overlays_keeps_both(pins: dict[str, Any], tmp_path: Path) -> None:
+    first, own, last = (tmp_path / f"{name}.yaml" for name in ("first", "own", "last"))
+    narrowed(two(tmp_path), first, finding(LOWER, id="oom", error=True), pins=pins)
+    own.write_text(
+        "spacegen: 1\nextends: ./first.yaml\nrules: [{require: schedule_conservativeness <= 0.6}]\n"
+    )
+    before = load(own).count()
+    lower = finding(LOWEST, id="lower")
+    made = narrowed(own, last, lower, pins=pins)
+    assert (made.whole, made.after) == (before, before * 2 // 3)
+    text = last.read_text()
+    assert "extends: own.yaml\n" in text
+    assert SHARE not in text.replace(f"require: '{SHARE} <= 0.85'", "")
+    # The same again changes nothing, from either file.
+    for space in (own, last):
+        narrowed(space, last, lower, pins=pins)
+        assert last.read_text() == text
+    # What the file below says does not give way to what is newer.
+    more = finding(Move(parameter=SHARE, at_least=0.9, was=0.88, to=0.9), id="more")
+    assert [d.reason for d in narrowed(own, last, more).dropped if d.finding == "more"]

@@ -144,7 +144,7 @@ class Room:
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
     """The space that was given, loaded, before any log is read. Raises UsageError, SpaceError."""
-    from spacegen.diagnose.narrowing.overlay import as_asked, earlier
+    from spacegen.diagnose.narrowing.overlay import as_asked, earlier, on_its_base
     from spacegen.errors import Fault, UsageError
 
     if given.apply is not None:
@@ -158,7 +158,7 @@ def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
             hint = "add `--space SPACE`, such as `--space h100`"
             raise UsageError(Fault("nothing says which space is meant", hint=hint))
         return None
-    space = selection.load(given.space, engine=engine)
+    space = on_its_base(given.space, selection.load(given.space, engine=engine))
     output = None if given.output is None else Path(given.output)
     kept = () if output is None else earlier(output, given.space, space)
     space = space if output is None else as_asked(output, given.space, space)

@@ -98,11 +98,11 @@ def narrow(
     what was measured miss it. The overlay says so for each parameter, and keeps the findings that it holds.
     """
     from spacegen.diagnose.narrowing.measured import weigh
-    from spacegen.diagnose.narrowing.overlay import as_asked, write
+    from spacegen.diagnose.narrowing.overlay import as_asked, on_its_base, write
 
     keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
     records, goals, limits = _read(evidence, aims)
-    chosen = _load(selection, space, engine, records)
+    chosen = on_its_base(space, _load(selection, space, engine, records))
     output = evidence.output
     chosen = chosen if output is None else as_asked(Path(output), space, chosen)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)

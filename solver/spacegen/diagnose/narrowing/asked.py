@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from pydantic import Field
@@ -25,12 +26,14 @@ __all__ = [
     "asked_in",
     "asked_of",
     "mentioned_in",
+    "settled",
     "under_asked",
     "without_asked",
 ]
 
 PIN: Final = f"{MARK}/asked/pin"
 WHERE: Final = f"{MARK}/asked/where"
+_SETTLED: Final = f"{MARK}/settled"
 _OF_WHERE: Final = "where-"
 REASON: Final = "it was asked for"
 
@@ -72,6 +75,17 @@ def _where(space: Space) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         asked = rule.id.startswith(_OF_WHERE) and rule.because == REASON
         if asked and rule.source in (None, WHERE):
             yield rule.id, unparse(plain(rule.condition)), tuple(scope(rule.condition))
+
+
+def settled(space: Space, base: Space) -> Space:
+    """The space with what an overlay of ours says below its file as rules like all others: a file cannot take
+    back what the one that it extends says. `base` is the space of that file."""
+    own = {rule.id for rule in base.rules if (rule.source or "").startswith(f"{MARK}/")}
+    found = [rule for rule in space.rules if rule.id in own]
+    space = space.without_rules([rule.id for rule in found]) if found else space
+    for rule in found:
+        space = space.with_rule(replace(rule, source=_SETTLED))
+    return space
 
 
 def without_asked(space: Space) -> Space:

@@ -17,10 +17,11 @@ from spacegen.diagnose.narrowing.asked import (
     asked_in,
     asked_of,
     mentioned_in,
+    settled,
     under_asked,
     without_asked,
 )
-from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.edit import MARK, Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import conditions
 from spacegen.diagnose.narrowing.narrowing import left
 from spacegen.diagnose.narrowing.resolving import without_edits
@@ -28,7 +29,7 @@ from spacegen.diagnose.narrowing.written import FIRST, base_of, edits_of, extend
 from spacegen.errors import Fault, UsageError
 from spacegen.language import catalog
 from spacegen.language.document import Overlay
-from spacegen.language.expr import Scalar
+from spacegen.language.expr import Compare, Const, Ref, Scalar
 from spacegen.language.model import Domain
 from spacegen.language.scalars import write_scalar
 from spacegen.language.unparse import unparse
@@ -36,7 +37,7 @@ from spacegen.language.validate import File
 from spacegen.launch.files import refuse_foreign, replacing
 from spacegen.servers import renames
 
-__all__ = ["as_asked", "earlier", "overlay_text", "write"]
+__all__ = ["as_asked", "earlier", "on_its_base", "overlay_text", "write"]
 
 _ID: Final = "found-"
 _STDOUT: Final = Path("-")
@@ -93,6 +94,18 @@ def _beyond(path: Path, name: str, space: Space, spelling: Spelling) -> tuple[Ed
         return ()
     domains = {p.name: p.domain for p in space.parameters}
     return tuple(e for e in edits_of(file, spelling.domains) if spelling.back(e, domains) is None)
+
+
+def on_its_base(name: str, space: Space) -> Space:
+    """The space that `name` names, with what its base says as rules like all others: that of an overlay of
+    ours below a file of somebody else stays, whatever is found. Raises as `read` does."""
+    base = base_of(name)
+    ours = any((rule.source or "").startswith(f"{MARK}/") for rule in space.rules)
+    if not ours or base.resolve().is_relative_to(catalog.folder("spaces").resolve()):
+        return space
+    from spacegen.api import load
+
+    return settled(space, load(str(base)))
 
 
 def as_asked(path: Path, name: str, space: Space) -> Space:
@@ -197,7 +210,8 @@ def _lines(
 ) -> Iterator[str]:
     yield "spacegen: 1"
     yield f"extends: {write_scalar(extends)}"
-    taken = {rule.id for rule in space.rules} | {f"pin:{name}" for name in asked.pins}
+    known = {rule.id for rule in space.rules}
+    taken = known | {f"pin:{name}" for name in asked.pins}
     alone: dict[str, Edit] = {}
     rules: list[Edit] = []
     for edit in sorted(edits, key=_order):
@@ -208,16 +222,18 @@ def _lines(
         else:
             rules.append(edit)
     entries = {name: list(_entry(edit)) for name, edit in alone.items()}
-    held = {name: list(_held(name, value)) for name, value in asked.pins.items()}
+    again = {name: value for name, value in asked.pins.items() if f"pin:{name}" in known}
+    where = (*asked.where, *(unparse(Compare("==", Ref(n), Const(v))) for n, v in again.items()))
+    held = {name: list(_held(name, value)) for name, value in asked.pins.items() if name not in again}
     for section in ("pin", "restrict"):
         own = {name: lines for name, lines in entries.items() if alone[name].form == section}
         if said := own | held if section == "pin" else own:
             yield f"{section}:"
             for name in sorted(said, key=list(spelling.domains).index):
                 yield from said[name]
-    if rules or asked.where:
+    if rules or where:
         yield "rules:"
-        yield from _rules(rules, asked.where, taken, spelling.domains)
+        yield from _rules(rules, tuple(dict.fromkeys(where)), taken, spelling.domains)
 
 
 def _order(edit: Edit) -> tuple[int, str, str]:
