@@ -47,6 +47,8 @@ class Site:
     """What a server answers, by path; anything else is not found."""
 
     answers: dict[str, bytes] = field(default_factory=dict)
+    busy: int | None = None
+    """The status of a server that has no answer now."""
     address: str = ""
 
 
@@ -57,7 +59,7 @@ def site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = found.answers.get(self.path)
-            self.send_response(404 if body is None else 200)
+            self.send_response(found.busy or (404 if body is None else 200))
             self.end_headers()
             self.wfile.write(body or b"")
 
@@ -160,6 +162,27 @@ def test_a_server_that_is_followed_may_come_and_go(site: Site, monkeypatch: pyte
     (launch,) = watched.launches
     assert sum(launch.series.columns[Column.DECODES]) == 3
     assert launch.arguments["max_running_requests"] == 128
+
+
+@pytest.mark.parametrize("status", [503, 500, 429])
+def test_a_server_that_is_followed_may_be_busy(
+    site: Site, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(fetching, "_EVERY", 0.0)
+    first, second = _scrapes(2)
+    watched = Watched([site.address])
+    site.answers = {"/metrics": first, "/server_info": json.dumps(INFO).encode()}
+    assert watched.read()
+    site.busy = status
+    assert not watched.read()
+    site.busy, site.answers["/metrics"] = None, second
+    assert watched.read()
+    watched.close()
+    (launch,) = watched.launches
+    assert sum(launch.series.columns[Column.DECODES]) == 2
+    site.busy = status
+    with pytest.raises(ConfigError, match=f"answers {status}"):
+        fetch(site.address)
 
 
 def test_a_server_is_not_asked_more_often_than_it_changes(site: Site) -> None:

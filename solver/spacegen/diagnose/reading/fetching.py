@@ -21,6 +21,9 @@ _EVERY: Final = 2.0
 """Seconds from one scrape to the next."""
 _LARGEST: Final = 2**26
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_LATER: Final = (408, 425, 429)
+_OWN_FAULT: Final = 500
+"""From here on a status says that the server cannot answer now, and not that it never will."""
 _REFUSED: Final = "give the address of the server, such as http://127.0.0.1:30000/metrics"
 
 
@@ -47,8 +50,8 @@ class Polled:
         self._next = time.monotonic() + _EVERY
         try:
             text = _scrape(self._address)
-        except _AwayError:
-            self._known = False
+        except _AwayError as away:
+            self._known = self._known and away.there
             return b""
         about = b"" if self._known else _about(self._address)
         self._known = True
@@ -58,7 +61,11 @@ class Polled:
 
 
 class _AwayError(ConfigError):
-    """Nobody answers."""
+    """Nobody answers, or only that it has no time; `there` is whether somebody does."""
+
+    def __init__(self, fault: Fault, *, there: bool = False) -> None:
+        super().__init__(fault)
+        self.there = there
 
 
 def _scrape(address: str) -> bytes:
@@ -70,7 +77,10 @@ def _scrape(address: str) -> bytes:
     except urllib.error.HTTPError as error:
         with error:
             hint = "servers have metrics with --enable-metrics" if error.code == 404 else None
-            raise ConfigError(Fault(f"{url} answers {error.code} {error.reason}", hint=hint)) from None
+            fault = Fault(f"{url} answers {error.code} {error.reason}", hint=hint)
+            if error.code in _LATER or error.code >= _OWN_FAULT:
+                raise _AwayError(fault, there=True) from None
+            raise ConfigError(fault) from None
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
