@@ -14,7 +14,7 @@ from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
 from spacegen.diagnose.series import Column, Series
-from spacegen.diagnose.telling.curves import curves
+from spacegen.diagnose.telling.curves import curves, telling
 from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.flags import changes, flag, spelled
 from spacegen.diagnose.telling.sparks import ASCII, BLOCKS, blocks_for, spark
@@ -246,6 +246,36 @@ def test_the_document_has_findings_with_edits_and_no_secret() -> None:
     assert edits[0]["moves"][0]["parameter"] == "cuda_graph_max_bs"
     assert edits[1] is None
     assert found["launches"][0]["arguments"] == {"model_path": "llama", "api_key": "***"}
+
+
+def test_a_server_that_only_prefills_has_the_tokens_of_prompts() -> None:
+    columns = {
+        Column.PREFILLS: (5.0, 5.0, 5.0, 5.0),
+        Column.NEW_TOKENS: (40.0, 0.0, 80.0, 80.0),
+        Column.CACHED_TOKENS: (0.0, 0.0, 0.0, 0.0),
+    }
+    (found,) = curves(Series(width=2.0, columns=columns), 2)
+    assert (found.name, found.values) == ("prompt tokens/s", (10.0, 40.0))
+    assert (found.middle, found.peak) == (25.0, 40.0)
+    # A few prefills are those of a start.
+    assert curves(Series(columns={**columns, Column.PREFILLS: (2.0, 0.0, 0.0, 0.0)}), 2) == ()
+
+
+def test_the_launch_that_is_shown_is_the_last_that_did_something() -> None:
+    served = Series(columns={Column.DECODES: (9.0,), Column.RUNNING: (9.0,)})
+    less = Series(columns={Column.DECODES: (2.0,), Column.RUNNING: (2.0,)})
+    nodes = {"nnodes": 2, "dist_init_addr": "10.0.0.1:5000"}
+    idle, first, second = (
+        Launch(arguments=nodes),
+        *(Launch(arguments=nodes, series=one) for one in (served, less)),
+    )
+    assert telling([Launch(series=less), first, second, idle]) is first
+    alone = Launch(series=less)
+    assert telling([Launch(series=served), alone, Launch()]) is alone
+    fatal = Trouble(kind=Kind.OUT_OF_MEMORY, phase=Phase.WEIGHTS, lines=(), fatal=True)
+    failed = Launch(troubles=(fatal,))
+    assert telling([alone, failed]) is failed
+    assert telling([idle, failed, idle]) is idle
 
 
 def test_lines_that_come_seldom_do_not_stand_apart() -> None:

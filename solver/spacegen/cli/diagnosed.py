@@ -49,10 +49,14 @@ def print_diagnosis(found: Diagnosis, narrowing: Narrowing | None = None, to: Te
 
 
 def _figures(found: Diagnosis) -> Iterator[str]:
-    """What the last launch came to."""
-    for launch in found.launches[-1:]:
+    """What the last launch came to that did something."""
+    from spacegen.diagnose.telling.curves import telling
+
+    if found.launches:
+        launch = telling(found.launches)
         if len(found.launches) > 1:
-            yield f"\nthe last launch, {', '.join(launch.files)}:"
+            last = "" if launch is found.launches[-1] else " with batches"
+            yield f"\nthe last launch{last}, {', '.join(launch.files)}:"
         # Boxes around a handful of numbers would be most of what is seen.
         plain = io.StringIO()
         _print_figures(launch, plain)

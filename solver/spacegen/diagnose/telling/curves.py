@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.series import Column, Series
 
-__all__ = ["Curve", "curves", "span"]
+__all__ = ["Curve", "curves", "span", "telling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,35 @@ _MEANS: Final = (
     (Column.QUEUE, "queue"),
     (Column.USAGE, "token usage"),
 )
+_PROMPTS: Final = ((Column.NEW_TOKENS, "prompt tokens/s"), (Column.CACHED_TOKENS, "cached tokens/s"))
+_MANY_PREFILLS: Final = 10
+"""Ours: fewer are those of a start."""
+
+
+def telling(launches: Sequence[Launch]) -> Launch:
+    """The last launch that did something or failed, of the nodes of one start the busiest; else the last."""
+    busy = [launch for launch in launches if curves(launch.series, 1)]
+    if not busy or any(trouble.fatal for trouble in launches[-1].troubles):
+        return launches[-1]
+    last = busy[-1]
+    nodes = [launch for launch in busy if _start(launch) == _start(last) is not None]
+    return max(nodes, key=lambda launch: launch.series.column(Column.DECODES).sum(), default=last)
+
+
+def _start(launch: Launch) -> object:
+    """What the nodes of one start have in common; None where it has one node."""
+    nodes = launch.arguments.get("nnodes")
+    several = isinstance(nodes, int) and nodes > 1
+    return (nodes, str(launch.arguments.get("dist_init_addr"))) if several else None
 
 
 def curves(series: Series, width: int) -> tuple[Curve, ...]:
     """Throughput, running and waiting requests, token usage and, where there were any, retractions, each at
-    most `width` values long. What ranks do adds up, but for the usage."""
+    most `width` values long. What ranks do adds up, but for the usage. Of a server that only prefills, the
+    tokens of prompts."""
     decodes = series.column(Column.DECODES)
     if not decodes.any():
-        return ()
+        return _prompts(series, width)
     # Lines that come seldom would stand alone among empty places.
     edges = _edges(len(decodes), min(width, int(np.count_nonzero(decodes))))
     found = [_mean(series, edges, column, name) for column, name in _MEANS]
@@ -49,6 +72,20 @@ def curves(series: Series, width: int) -> tuple[Curve, ...]:
         sums = np.add.reduceat(retracted, edges)
         found.append(Curve("retractions", tuple(sums.tolist()), total=float(sums.sum())))
     return tuple(found)
+
+
+def _prompts(series: Series, width: int) -> tuple[Curve, ...]:
+    prefills = series.column(Column.PREFILLS)
+    if not series.timed or prefills.sum() < _MANY_PREFILLS:
+        return ()
+    edges = _edges(len(prefills), min(width, int(np.count_nonzero(prefills))))
+    seconds = np.diff(np.append(edges, len(prefills))) * series.width
+    rates = ((name, np.add.reduceat(series.column(column), edges) / seconds) for column, name in _PROMPTS)
+    return tuple(
+        Curve(name, tuple(rate.tolist()), middle=float(np.median(rate)), peak=float(rate.max()))
+        for name, rate in rates
+        if rate.any()
+    )
 
 
 def span(series: Series) -> float | None:
