@@ -707,6 +707,47 @@ def test_weights_that_leave_little_are_quantized() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "proposed"),
+    [
+        ("meta-llama/Llama-3.1-70B", True),
+        ("deepseek-ai/DeepSeek-V3", False),
+        ("/models/deepseek_v3.1", False),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", True),
+        ("unsloth/DeepSeek-V3-bf16", True),
+        ("Qwen/Qwen3-235B-A22B-FP8", False),
+        ("hugging-quants/Llama-70B-AWQ-INT4", False),
+        ("RedHatAI/Llama-70B-w8a8", False),
+    ],
+)
+def test_weights_of_few_bits_are_not_quantized_again(model: str, *, proposed: bool) -> None:
+    launch = with_arguments(read(log(OLD, Story(weights=50.0))), model_path=model)
+    assert ("quantize" in ids(launch)) == proposed
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_a_log_says_that_weights_have_few_bits(version: str) -> None:
+    plain = list(log(version, Story(weights=50.0)))
+    at = next(place for place, line in enumerate(plain) if "Load weight end" in line)
+    assert "quantize" in ids(read(plain))
+    for said in (
+        "Detected fp8 checkpoint.",
+        "Detected nvfp4 checkpoint.",
+        "Detected ModelOpt FP8 checkpoint. The",
+    ):
+        stamped = f"[2025-08-11 17:17:05] {said}\n"
+        assert "quantize" not in ids(read([*plain[:at], stamped, *plain[at:]]))
+    loaded = plain[at].replace("avail mem", "quant=fp8, avail mem")
+    assert "quantize" not in ids(read([*plain[:at], loaded, *plain[at + 1 :]]))
+
+
+def test_a_checkpoint_alone_is_no_server() -> None:
+    reader = LogReader("other.log")
+    reader.take(b"INFO 08-11 17:17:05 [fp8.py:72] Detected fp8 checkpoint. Please note\n")
+    reader.close()
+    assert reader.launches == ()
+
+
+@pytest.mark.parametrize(
     ("move", "sentence"),
     [
         (Move(parameter="a", among=("lpm",), to="lpm"), "set `a` to `lpm`"),
@@ -754,7 +795,7 @@ def anything(dice: random.Random) -> Launch:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_to_be_tried_is_within_its_own_bounds(seed: int) -> None:
     dice = random.Random(seed)
-    told = [findings([anything(dice)], goal) for _ in range(60) for goal in ("throughput", "latency")]
+    told = [findings([anything(dice)], goal) for _ in range(120) for goal in ("throughput", "latency")]
     assert {finding.id for found in told for finding in found} >= {
         "queue-empty",
         "too-conservative",

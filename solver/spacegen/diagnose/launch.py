@@ -39,6 +39,7 @@ class Fact(StrEnum):
 
     BEFORE_LOADING = "available before loading"
     WEIGHTS = "weights"
+    BITS = "bits of a weight in the checkpoint"
     AFTER_LOADING = "available after loading"
     POOL = "KV pool"
     POOL_TOKENS = "KV pool tokens"

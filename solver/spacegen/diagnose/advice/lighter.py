@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, number, ran, sensible, whole
+from spacegen.diagnose.advice.said import Key, argument, fact, few_bits, is_mini, number, ran, sensible, whole
 from spacegen.diagnose.advice.ways import (
     any_lower_share,
     fewer_running,
@@ -98,14 +98,17 @@ def known(*moves: Move | None) -> tuple[Move, ...]:
 
 def weights(launch: Launch) -> tuple[Move, ...]:
     """Less weight on each GPU."""
+    fewer = quantized(launch)
     return known(
         more_of(launch, Key.RANKS),
-        quantized(launch),
+        None if few_bits(launch) else fewer,
         more_of(launch, "pp_size"),
         _offloaded(launch),
         rather(launch, "enable_dp_attention", (False,), (True,)),
         _fewer(launch, "attn_dp_size"),
         _undrafted(launch),
+        # Weights of few bits are rarely there with even fewer: it is the last way out.
+        fewer if few_bits(launch) else None,
     )
 
 

@@ -19,7 +19,7 @@ from spacegen.diagnose.advice.guide import (
     SMALL_WEIGHTS_GIB,
 )
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, argument, fact, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.said import Key, argument, fact, few_bits, gpu_gib, is_mini, key
 from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -195,7 +195,7 @@ def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
 def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
     weights, pool = fact(launch, Fact.WEIGHTS), fact(launch, Fact.POOL)
     limited = found.usage > FULL and found.empty_queue < OFTEN
-    if weights is None or pool is None or not limited or weights <= pool:
+    if weights is None or pool is None or not limited or weights <= pool or few_bits(launch):
         return
     if "quantization" not in launch.arguments or launch.arguments["quantization"] is not None:
         return

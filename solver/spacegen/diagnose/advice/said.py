@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +18,7 @@ __all__ = [
     "argument",
     "attention_groups",
     "fact",
+    "few_bits",
     "gpu_gib",
     "is_mini",
     "key",
@@ -33,6 +35,13 @@ __all__ = [
 _OLD: Final = "0.5.6"
 _NEWEST: Final = "0.5.23"
 _LARGEST: Final = 1e12
+_QUANTIZED: Final = re.compile(r"[,. ]quant(?:ization)?=\w")
+"""How the newer version names the format of weights that are loaded."""
+_FEW_BITS: Final = re.compile(
+    r"fp[48]|int[48]|awq|gptq|w[48]a\d|\b[48]bit|gguf|deepseek-(?:v3|r1)(?!.*(?:bf16|distill))|kimi-k2|gpt-oss"
+)
+"""Names of models whose checkpoints have weights of eight bits or less: where the format is part of the name,
+and those that are published so, as DeepSeek-V3 and its kin in FP8. What was distilled from them is not."""
 
 
 class Key(StrEnum):
@@ -129,6 +138,18 @@ def ran(launch: Launch, name: str) -> tuple[Any, ...]:
             if found is not None and found.default is not REQUIRED:
                 return (found.default,)
     return ()
+
+
+def few_bits(launch: Launch) -> bool:
+    """Whether weights are known to have eight bits or less already, whatever `quantization` says: where
+    nobody asks for it, servers take that from the checkpoint."""
+    loaded = launch.figures.get(Fact.WEIGHTS)
+    model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
+    return (
+        fact(launch, Fact.BITS) is not None
+        or (loaded is not None and _QUANTIZED.search(loaded.line.text) is not None)
+        or _FEW_BITS.search(model) is not None
+    )
 
 
 def attention_groups(launch: Launch) -> int:

@@ -193,6 +193,9 @@ class Startup:
         self.phase = max(self.phase, phase, key=_PHASES.index)
 
     def _progress(self, said: Progress, line: Line) -> None:
+        if Fact.BITS in said.facts and self._now is not Phase.WEIGHTS:
+            # Other programs load checkpoints, too.
+            return
         self._troubles.go_on()
         if self.ready is None:
             self._reach(said.phase)

@@ -30,7 +30,8 @@ __all__ = [
 
 _STARTING: Final = re.compile(
     rb"Load weight |is allocated|Allocating \d|Capture .{0,80}(?:[Gg]raph|bs)|capturing CUDA graphs"
-    rb"|CUDA graph is disabled|max_total_num_tokens=|Free memory |Post-capture KV"
+    rb"|CUDA graph is disabled|Detected \w+(?: FP8)? checkpoint|max_total_num_tokens=|Free memory "
+    rb"|Post-capture KV"
 )
 _BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready to roll|Scheduler is ready|^SIMULATED")
 _FRONTS: Final = (
@@ -52,7 +53,7 @@ LINES: Final = re.compile(
 WORDS: Final = (
     *(b"Load weight ", b"is allocated", b"Allocating ", b"Capture ", b"capturing CUDA", b"graph is disabled"),
     *(b"max_total_num_tokens=", b"Free memory ", b"Post-capture", b"server_args=", b"ready to roll"),
-    *(b"Scheduler is ready", *FAULT_WORDS),
+    *(b"Scheduler is ready", b"Detected ", *FAULT_WORDS),
 )
 """A line with what `LINES` asks for has one of them, in any case where they have no capitals, or begins as
 `START` says."""
@@ -181,6 +182,10 @@ def _loaded(text: str, _: re.Match[str]) -> Progress:
     return Progress(Phase.KV_POOL, facts, server="sglang", newer=Fact.LOADING_SECONDS in facts)
 
 
+def _detected(_text: str, found: re.Match[str]) -> Progress:
+    return Progress(Phase.WEIGHTS, {Fact.BITS: 4.0 if "4" in found[0] else 8.0})
+
+
 def _allocated(text: str, _: re.Match[str]) -> Progress:
     parts = [float(part) for part in _PART.findall(text)]
     facts = {**_facts(text, {Fact.POOL_TOKENS: _TOKENS}), **({Fact.POOL: sum(parts)} if parts else {})}
@@ -228,6 +233,7 @@ _PROGRESS: Final = tuple(
     for form, make in (
         (r"Load weight begin", _loading),
         (r"Load weight end", _loaded),
+        (r"Detected \w+(?: FP8)? checkpoint", _detected),
         (r"is allocated\. |Post-capture KV sizing: KV cache allocated", _allocated),
         (r"Capture .{0,80}[gG]raph begin|Capture \w+ graph bs \[", _capturing),
         (r"Capture .{0,80}[gG]raph end", _captured),
