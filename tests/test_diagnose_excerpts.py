@@ -37,6 +37,7 @@ def frames(name: str) -> tuple[str, ...]:
     [
         ([TORCH], "out-of-memory-serving", "in a part of the launch that the log does not name: 0.80 G"),
         ([TIME + TORCH], "out-of-memory-serving", "does not name"),
+        (["CUDA out of memory"], "out-of-memory-serving", "does not name"),
         (["web-1  | " + TORCH] * 3, "out-of-memory-serving", "does not name"),
         ([TORCH.replace("torch.", "torch.cuda.")], "out-of-memory-serving", "does not name"),
         ([TORCH.replace("torch.OutOfMemory", "Runtime")], "out-of-memory-serving", "does not name"),

@@ -343,6 +343,14 @@ def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:
     }
 
 
+def test_of_weights_what_was_missing_is_the_least_that_was() -> None:
+    short = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS, tried_gib=1.0, free_gib=0.3)
+    finding = only(launch(ARGUMENTS, {Fact.BEFORE_LOADING: 78.0}, short))
+    assert finding.summary.endswith(
+        "of the GPU, by 0.70 GB at least: 1.00 GB were asked for last, and more may follow"
+    )
+
+
 def test_what_was_missing_sizes_the_share() -> None:
     trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=0.94)
     finding = only(launch(ARGUMENTS, FACTS, trouble))

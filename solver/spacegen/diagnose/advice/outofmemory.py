@@ -200,12 +200,7 @@ def _failed(
     command: str | None = None,
 ) -> Finding:
     missing, tried = _missing(trouble), said(trouble, "tried_gib")
-    # What was asked for last is rarely all that does not fit.
-    short = (
-        f": {missing:.2f} GB were missing of the last {tried:.2f} that it asked for"
-        if missing and tried
-        else ""
-    )
+    short = "" if not missing or not tried else _short(launch, trouble, missing, tried)
     came_up = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
     survived = came_up or trouble.went_on
     if trouble.went_on:
@@ -225,6 +220,13 @@ def _failed(
         moves=moves,
         unless=besides(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
     )
+
+
+def _short(launch: Launch, trouble: Trouble, missing: float, tried: float) -> str:
+    """What was asked for last, which is rarely all that does not fit."""
+    if trouble.phase in (Phase.ARGUMENTS, Phase.WEIGHTS) and fact(launch, Fact.WEIGHTS) is None:
+        return f", by {missing:.2f} GB at least: {tried:.2f} GB were asked for last, and more may follow"
+    return f": {missing:.2f} GB were missing of the last {tried:.2f} that it asked for"
 
 
 def _shared(moves: tuple[Move, ...]) -> bool:

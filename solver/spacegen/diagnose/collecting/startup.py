@@ -32,6 +32,7 @@ _LAST: Final = (Fact.LEFT, Fact.AFTER_GRAPHS, Fact.POOL_TOKENS)
 _SHORT: Final = re.compile(
     r"(?:torch\.|cuda\.)*OutOfMemoryError\b|RuntimeError: .*(?i:out of memory|not enough memory)"
     r"|(?:Prefill |Decode )?[Oo]ut of memory\. Try to lower your|Out of memory even after retracting"
+    r"|CUDA out of memory\b"
 )
 """How a line begins that says that memory ran out: a launch is told by it where nothing else is left of its
 log. Others have these words elsewhere in a line."""
