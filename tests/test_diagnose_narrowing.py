@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spacegen import Space, load
-from spacegen.diagnose.diagnosis import diagnose
+from spacegen.diagnose.diagnosis import Diagnosis, diagnose
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Line, Phase
 from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
+from spacegen.diagnose.telling.narrowed import narrowing_lines
+from spacegen.diagnose.telling.text import body
 from tests.server_logs import MINI, NEW, OLD, write
 
 SHARE = "mem_fraction_static"
@@ -158,6 +161,7 @@ def narrowed(space: Path, out: Path, *findings: Finding, pins: Mapping[str, Any]
 
 
 LOWER = Move(parameter=SHARE, at_most=0.88, was=0.9, to=0.88)
+CALM = Move(parameter="schedule_conservativeness", at_most=0.6, was=1.0, to=0.3)
 LOWEST = Move(parameter=SHARE, at_most=0.85, was=0.9, to=0.85)
 
 
@@ -182,3 +186,67 @@ def test_a_space_of_somebody_between_two_overlays_keeps_both(pins: dict[str, Any
     # What the file below says does not give way to what is newer.
     more = finding(Move(parameter=SHARE, at_least=0.9, was=0.88, to=0.9), id="more")
     assert [d.reason for d in narrowed(own, last, more).dropped if d.finding == "more"]
+
+
+def test_of_several_models_that_of_the_last_launch_counts(tmp_path: Path) -> None:
+    space = load(two(tmp_path))
+    ran = {SHARE: 0.9, "schedule_conservativeness": 1.0}
+    small, large = (launch(model_path=f"/models/{name}", **ran) for name in ("small", "large"))
+    found = [finding(CALM, id="calm"), finding(LOWER, id="lower", launch=1)]
+    made = narrow(space, [small, large], found)
+    assert [edit.finding for edit in made.edits] == ["lower"]
+    assert [(d.finding, d.reason) for d in made.dropped] == [
+        ("calm", "a log of /models/small, and the last launch is of /models/large")
+    ]
+    assert made.next is not None
+    assert [change.parameter for change in made.next.changes] == [SHARE]
+    # One model in two places, and a log that does not say its model, count.
+    for other in (launch(model_path="hub/Large/", **ran), launch(**ran)):
+        assert len(narrow(space, [other, large], found).edits) == 2
+
+
+def test_what_is_left_is_told_as_the_file_says_it(tmp_path: Path) -> None:
+    out = tmp_path / "out.yaml"
+    base = two(tmp_path)
+    narrowed(base, out, finding(Move(parameter=SHARE, at_least=0.9, was=0.85, to=0.9), id="raise"))
+    # What failed opens what older advice had closed.
+    made = narrowed(out, out, finding(LOWER, id="oom", error=True))
+    assert made.before is not None
+    assert made.after is not None
+    assert made.before < made.after
+    told = "12 of 16 configs are left"
+    assert f"# {told}.\n" in out.read_text()
+    assert list(narrowing_lines(made)) == [f"`out`: {told} (75.0 %)"]
+    huge = replace(made, whole=10**18, after=10**18 - 1)
+    assert next(narrowing_lines(huge)).endswith("(> 99.999 %)")
+
+
+def test_an_edit_is_told_under_each_finding_that_says_it(tmp_path: Path) -> None:
+    ran = {SHARE: 0.9, "schedule_conservativeness": 1.0}
+    launches = tuple(launch(**ran) for _ in range(3))
+    found = [finding(LOWER, id="oom", error=True, launch=i) for i in (0, 2)]
+    made = narrow(load(two(tmp_path)), launches, found)
+    assert len(made.edits) == 1
+    lines = list(body(Diagnosis(launches=launches, findings=tuple(found)), made))
+    seen = lines.index("  seen in 2 of 3 launches, here in the last of them")
+    assert lines[seen - 1] == f"  restrict in `base`: {SHARE} <= 0.88"
+    # What the ones before say besides is told, too.
+    both = [
+        found[0].model_copy(update={"moves": (LOWEST, CALM)}),
+        found[1].model_copy(update={"moves": (LOWER,)}),
+    ]
+    made = narrow(load(two(tmp_path)), launches, both)
+    assert len(made.edits) == 2
+    lines = list(body(Diagnosis(launches=launches, findings=tuple(both)), made))
+    assert lines[seen + 1].endswith("as launch 1 shows")
+
+
+def test_the_next_launch_is_the_same_whether_findings_are_new_or_known(tmp_path: Path) -> None:
+    out, base = tmp_path / "out.yaml", two(tmp_path)
+    calmer = CALM.model_copy(update={"at_most": 0.5})
+    found = [finding(CALM, LOWEST, id="z", error=True), finding(LOWER, calmer, id="a", error=True)]
+    first = narrowed(base, out, *found)
+    assert first.next is not None
+    assert len(first.edits) == len(first.next.changes) + 1
+    for name in (base, out):
+        assert narrowed(name, out, *found).next == first.next

@@ -174,7 +174,8 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *,
     if found.simulated:
         print(f"{SIMULATED}\n")
     failed = f", of which {found.failed:,} failed" if found.failed else ""
-    print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} count as the best")
+    verb = "counts" if len(found.best) == 1 else "count"
+    print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} {verb} as the best")
     print(f"the best by {' and '.join(map(str, goals))}")
     if found.outside:
         print(f"{how_many(found.outside, 'other config')} of the results: none of this space")
@@ -188,8 +189,8 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *,
     _print_rest(found, untried_go=untried_go)
     for one in narrowed.dropped:
         print(f"`{one.finding}` is left out: {one.reason}")
-    if narrowed.before is not None and narrowed.after is not None:
-        print(left(narrowed.before, narrowed.after))
+    if narrowed.counts is not None:
+        print(left(*narrowed.counts))
 
 
 def _print_rest(found: Measurements, *, untried_go: bool) -> None:

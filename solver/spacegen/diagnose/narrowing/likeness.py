@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from spacegen.api import Space
@@ -10,7 +11,7 @@ from spacegen.diagnose.launch import Fact, Launch
 from spacegen.diagnose.narrowing.edit import Kept
 from spacegen.language.model import Domain
 
-__all__ = ["MODEL", "of_other_models", "unlike"]
+__all__ = ["MODEL", "of_other_models", "unlike", "unlike_the_last"]
 
 MODEL: Final = "model_path"
 _GPU: Final = "gpu_memory_mib"
@@ -32,6 +33,21 @@ def unlike(space: Space, launch: Launch) -> str | None:
     elif isinstance(ran, str) and isinstance(fixed, str) and not _same(ran, fixed):
         return f"a log of {ran}, and a space of {fixed}"
     return _other_gpu(space, launch)
+
+
+def unlike_the_last(space: Space, launches: Sequence[Launch]) -> tuple[str | None, ...]:
+    """Why each of the launches says nothing here, where the space names no model: then it is about that of
+    the last launch; None for those of that model, and where the log does not say it."""
+    models = [launch.arguments.get(MODEL) for launch in launches]
+    last = next((model for model in reversed(models) if isinstance(model, str)), None)
+    if last is None or MODEL in space.model.index or isinstance(space.not_searched.get(MODEL), str):
+        return (None,) * len(launches)
+    return tuple(
+        f"a log of {model}, and the last launch is of {last}"
+        if isinstance(model, str) and not _same(model, last)
+        else None
+        for model in models
+    )
 
 
 def of_other_models(space: Space, launch: Launch) -> Kept | None:

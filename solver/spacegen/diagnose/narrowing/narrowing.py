@@ -12,6 +12,7 @@ from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.following import Next, following
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.likeness import unlike_the_last
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve
 from spacegen.diagnose.narrowing.window import Window, windows
 from spacegen.errors import EngineError, how_many
@@ -39,6 +40,8 @@ class Narrowing:
     after: int | None
     next: Next | None = None
     windows: tuple[Window, ...] = ()
+    made: tuple[Edit, ...] = ()
+    """The edits that the findings came to; of those that say the same, `edits` has the first."""
 
     @property
     def counts(self) -> tuple[int, int] | None:
@@ -46,13 +49,18 @@ class Narrowing:
         return None if self.whole is None or self.after is None else (self.whole, self.after)
 
     def edit_of(self, finding: Finding) -> Edit | None:
-        """The edit that a finding has made, where it is one of those that hold."""
-        return next((e for e in self.edits if (e.finding, e.launch) == (finding.id, finding.launch)), None)
+        """The edit that a finding has made, or another launch's that says the same, where it holds."""
+        made = [e for e in (*self.edits, *self.made) if (e.finding, e.launch) == (finding.id, finding.launch)]
+        if not made or made[0] in self.edits:
+            return made[0] if made else None
+        told = (e for e in self.edits if e.basis is made[0].basis and e.finding == finding.id)
+        return next((e for e in told if e.same_as(made[0])), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         domains = {p.name: p.domain for p in self.space.parameters}
         return {
+            "whole": self.whole,
             "before": self.before,
             "after": self.after,
             "edits": [_as_dict(edit, domains) for edit in self.edits],
@@ -99,11 +107,12 @@ def narrow(
         (f for f in findings if f.moves and f.severity in apply and f.launch < len(grounds)),
         key=lambda finding: finding.severity.place,
     )
-    made = [grounds[finding.launch].edit(finding) for finding in told if finding.narrows]
-    advised = [grounds[finding.launch].edit(finding) for finding in told if not finding.narrows]
+    others = unlike_the_last(space, launches)
+    made = [_edit(f, grounds[f.launch], others[f.launch]) for f in told if f.narrows]
+    advised = [_edit(f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    after = following(found.space, found.kept, last, said)
+    after = following(found.space, _in_order(found.kept, _edits(made)), last, said)
     return Narrowing(
         space=found.space,
         edits=found.kept,
@@ -113,7 +122,29 @@ def narrow(
         after=counted(found.space),
         next=after,
         windows=windows(found.space, _failed(found), last, [g.ran for g in grounds], after, said),
+        made=tuple(_edits(made)),
     )
+
+
+def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
+    """The edits in one order, whether they are new or an overlay of ours has them already: failures before
+    advice, those that were found now as they were found."""
+
+    def place(edit: Edit) -> tuple[int, int, str]:
+        failed = edit.basis is Basis.FAILURE
+        now = (i for i, e in enumerate(made) if e.basis is edit.basis and e.same_as(edit))
+        if (number := next(now, None)) is not None:
+            return (1 if failed else 2), number, ""
+        return (0 if failed else 3), 0, edit.model_dump_json(include={"finding", "ways"})
+
+    return sorted(kept, key=place)
+
+
+def _edit(finding: Finding, ground: Ground, reason: str | None) -> Edit | Dropped:
+    """What a finding comes to where nothing speaks against it."""
+    if reason is None:
+        return ground.edit(finding)
+    return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
 
 
 def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import nextafter
 from typing import Any, Final
 
 from spacegen.diagnose.finding import Finding
@@ -74,9 +75,12 @@ def next_flags(narrowing: Narrowing) -> list[tuple[str, str]]:
 def narrowing_lines(narrowing: Narrowing) -> Iterator[str]:
     """Windows that are missing, and how much of the space is left."""
     yield from map(str, narrowing.windows)
-    if narrowing.before is not None and narrowing.after is not None:
-        share = narrowing.after / narrowing.before if narrowing.before else 0.0
-        yield f"`{narrowing.space.name}`: {left(narrowing.before, narrowing.after)} ({percent(share)})"
+    if narrowing.counts is not None:
+        whole, after = narrowing.counts
+        share = after / whole if whole else 0.0
+        # No float is as near to 1 as a share of so many configs may be.
+        share = min(share, nextafter(1, 0)) if after < whole else share
+        yield f"`{narrowing.space.name}`: {left(whole, after)} ({percent(share)})"
 
 
 def _before(value: Any) -> str:

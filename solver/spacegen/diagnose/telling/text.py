@@ -33,6 +33,8 @@ __all__ = [
 SIMULATED: Final = "SIMULATED: the server is a simulated one; nothing here is about hardware."
 
 _QUOTED: Final = 200
+_OTHERS: Final = 3
+"""Of the edits that one finding makes in several launches, so many more are told."""
 _MANY: Final = 8
 """More launches are counted, not listed."""
 _MEMORY: Final = {
@@ -80,12 +82,26 @@ def body(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[s
         yield from finding_lines(alike[-1], diagnosis, narrowing)
         if len(alike) > 1:
             yield f"  seen in {len(alike)} of {len(diagnosis.launches)} launches, here in the last of them"
+            yield from () if narrowing is None else _other_edits(alike, narrowing)
     following = _next_lines(diagnosis) if narrowing is None else next_launch_lines(narrowing)
     left = () if narrowing is None else narrowing_lines(narrowing)
     for part in (list(following), list(left)):
         if part:
             yield ""
             yield from part
+
+
+def _other_edits(alike: Sequence[Finding], narrowing: Narrowing) -> Iterator[str]:
+    """What the same finding changes because of the launches before the last of them."""
+    known = [narrowing.edit_of(alike[-1])]
+    for finding in reversed(alike[:-1]):
+        edit = narrowing.edit_of(finding)
+        if edit is not None and edit not in known:
+            known.append(edit)
+            if len(known) <= _OTHERS + 1:
+                yield f"  {edit_line(finding, narrowing)}, as launch {finding.launch + 1} shows"
+    if (more := len(known) - _OTHERS - 1) > 0:
+        yield f"  and {how_many(more, 'other edit')} of it"
 
 
 def _launches(launches: Sequence[Launch]) -> Iterator[str]:
