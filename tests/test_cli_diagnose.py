@@ -106,6 +106,19 @@ def test_a_config_is_held_against_what_the_server_runs(tmp_path: Path, capsys: C
     assert "`mem_fraction_static` is 0.83, not 0.88" in out
 
 
+def test_a_variable_of_the_shell_is_no_value(tmp_path: Path, capsys: Capture) -> None:
+    config = tmp_path / "launch.sh"
+    given = "--model-path $MODEL --mem-fraction-static=${MEM:-0.9} --chunked-prefill-size 4096"
+    config.write_text(f"python -m sglang.launch_server {given} --host $HOST\n")
+    main(["diagnose", str(SERVER), "--config", str(config)])
+    out, err = capsys.readouterr()
+    assert "than it was asked to: `chunked_prefill_size` is 8192, not 4096  [" in out
+    assert f"note: {config} gives `mem_fraction_static` by a variable of the shell: it is what the log" in err
+    assert "$" not in out + err
+    main(["diagnose", str(SERVER), "--config", str(config), "-q"])
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("plain", "secret"),
     [

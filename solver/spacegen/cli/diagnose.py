@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -26,6 +27,7 @@ _GOALS: Final = ("throughput", "latency")
 _INTERRUPTED: Final = 130
 _LONG: Final = 2**25
 """Bytes from which it is told how far reading is."""
+_VARIABLE: Final = re.compile(r"\$[A-Za-z_{(@*0-9]|`")
 _VERSIONS: Final = {"sglang": "0.5.6", "minisgl": "0.1.0"}
 """Whose arguments a log without a version has."""
 
@@ -96,6 +98,8 @@ def diagnose(
         found, interrupted = _read(log, reading, quiet=selection.quiet), False
     if not found.launches and not interrupted:
         raise _nothing_said(log)
+    if not selection.quiet:
+        _tell_unset(reading, found.launches)
     _tell(found, place, page, reading, as_json=as_json, quiet=selection.quiet)
     return _INTERRUPTED if interrupted else _status(found)
 
@@ -155,8 +159,27 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
     """The arguments of the config file, as the server of the last launch reads it. Raises ConfigError."""
     if reading.config is None or not launches:
         return None
-    server, version = launches[-1].server or "sglang", launches[-1].version
-    return _read_config(reading.config, f"{server}=={version or _VERSIONS[server]}")
+    found = _read_config(reading.config, _target(launches[-1]))
+    # What a variable of the shell gave is what the server says that it has.
+    said = {name: launches[-1].arguments.get(name) for name in _variables(found)}
+    return {name: said.get(name, value) for name, value in found.items() if said.get(name, value) is not None}
+
+
+def _target(launch: Launch) -> str:
+    server = launch.server or "sglang"
+    return f"{server}=={launch.version or _VERSIONS[server]}"
+
+
+def _variables(config: Mapping[str, Any]) -> list[str]:
+    """The arguments whose values are variables of a shell, which nobody knows here."""
+    return [name for name, value in config.items() if isinstance(value, str) and _VARIABLE.search(value)]
+
+
+def _tell_unset(reading: Reading, launches: Sequence[Launch]) -> None:
+    """Says which arguments of the config file are not compared."""
+    if reading.config is not None and launches:
+        for name in _variables(_read_config(reading.config, _target(launches[-1]))):
+            say(f"note: {reading.config} gives `{name}` by a variable of the shell: it is what the log says")
 
 
 # Logs that grow are looked at again and again, and stdin is read once.
