@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.flags import changes, flag, spelled
 from spacegen.diagnose.telling.sparks import ASCII, BLOCKS, blocks_for, spark
 from spacegen.diagnose.telling.text import in_words
+from tests import server_logs
 
 OLD, NEW, MINI = (
     Launch(server="sglang", version="0.5.6.post2"),
@@ -295,3 +298,19 @@ def test_what_many_launches_show_is_told_once() -> None:
         "warning: something is seen  [too-conservative, serving]"
     ]
     assert lines[-2:] == ["  server.log:11: x", "  seen in 12 of 12 launches, here in the last of them"]
+
+
+def test_reading_a_log_loads_nothing_that_spaces_are_for(tmp_path: Path) -> None:
+    path = server_logs.write(tmp_path / "server.log", server_logs.NEW, "healthy", decodes=5)
+    program = "import sys; from spacegen.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    command = [sys.executable, "-c", program, "diagnose", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "spacegen.diagnose.advice.book" in loaded
+    assert not loaded & {
+        "spacegen.api",
+        "spacegen.questions.check",
+        "spacegen.tune.workload",
+        "spacegen.diagnose.narrowing.narrowing",
+        "spacegen.diagnose.telling.page",
+    }

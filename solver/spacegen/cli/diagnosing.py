@@ -87,10 +87,10 @@ class Page:
 
     def write(self, found: Diagnosis, narrowing: Narrowing | None) -> list[str]:
         """Writes the page, where one is wanted; returns the file's name."""
-        from spacegen.diagnose.telling.page import page
-
         if self.html is None:
             return []
+        from spacegen.diagnose.telling.page import page
+
         text = page(found.launches, found.findings, narrowing)
         with destination(self.html) as stream:
             stream.write(text)
@@ -144,7 +144,6 @@ class Room:
 
 def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
     """The space that was given, loaded, before any log is read. Raises UsageError, SpaceError."""
-    from spacegen.diagnose.narrowing.overlay import as_asked, earlier, on_its_base
     from spacegen.errors import Fault, UsageError
 
     if given.apply is not None:
@@ -158,6 +157,8 @@ def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
             hint = "add `--space SPACE`, such as `--space h100`"
             raise UsageError(Fault("nothing says which space is meant", hint=hint))
         return None
+    from spacegen.diagnose.narrowing.overlay import as_asked, earlier, on_its_base
+
     space = on_its_base(given.space, selection.load(given.space, engine=engine))
     output = None if given.output is None else Path(given.output)
     kept = () if output is None else earlier(output, given.space, space)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from spacegen.tune.workload import Workload
+if TYPE_CHECKING:
+    from spacegen.tune.workload import Workload
 
 __all__ = ["HIDDEN", "Hider", "discreet", "is_secret", "redacted", "secrets_of", "without_secrets"]
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from spacegen.api import Space
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.switches import switched
 from spacegen.errors import SpaceError
 from spacegen.language.model import Domain, NoDefault, Parameter
 from spacegen.language.retarget import target_default
 from spacegen.launch.flags import negated
-from spacegen.questions.check import is_scalar
 from spacegen.servers import renames
 from spacegen.servers.schema import TargetSchema, load
+
+if TYPE_CHECKING:
+    from spacegen.api import Space
 
 __all__ = [
     "OF_ADVICE",
@@ -111,6 +112,9 @@ def named(space: Space, launch: Launch) -> dict[str, Any]:
 
 
 def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    # It knows all questions about a space, which whoever only reads a log has none of.
+    from spacegen.questions.check import is_scalar
+
     known = spellings(space, version)
     said = switched(given, space.model.index)
     return {known[name]: value for name, value in said.items() if name in known and is_scalar(value)}

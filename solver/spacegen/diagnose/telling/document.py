@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.tune.secret import HIDDEN, is_secret
+
+if TYPE_CHECKING:
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
 
 __all__ = ["as_document"]
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
-from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
-from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_launch_lines
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
+
+if TYPE_CHECKING:
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
 
 __all__ = [
     "SIMULATED",
@@ -83,16 +84,27 @@ def body(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[s
         if len(alike) > 1:
             yield f"  seen in {len(alike)} of {len(diagnosis.launches)} launches, here in the last of them"
             yield from () if narrowing is None else _other_edits(alike, narrowing)
-    following = _next_lines(diagnosis) if narrowing is None else next_launch_lines(narrowing)
-    left = () if narrowing is None else narrowing_lines(narrowing)
-    for part in (list(following), list(left)):
+    for part in _parts(diagnosis, narrowing):
         if part:
             yield ""
             yield from part
 
 
+def _parts(diagnosis: Diagnosis, narrowing: Narrowing | None) -> Iterator[list[str]]:
+    """What to launch next, and what is left."""
+    if narrowing is None:
+        yield list(_next_lines(diagnosis))
+        return
+    from spacegen.diagnose.telling.narrowed import narrowing_lines, next_launch_lines
+
+    yield list(next_launch_lines(narrowing))
+    yield list(narrowing_lines(narrowing))
+
+
 def _other_edits(alike: Sequence[Finding], narrowing: Narrowing) -> Iterator[str]:
     """What the same finding changes because of the launches before the last of them."""
+    from spacegen.diagnose.telling.narrowed import edit_line
+
     known = [narrowing.edit_of(alike[-1])]
     for finding in reversed(alike[:-1]):
         edit = narrowing.edit_of(finding)
@@ -177,8 +189,11 @@ def finding_lines(
         yield f"  -> {spelled(launch, sentence)}"
     if finding.command:
         yield f"  $ {finding.command}"
-    if narrowing is not None and (edit := edit_line(finding, narrowing)) is not None:
-        yield f"  {edit}"
+    if narrowing is not None:
+        from spacegen.diagnose.telling.narrowed import edit_line
+
+        if (edit := edit_line(finding, narrowing)) is not None:
+            yield f"  {edit}"
 
 
 def _place(line: Line) -> str:
