@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from spacegen.cli.main import main
 from spacegen.diagnose.diagnosis import diagnose, examine
 from spacegen.diagnose.launch import Fact
 from spacegen.diagnose.readers import Reader
@@ -141,6 +142,14 @@ def test_a_server_without_metrics_names_the_flag(site: Site) -> None:
         fetch(f"{site.address}/metrics")
     assert raised.value.faults[0].message == f"{site.address}/metrics answers 404 Not Found"
     assert raised.value.faults[0].hint == "servers have metrics with --enable-metrics"
+
+
+def test_one_scrape_is_told_to_be_few(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.answers = {"/metrics": _scrapes(1)[0]}
+    assert main(["diagnose", site.address]) == 0
+    assert f"note: {site.address} shows hardly a moment of serving; `--follow" in capsys.readouterr().err
+    assert main(["diagnose", site.address, "-q"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_nobody_answers() -> None:

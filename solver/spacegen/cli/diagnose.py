@@ -129,7 +129,20 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
         if not found and file.name in map(label, log) and len(log) > 1 and not quiet:
             say(f"note: no line of {file.name} is a server's")
         launches += found
+    if not quiet:
+        _hint_at_following(launches)
     return _examined(launches, reading)
+
+
+def _hint_at_following(launches: Sequence[Launch]) -> None:
+    """Says of metrics of one moment that they are too few."""
+    from spacegen.diagnose.series import Column
+
+    for launch in launches:
+        moments = sum(launch.series.columns.get(Column.DECODES, ()))
+        if launch.series.sampled and moments <= launch.series.ranks:
+            name = launch.files[0]
+            say(f"note: {name} shows hardly a moment of serving; `--follow http://…/metrics` reads on")
 
 
 def _cut(name: str) -> None:
