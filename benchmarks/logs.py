@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.__main__ import Row
 from benchmarks.measure import pin_to_one_core
-from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.chunks import chunks
 from tests.server_logs import NEW, OLD, log
 
@@ -52,7 +52,7 @@ class Reading:
 def read(path: Path) -> Reading:
     """Reads a log here and now."""
     started = time.process_time()
-    reader = LogReader(path.name)
+    reader = Reader(path.name)
     with path.open("rb") as stream:
         for piece in chunks(stream):
             reader.take(piece)
