@@ -309,3 +309,14 @@ def test_a_mean_is_that_of_lines_and_the_sum_of_what_ranks_do() -> None:
     np.testing.assert_allclose(series.means(Column.RUNNING, [0, 2]), [20, 40])
     np.testing.assert_allclose(series.means(Column.RUNNING, [0]), [200 / 6])
     np.testing.assert_array_equal(series.means(Column.QUEUE), [0, np.nan, 0])
+
+
+@pytest.mark.parametrize("front", ["", "gateway-1: "])
+def test_what_clients_of_a_web_server_ask_for_is_no_evidence(front: str) -> None:
+    what = "/?q=torch.OutOfMemoryError: CUDA out of memory"
+    asked = f'{front}INFO:     10.0.0.7:4{{}} - "GET {what} HTTP/1.1" 404 Not Found\n'
+    lines = list(log(OLD, "healthy", decodes=90))
+    (plain,) = taken("".join(lines).encode())
+    (launch,) = taken("".join(line + asked.format(i) for i, line in enumerate(lines)).encode())
+    assert launch.troubles == ()
+    assert launch.series == plain.series

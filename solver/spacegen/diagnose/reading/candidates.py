@@ -16,14 +16,19 @@ from spacegen.diagnose.reading.stamps import Integers, Words
 
 __all__ = ["Candidates", "candidates", "told"]
 
-_REQUESTS: Final = (b"Receive: obj=", b"Finish: obj=", b"Receive OpenAI: obj=", b'"event": "request.')
-"""How sglang begins what it logs of a request with `--log-requests`, as text or as JSON. All behind is what
-users and models say."""
+_REQUESTS: Final = (
+    *(b"Receive: obj=", b"Finish: obj=", b"Receive OpenAI: obj=", b'"event": "request.'),
+    *(b' - "GET /', b' - "POST /'),
+)
+"""How sglang begins what it logs of a request with `--log-requests`, as text or as JSON, and how web servers do.
+All behind is what clients and models say."""
 _REQUEST: Final = re.compile(b"|".join(map(re.escape, _REQUESTS)))
 _LITERALS: Final = Literals((*WORDS, *KINDS, *_REQUESTS))
 _BYTE: Final = np.uint64(255)
 _INFO: Final = np.uint64(int.from_bytes(b"INFO:   ", "little"))
-"""How web servers begin what they say of each request, and nothing that says something."""
+"""How web servers begin what they say."""
+_ADDRESS: Final = len("INFO:     ")
+"""So far behind stands the address of a client. What follows is what it asked for, and no evidence."""
 _DIGITS: Final = np.array([chr(byte).isdigit() for byte in range(128)] + [False] * 128)
 
 
@@ -44,6 +49,9 @@ def told(line: bytes) -> bytes:
 def candidates(text: bytes, words: Words, starts: Integers, ends: Integers, lines: Integers) -> Candidates:
     """Those among the numbers `lines` whose line has something that is looked for before it tells of a
     request; `words` are those of the text, lines go from `starts` to `ends`."""
+    lines = lines[~_accesses(words, starts[lines])]
+    if not len(lines):
+        return Candidates()
     found = dict.fromkeys(_beginning(text, words, starts, ends, lines), False)
     places = _LITERALS.places(text, words, _places(len(text), ends, lines))
     at = np.searchsorted(ends, np.array([place for place, _ in places], np.int64)).tolist()
@@ -59,6 +67,13 @@ def candidates(text: bytes, words: Words, starts: Integers, ends: Integers, line
         sorted(line for line, of_batch in found.items() if of_batch),
         sorted(line for line, of_batch in found.items() if not of_batch),
     )
+
+
+def _accesses(words: Words, starts: Integers) -> NDArray[np.bool_]:
+    """Which of the lines that start there tell of a request to a web server."""
+    addresses = words[np.minimum(starts + _ADDRESS, len(words) - 1)] & _BYTE
+    accesses: NDArray[np.bool_] = (words[starts] == _INFO) & _DIGITS[addresses]
+    return accesses
 
 
 def _places(length: int, ends: Integers, lines: Integers) -> NDArray[np.bool_] | None:

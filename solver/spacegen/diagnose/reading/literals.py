@@ -50,8 +50,10 @@ class Literals:
         """Where each of the words stands, rising by their ends, at places that are `asked` for; `words` are
         those of the text."""
         found: list[tuple[int, bytes]] = []
-        likely = self._grams[_hashes(words[: len(text) : _STEP], _GRAM)]
-        looked_at = np.flatnonzero(likely if asked is None else likely & asked[::_STEP]) * _STEP
+        # Every `_STEP`-th place of the text, or those of them that are asked for.
+        every = slice(0, len(text), _STEP) if asked is None else np.flatnonzero(asked[::_STEP]) * _STEP
+        likely = np.flatnonzero(self._grams[_hashes(words[every], _GRAM)])
+        looked_at = likely * _STEP if isinstance(every, slice) else every[likely]
         for length, table in self._ends.items():
             for before in range(length - SHORTEST, length - SHORTEST + _STEP):
                 starts = looked_at[np.searchsorted(looked_at, before) :] - before
