@@ -20,8 +20,8 @@ _REQUESTS: Final = (
     *(b"Receive: obj=", b"Finish: obj=", b"Receive OpenAI: obj=", b'"event": "request.'),
     *(b' - "GET /', b' - "POST /'),
 )
-"""How sglang begins what it logs of a request with `--log-requests`, as text or as JSON, and how web servers do.
-All behind is what clients and models say."""
+"""How sglang begins what it logs of a request with `--log-requests`, as text or as JSON, and web servers what
+they log of one. All behind is what clients and models say."""
 _REQUEST: Final = re.compile(b"|".join(map(re.escape, _REQUESTS)))
 _LITERALS: Final = Literals((*WORDS, *KINDS, *_REQUESTS))
 _BYTE: Final = np.uint64(255)

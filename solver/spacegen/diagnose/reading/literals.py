@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spacegen.diagnose.reading.stamps import Words
+from spacegen.diagnose.reading.stamps import Integers, Words
 
 __all__ = ["SHORTEST", "Literals"]
 
@@ -50,10 +50,8 @@ class Literals:
         """Where each of the words stands, rising by their ends, at places that are `asked` for; `words` are
         those of the text."""
         found: list[tuple[int, bytes]] = []
-        # Every `_STEP`-th place of the text, or those of them that are asked for.
-        every = slice(0, len(text), _STEP) if asked is None else np.flatnonzero(asked[::_STEP]) * _STEP
-        likely = np.flatnonzero(self._grams[_hashes(words[every], _GRAM)])
-        looked_at = likely * _STEP if isinstance(every, slice) else every[likely]
+        every = slice(0, len(text), _STEP)
+        looked_at = self._likely(words[every], None if asked is None else asked[every]) * _STEP
         for length, table in self._ends.items():
             for before in range(length - SHORTEST, length - SHORTEST + _STEP):
                 starts = looked_at[np.searchsorted(looked_at, before) :] - before
@@ -61,6 +59,16 @@ class Literals:
                 found.extend(self._ending(text, ends.tolist(), length))
         found.sort()
         return [(end - len(word), word) for end, word in found]
+
+    def _likely(self, words: Words, asked: NDArray[np.bool_] | None) -> Integers:
+        """The places of those asked for at which some word may have its last characters."""
+        if asked is not None and 2 * np.count_nonzero(asked) < len(asked):
+            few = np.flatnonzero(asked)
+            places: Integers = few[self._grams[_hashes(words[few], _GRAM)]]
+            return places
+        # A pass over all takes less time than most of them picked out.
+        likely = self._grams[_hashes(words, _GRAM)]
+        return np.flatnonzero(likely if asked is None else likely & asked)
 
     def _ending(self, text: bytes, ends: list[int], length: int) -> Iterator[tuple[int, bytes]]:
         """The words that end at these places, as their last characters let expect."""
