@@ -270,7 +270,8 @@ def _standing(fact: Fact, said: dict[str, Figure]) -> Figure:
 
 
 def _style(batch: Line | None) -> str | None:
-    """Older versions end their lines of batches with a comma."""
+    """Older versions end their lines of batches with a comma, and yet older ones name the kind in a sentence
+    of its own."""
     if batch is None:
         return None
-    return _OLDER if batch.text.rstrip().endswith(",") else _NEWER
+    return _OLDER if batch.text.rstrip().endswith(",") or "batch. #" in batch.text else _NEWER

@@ -70,7 +70,7 @@ _PART: Final = re.compile(rf"size: {_NUMBER} ?GB")
 _GIB: Final = re.compile(rf"[:=] *{_NUMBER} GiB")
 _PAGES: Final = re.compile(r"Allocating (\d{1,15}) (tokens|pages) for KV cache")
 _SET_UP: Final = {
-    Fact.POOL_TOKENS: re.compile(r"max_total_num_tokens=(\d{1,15})"),
+    Fact.POOL_TOKENS: re.compile(r"(?<![\w.])max_total_num_tokens=(\d{1,15})"),
     Fact.CHUNK: re.compile(r"chunked_prefill_size=(-?\d{1,15})"),
     Fact.PREFILL_TOKENS: re.compile(r"max_prefill_tokens=(\d{1,15})"),
     Fact.MOST_RUNNING: re.compile(r"max_running_requests=(\d{1,15})"),
@@ -237,7 +237,7 @@ _PROGRESS: Final = tuple(
         (r"is allocated\. |Post-capture KV sizing: KV cache allocated", _allocated),
         (r"Capture .{0,80}[gG]raph begin|Capture \w+ graph bs \[", _capturing),
         (r"Capture .{0,80}[gG]raph end", _captured),
-        (r"max_total_num_tokens=\d", _set_up),
+        (r"(?<![\w.])max_total_num_tokens=\d", _set_up),
         (r"Free memory before loading model", _mini(Phase.WEIGHTS, Fact.BEFORE_LOADING)),
         (r"Allocating \d+ (?:tokens|pages) for KV cache", _mini_pool),
         (r"Free memory after initialization", _mini(Phase.KV_POOL, Fact.LEFT)),
