@@ -274,6 +274,16 @@ def test_a_context_that_the_pool_holds_need_not_be_shorter(context: int, to: int
     assert any(move.parameter == "context_length" for move in finding.unless)
 
 
+@pytest.mark.parametrize(
+    ("slots", "groups", "to"),
+    [(1, 1, None), (2, 1, 1), (8, 1, 6), (10, 1, 7), (15, 1, 11), (100, 1, 72), (8, 8, None), (16, 8, 8)],
+)
+def test_few_slots_are_not_made_one(slots: int, groups: int, to: int | None) -> None:
+    shared = {"enable_dp_attention": groups > 1, "dp_size": groups, "max_running_requests": slots}
+    finding = only(launch({**ARGUMENTS, **shared}, FACTS, failed(Kind.NO_SLOTS, Phase.SERVING, None)))
+    assert ways(finding.moves).get("max_running_requests") == to
+
+
 @pytest.mark.parametrize("kind", [Kind.OUT_OF_MEMORY, Kind.NO_TOKENS])
 def test_where_few_run_their_number_is_not_what_memory_is_short_of(kind: Kind) -> None:
     series = Series(columns={Column.MOST_RUNNING: (2.0, 2.0), Column.DECODES: (20.0, 20.0)})

@@ -542,9 +542,45 @@ def test_at_the_guides_limit_fewer_requests_run() -> None:
 
 def test_slots_for_as_many_as_fit() -> None:
     (move,) = one(told(OLD, "full-slots"), "too-few-slots").moves
-    assert (move.parameter, move.at_least, move.was, move.to) == ("max_running_requests", 129, 128, 200)
+    assert (move.parameter, move.at_least, move.was, move.to) == ("max_running_requests", 129, 128, 192)
     # Who aims at latency may have meant it.
     assert one(told(OLD, "full-slots"), "too-few-slots", "latency").severity is Severity.INFO
+
+
+@pytest.mark.parametrize(
+    ("slots", "usage", "to"),
+    [(1, 0.4, 2), (3, 0.7, 4), (8, 0.4, 19), (10, 0.5, 19), (15, 0.75, 19), (64, 0.8, 72)],
+)
+def test_slots_where_few_requests_run(slots: int, usage: float, to: int) -> None:
+    text = (decode(2 * step, slots, queue=300, usage=usage) for step in range(200))
+    launch = with_arguments(lines(*text), max_running_requests=slots)
+    (move,) = one(launch, "too-few-slots").moves
+    assert (move.was, move.to) == (slots, to)
+    assert to * usage / slots <= 1
+
+
+@pytest.mark.parametrize(
+    ("running", "to"), [(1, None), (2, 1), (8, 7), (10, 9), (15, 13), (64, 59), (80, 72)]
+)
+def test_few_requests_are_not_made_one(running: int, to: int | None) -> None:
+    text = [decode(2 * step, running, queue=300, usage=0.97) for step in range(200)]
+    text[100:100] = [retraction(200)] * 30
+    launch = with_arguments(lines(*text), schedule_conservativeness=1.3, max_running_requests=128)
+    found = one(launch, "retracts-often")
+    assert [(move.was, move.to) for move in found.moves] == ([] if to is None else [(128, to)])
+    assert found.advice[-1].endswith("give the KV cache more memory")
+
+
+@pytest.mark.parametrize("groups", [2, 8])
+@pytest.mark.parametrize("running", [1, 2, 10, 200])
+def test_each_group_of_attention_data_parallelism_keeps_a_request(running: int, groups: int) -> None:
+    text = [decode(2 * step, running, queue=300, usage=0.97) for step in range(200)]
+    text[100:100] = [retraction(200)] * 30
+    shared = {"enable_dp_attention": True, "dp_size": groups, "schedule_conservativeness": 1.3 * 0.3}
+    for move in one(with_arguments(lines(*text), **shared), "retracts-often").moves:
+        assert isinstance(move.to, int)
+        assert groups <= move.to < running * groups
+        assert move.to % groups == 0
 
 
 @pytest.mark.parametrize(

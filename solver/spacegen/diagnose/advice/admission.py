@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil
-from typing import Final
 
 from spacegen.diagnose.advice.caution import NAME, asked, lowered, raised
 from spacegen.diagnose.advice.graphs import covering
@@ -34,14 +32,12 @@ from spacegen.diagnose.advice.serving import (
 )
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.takenback import HONEST, counted, occasional, of_unknown_frequency
-from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.advice.ways import in_batches, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column
 
 __all__ = ["admission"]
-
-_BATCH: Final = 8
 
 
 def admission(launch: Launch, goal: str) -> Iterable[Finding]:
@@ -146,12 +142,11 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
     fit = WELL_FILLED * found.full
-    to = ceil(fit / _BATCH) * _BATCH * groups
     move = Move(
         parameter=key(launch, Key.RUNNING),
-        at_least=limit * groups + 1,
+        at_least=(limit + 1) * groups,
         was=limit * groups,
-        to=max(to, limit * groups + 1),
+        to=max(in_batches(fit), limit + 1) * groups,
         because=f"{fit:.0f} would fill the KV cache to {WELL_FILLED} as these requests do",
     )
     graphs = covering(launch, fit)
@@ -178,9 +173,9 @@ def _often(found: Steady) -> str:
 
 
 def _bold(launch: Launch, found: Steady) -> Finding:
-    move = raised(launch) or _fewer(launch, found)
-    at_limit = raised(launch) is None
-    other = "or give the KV cache more memory" if at_limit else HONEST.split(":")[0]
+    move = raised(launch)
+    other = HONEST.split(":")[0] if move else "or give the KV cache more memory"
+    move = move or _fewer(launch, found)
     return Finding(
         id="retracts-often",
         phase=Phase.SERVING,
@@ -188,23 +183,24 @@ def _bold(launch: Launch, found: Steady) -> Finding:
         summary=f"{_often(found)}: requests are taken in that have to be taken back, and their work is lost",
         evidence=evidence(launch.retraction, launch.busiest),
         numbers=_numbers(found),
-        advice=(told(move), other),
-        moves=(move,),
+        advice=(told(move), other) if move else ("give the KV cache more memory",),
+        moves=(move,) if move else (),
     )
 
 
-def _fewer(launch: Launch, found: Steady) -> Move:
+def _fewer(launch: Launch, found: Steady) -> Move | None:
+    """As many as fit, and fewer than ran; None where only one did, for each group that shares them."""
     groups = attention_groups(launch)
-    most = int(found.most_running) * groups
-    to = max(int(FULL * found.full * groups) // _BATCH * _BATCH, 1)
-    because = f"`{NAME}` is {asked(launch):g} already, and {most} ran at most"
+    most = int(found.most_running)
+    if most < 2:
+        return None
     was = number(launch, Key.RUNNING)
     return Move(
         parameter=key(launch, Key.RUNNING),
-        at_most=max(most - 1, 1),
+        at_most=most * groups - 1,
         was=None if was is None else int(was),
-        to=min(to, max(most - 1, 1)),
-        because=because,
+        to=min(in_batches(FULL * found.full), most - 1) * groups,
+        because=f"`{NAME}` is {asked(launch):g} already, and {most * groups} ran at most",
     )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "few",
     "fewer_running",
     "higher_share",
+    "in_batches",
     "less_context",
     "lower_share",
     "more_of",
@@ -52,6 +53,9 @@ __all__ = [
 _GRAPHS: Final = 16
 # Ours: with fewer running it is not their number that memory is short of.
 _FEW: Final = 16
+# Ours: so many are as good in the steps that servers capture graphs in; of fewer, each counts.
+_MANY: Final = 64
+_BATCH: Final = 8
 STEP: Final = 0.01
 """The guide's step of `mem_fraction_static`."""
 FINEST: Final = 0.001
@@ -154,11 +158,17 @@ def fewer_running(launch: Launch) -> Move | None:
     may = given if given is not None else None if each is None else each * groups
     most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0) * groups
     reached = most if most > 1 and (may is None or most <= may) else may
-    if reached is None or reached < 2:
+    if reached is None or reached < 2 * groups:
         return None
-    to = max(int(reached * 0.75) // 8 * 8, 1)
+    to = in_batches(reached / groups * 0.75) * groups
     because = f"it ran out with {int(most)} running" if reached == most else ""
     return Move(parameter=name, at_most=reached - 1, was=_whole(may), to=to, because=because)
+
+
+def in_batches(count: float) -> int:
+    """At most so many requests, and one at least: a multiple of eight where there are many."""
+    most = max(int(count), 1)
+    return most // _BATCH * _BATCH if most >= _MANY else most
 
 
 def few(move: Move | None) -> bool:
