@@ -60,3 +60,180 @@ def test_figures_of_the_start_are_not_read_out_of_a_message_about_a_leak() -> No
 )
 def test_a_sentence_of_its_own_for_the_kind_is_older(line: str, version: str) -> None:
     assert only(line).version == version
+
+
+TRACED = (
+    "Traceback (most recent call last):",
+    '  File "/opt/sglang/python/sglang/srt/managers/scheduler.py", line 1196, in run_scheduler_process',
+    "    scheduler.event_loop_normal()",
+    "RuntimeError: Failed to allocate memory for batch_prefill_tmp_v with size 5 in AlignedAllocator",
+)
+WATCHED = (
+    "[rank3]:[E1120 09:00:02.1 ProcessGroupNCCL.cpp:2057] [PG ID 2 PG GUID 3 Rank 3] Process group watchdog "
+    "thread terminated with exception: CUDA error: an illegal memory access was encountered"
+)
+KILLED = (
+    "Killed",
+    "./serve.sh: line 9: 4711 Killed                  python -m sglang.launch_server --tp 2",
+    "server-1 exited with code 137",
+)
+
+
+@pytest.mark.parametrize("last", KILLED)
+@pytest.mark.parametrize("quit_", [(), (QUIT,)])
+def test_a_server_that_ends_itself_was_not_ended_for_want_of_main_memory(
+    last: str, quit_: tuple[str, ...]
+) -> None:
+    launch = only(READY, DECODING, f"[2025-11-20 09:00:02 TP0] {TRACED[0]}", *TRACED[1:], "", *quit_, last)
+    (trouble,) = launch.troubles
+    assert (trouble.kind, trouble.fatal, trouble.lines[0].number) == (Kind.CRASH, True, 6)
+    (finding,) = findings((launch,), "throughput")
+    assert finding.id == "crashed"
+    assert any("SGLANG_FLASHINFER_WORKSPACE_SIZE" in advice for advice in finding.advice)
+
+
+@pytest.mark.parametrize("last", KILLED)
+def test_what_ends_with_nothing_said_before_was_ended_from_outside(last: str) -> None:
+    assert ids(only(READY, DECODING, last)) == ["host-memory"]
+    # So it was where it went on after an exception, and where an exception only misses what is gone.
+    assert ids(only(READY, *TRACED, *[DECODING] * 8, last)) == ["host-memory"]
+    assert ids(only(READY, DECODING, TRACED[0], TRACED[1], "EOFError", last)) == ["host-memory"]
+
+
+def test_a_server_says_that_it_ended_without_saying_of_what() -> None:
+    launch = only(READY, DECODING, QUIT, "Killed")
+    (trouble,) = launch.troubles
+    assert (trouble.kind, trouble.fatal) == (Kind.CRASH, True)
+    assert trouble.lines[0].text == QUIT
+
+
+def test_the_exception_may_be_written_after_the_end_is_told() -> None:
+    hit = f"[2025-11-20 09:00:03 TP1] Scheduler hit an exception: {TRACED[0]}"
+    (trouble,) = only(READY, DECODING, QUIT, hit, *TRACED[1:]).troubles
+    assert trouble.words.startswith("RuntimeError: Failed to allocate")
+    (trouble,) = only(READY, DECODING, QUIT, *TRACED).troubles
+    assert trouble.words.startswith("RuntimeError: Failed to allocate")
+
+
+def test_the_end_of_a_traceback_is_enough_where_the_server_says_that_it_ended() -> None:
+    (trouble,) = only(LEAK, "", QUIT).troubles
+    assert (trouble.kind, trouble.fatal, trouble.words) == (Kind.CRASH, True, LEAK)
+
+
+def test_a_launch_after_the_end_is_another_one() -> None:
+    loading = "[2025-11-20 09:01:00 TP0] Load weight begin. avail mem=78.58 GB"
+    assert len(read(loading, QUIT, loading)) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        (
+            "Memory access fault by GPU node-5 (Agent handle: 0x1) on address 0x7000. Reason: Unknown.",
+            "AMD_SERIALIZE_KERNEL",
+        ),
+        (
+            WATCHED,
+            "CUDA_LAUNCH_BLOCKING",
+        ),
+    ],
+)
+@pytest.mark.parametrize("before", [(), (READY, DECODING)])
+def test_what_native_code_says_when_it_fails(line: str, advice: str, before: tuple[str, ...]) -> None:
+    launch = only(*before, line, "Fatal Python error: Aborted", "", "Thread 0x01 (most recent call first):")
+    (finding,) = findings((launch,), "throughput")
+    assert finding.id == "crashed"
+    assert any(advice in told for told in finding.advice)
+
+
+@pytest.mark.parametrize(("said", "signal"), [("Aborted", 6), ("Bus error", 7), ("Segmentation fault", 11)])
+def test_a_signal_that_python_tells_of(said: str, signal: int) -> None:
+    (trouble,) = only(READY, DECODING, f"Fatal Python error: {said}").troubles
+    assert (trouble.kind, trouble.numbers["signal"]) == (Kind.KILLED, signal)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found", "phase"),
+    [
+        (["Exception: Capture cuda graph failed: Ninja build failed."], "graph-capture-failed", Phase.GRAPHS),
+        (
+            ["[2025-11-20 09:00:02] Health check failed. Server couldn't get a response from detokenizer"],
+            "health-check-failed",
+            Phase.SERVING,
+        ),
+        (
+            ["[2025-11-20 09:00:02 DP1 TP4] Watchdog timeout (self.watchdog_timeout=300)"],
+            "watchdog",
+            Phase.SERVING,
+        ),
+        (
+            ["[2025-11-20 09:00:02 TP1] No experts: CUDA out of memory. Tried to allocate 24.00 MiB."],
+            "out-of-memory-serving",
+            Phase.SERVING,
+        ),
+        (
+            [
+                TRACED[0],
+                "ray.exceptions.RayTaskError(OutOfMemoryError): ray::run()",
+                "torch.OutOfMemoryError: CUDA out of memory.",
+            ],
+            "out-of-memory-serving",
+            Phase.SERVING,
+        ),
+        (
+            ["RuntimeError: Prefill out of memory. Try to lower your batch size."],
+            "no-tokens-prefill",
+            Phase.SERVING,
+        ),
+        (
+            [
+                *TRACED[:2],
+                '  File "/opt/sglang/python/sglang/srt/managers/schedule_batch.py", line 9, in prepare',
+                "AttributeError: 'NoneType' object has no attribute 'cpu'",
+            ],
+            "crashed",
+            Phase.ARGUMENTS,
+        ),
+        (
+            [
+                f"[2025-11-20 09:00:03 TP1] Scheduler hit an exception: {TRACED[0]}",
+                '  File "/opt/sglang/srt/managers/scheduler.py", line 9, in event_loop_overlap',
+                "RuntimeError: something else",
+            ],
+            "crashed",
+            Phase.SERVING,
+        ),
+        (
+            [
+                f"[2025-11-20 09:00:03 TP1] Scheduler hit an exception: {TRACED[0]}",
+                '  File "/opt/sglang/srt/model_executor/model_runner.py", line 9, in load_model',
+                "ValueError: TP rank 1 could finish, but there are other ranks that didn't finish loading.",
+            ],
+            "crashed",
+            Phase.WEIGHTS,
+        ),
+    ],
+)
+def test_what_is_left_of_a_log_is_placed_by_its_words(lines: list[str], found: str, phase: Phase) -> None:
+    launch = only(*lines)
+    (finding,) = findings((launch,), "throughput")
+    assert (finding.id, finding.phase) == (found, phase)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (LEAK, "SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE"),
+        ("RuntimeError: Rank 0 failed to pass monitoredBarrier in 480000 ms", "storage"),
+        ("ValueError: Model architectures ['X'] are not supported for now.", "newer"),
+    ],
+)
+def test_what_an_exception_is_known_for(words: str, says: str) -> None:
+    launch = only(f"[2025-11-20 09:00:03 TP1] Scheduler hit an exception: {TRACED[0]}", TRACED[1], words)
+    (finding,) = findings((launch,), "throughput")
+    assert any(says in advice for advice in finding.advice)
+
+
+def test_tracebacks_of_other_programs_are_no_launch() -> None:
+    frame = '  File "/home/me/sglang/bench_serving.py", line 9, in main'
+    assert read(TRACED[0], frame, "ValueError: no such data set") == ()

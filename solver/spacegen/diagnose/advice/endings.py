@@ -49,6 +49,20 @@ _REASONS: Final = {
     r"illegal memory access|device-side assert|unspecified launch failure": (
         "a kernel failed: try another attention backend, and `CUDA_LAUNCH_BLOCKING=1` to see which one it is"
     ),
+    r"Memory access fault by GPU": (
+        "a kernel failed: try another attention backend, and `AMD_SERIALIZE_KERNEL=3` to see which one it is"
+    ),
+    r"memory leak detected": (
+        "the server's own bookkeeping of the KV cache is wrong, and no launch argument fixes that: try another "
+        "version, or only be warned with `SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=0`"
+    ),
+    r"monitoredBarrier|didn't finish loading": (
+        "not every rank loaded its weights in time: find the one that failed before, or that reads from slower "
+        "storage"
+    ),
+    r"no SGLang implementation|are not supported for now": (
+        "this version of the server does not support the model: try a newer one"
+    ),
     r"no kernel image|not supported on this (?:GPU|device)|compute capability": (
         "a kernel is not made for this GPU: choose a backend that is"
     ),

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
 from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
-from spacegen.diagnose.reading.arguments import discreet, without_secrets
 from spacegen.diagnose.reading.events import (
     Detail,
     Event,
@@ -22,6 +21,7 @@ from spacegen.diagnose.reading.events import (
     bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
+from spacegen.tune.secret import masked, masked_text
 
 __all__ = ["Startup"]
 
@@ -36,6 +36,12 @@ _SHORT: Final = re.compile(
 )
 """How a line begins that says that memory ran out: a launch is told by it where nothing else is left of its
 log. Others have these words elsewhere in a line."""
+_OWN: Final = re.compile(
+    r"^(?:\w+: )?Capture .{0,80}graph failed: |Health check failed\. Server couldn't get a response"
+)
+"""What servers alone say of what goes wrong."""
+_UNPLACED: Final = (Kind.OUT_OF_MEMORY, Kind.NO_TOKENS, Kind.NO_SLOTS, Kind.WATCHDOG, Kind.UNHEALTHY)
+"""What goes wrong while a server serves, where nothing says in which phase."""
 _OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random_seed", "base_gpu_id"})
 """Arguments in which the nodes of one launch may differ."""
 _NOTICED: Final = 0.5
@@ -75,15 +81,19 @@ class Startup:
             or self.phase is not Phase.ARGUMENTS
             or self._troubles.fatal
             or self._troubles.port
-            or self._excerpt
+            or any(map(self._told, self._troubles.found(ready=False)))
         )
 
     @property
-    def _excerpt(self) -> bool:
-        """Whether there is no more than how a launch ran out of memory, and not in which phase."""
-        if self.arguments_line or self.ready or self.phase is not Phase.ARGUMENTS:
-            return False
-        return any(_SHORT.match(trouble.words) for trouble in self._troubles.found(ready=False))
+    def _torn(self) -> bool:
+        """Whether there is no more than what went wrong with a launch."""
+        return not (self.arguments_line or self.ready) and self.phase is Phase.ARGUMENTS
+
+    def _told(self, trouble: Trouble) -> bool:
+        """Whether it is a server's, by what is said of it alone."""
+        stamped = trouble.kind is Kind.OUT_OF_MEMORY and _RANKS.search(trouble.lines[0].text)
+        own = self._troubles.own and trouble.kind is Kind.CRASH
+        return bool(own or stamped or _SHORT.match(trouble.words) or _OWN.search(trouble.words))
 
     def over(self, event: Event) -> bool:
         """Whether what is said belongs to another launch, after this one."""
@@ -105,8 +115,6 @@ class Startup:
 
     def take(self, event: Event, line: Line, batch: str | None = None) -> None:
         """Takes in what a line says; `batch` is `prefill` or `decode`, what the last batch before was."""
-        # What is kept of a launch is shown, written and sent around.
-        line = line.model_copy(update={"text": discreet(line.text)})
         match event:
             case Given():
                 self._given(event, line)
@@ -117,7 +125,7 @@ class Startup:
             case Simulated():
                 self.simulated = True
             case Fault() | Detail() | Traced():
-                self._troubles.take(_discreet(event), line, self._now, batch, ready=self._up)
+                self._troubles.take(_masked(event), line, self._now, batch, ready=self._up)
 
     def serving(self, batches: Mapping[int, int]) -> None:
         """So many lines of batches are logged of these data-parallel ranks: it is up, whatever else the log
@@ -129,6 +137,8 @@ class Startup:
     def fields(self, batch: Line | None = None) -> dict[str, Any]:
         """What is known of the launch by the names of `Launch`; `batch` is a line of decoding."""
         found = self._troubles.found(ready=self._up)
+        if self._torn:
+            found = tuple(map(_served, found))
         known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
         if self._sizes and self._sizes_line is not None:
             known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
@@ -139,12 +149,11 @@ class Startup:
             "version": self.version or _style(batch),
             "arguments": self.arguments,
             "arguments_line": self.arguments_line,
-            # Most memory is taken then.
-            "phase": Phase.SERVING if self._excerpt else self.phase,
+            "phase": max((self.phase, *_phases(found)), key=_PHASES.index) if self._torn else self.phase,
             "ready": self.ready,
             "figures": known,
             "graph_sizes": self._sizes,
-            "troubles": tuple(map(_served, found)) if self._excerpt else found,
+            "troubles": found,
             "simulated": self.simulated,
         }
 
@@ -167,7 +176,7 @@ class Startup:
         if given.values.get("node_rank") in (None, *self._nodes) or (given.values.get("nnodes") or 1) == 1:
             return False
         return bool(self.arguments) and all(
-            without_secrets(name, value) == self.arguments[name]
+            masked(name, value) == self.arguments[name]
             for name, value in given.values.items()
             if name in self.arguments and name not in _OF_A_NODE
         )
@@ -178,7 +187,7 @@ class Startup:
             return
         self.arguments_line = line
         self.server = given.server
-        self.arguments = {name: without_secrets(name, value) for name, value in given.values.items()}
+        self.arguments = {name: masked(name, value) for name, value in given.values.items()}
         if given.server == "sglang":
             self.version = _NEWER if given.as_mapping else _OLDER
 
@@ -246,20 +255,25 @@ class Startup:
             said[rank] = figure
 
 
-def _discreet(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
+def _masked(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
     match event:
         case Fault():
-            return replace(event, words=discreet(event.words))
+            return replace(event, words=masked_text(event.words))
         case Traced():
             wrong = event.fault
-            hidden = replace(wrong, words=discreet(wrong.words)) if isinstance(wrong, Fault) else wrong
-            return Traced(discreet(event.text), hidden)
+            hidden = replace(wrong, words=masked_text(wrong.words)) if isinstance(wrong, Fault) else wrong
+            return Traced(masked_text(event.text), hidden)
         case Detail():
             return event
 
 
+def _phases(troubles: tuple[Trouble, ...]) -> tuple[Phase, ...]:
+    return tuple(trouble.phase for trouble in troubles)
+
+
 def _served(trouble: Trouble) -> Trouble:
-    unknown = trouble.phase is Phase.ARGUMENTS
+    # Most memory is taken then, and batches are looked after.
+    unknown = trouble.phase is Phase.ARGUMENTS and trouble.kind in _UNPLACED
     return trouble.model_copy(update={"phase": Phase.SERVING}) if unknown else trouble
 
 

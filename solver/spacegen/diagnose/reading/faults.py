@@ -17,6 +17,7 @@ from spacegen.servers.logwords import (
     REFUSED,
     SERVING_MEMORY,
     WATCHDOG,
+    WIDTH,
     worded,
 )
 
@@ -27,6 +28,7 @@ FAULTS: Final = re.compile(
     rb"|to allocate)|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98"
     rb"|port.{0,24} is already in use|is not available in|watchdog|exit(?:ed with)? ?code)|error: "
     rb"|Killed\b|Segmentation fault|leave no GPU memory|Health check failed|too small|no room for the full"
+    rb"|(?i:sigquit)|Memory access fault"
 )
 """Which lines may say so."""
 _TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
@@ -35,7 +37,7 @@ FAULT_WORDS: Final = (
     *(b"oomkill", b"oom-kill", b"oom_kill", b"oom kill", b"to allocate", b"graph failed", b"due to OOM"),
     *(b"already in use", b"eaddrinuse", b"errno 98", b"is not available in", b"watchdog", b"exit code"),
     *(b"exitcode", b"exited with", b"error: ", b"Killed", b"Segmentation fault", b"leave no GPU memory"),
-    b"Health check failed",
+    *(b"Health check failed", b"sigquit", b"Memory access fault"),
     *(b"too small", b"no room for the full", b"Traceback (most", b"During handling", b"direct cause"),
 )
 """A line has one of them where it has what `FAULTS` asks for, or the words of a traceback."""
@@ -57,10 +59,17 @@ _CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(
 _OTHERS: Final = r"(?!python|sglang|minisgl|spacegen|pt_|ray|MainThread|multiproc|uvicorn)"
 """What is no process of a server, by the name that the kernel says."""
 _KILLED: Final = re.compile(
-    rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled|^Killed$"
-    r"|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b"
+    rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled"
 )
-_SEGMENT: Final = re.compile(r"Segmentation fault")
+_KILLED_IN_SHELL: Final = re.compile(r"^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b")
+_QUIT: Final = re.compile(r"Received sigquit from a child proc|SIGQUIT received\. ")
+_NATIVE: Final = re.compile(
+    r"Process group watchdog thread terminated with exception|Memory access fault by GPU"
+)
+_SIGNALS: Final = re.compile(
+    r"Fatal Python error: (?:(?P<s6>Aborted)|(?P<s7>Bus error)|(?P<s8>Floating)|(?P<s4>Illegal instr))"
+    r"|(?P<s11>Segmentation fault)"
+)
 _SHELL: Final = 128
 _HARMLESS: Final = (1, 2, 3, 15)
 """Signals that end what is left when another part has failed, or that people send."""
@@ -98,6 +107,8 @@ class Fault:
     """Where the words say it; else it is that which the launch is in."""
     fatal: bool = False
     """Whether the words say that a process ends."""
+    follows: bool = False
+    """Whether a server that fails ends what is left of it this way, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +166,24 @@ def _other(text: str, said: str) -> Fault | None:
 def _ended(text: str, said: str) -> Fault | None:
     if _KILLED.search(text):
         return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True)
-    if _SEGMENT.search(text):
-        return Fault(Kind.KILLED, said, {"signal": 11.0}, fatal=True)
-    if found := _CODE.search(text):
-        code = int(found[1])
-        signal = -code if code < 0 else code - _SHELL
-        if signal > 0 and signal not in _HARMLESS:
-            return Fault(Kind.KILLED, said, {"signal": float(signal)}, fatal=True)
-    return None
+    if _KILLED_IN_SHELL.search(text):
+        return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True, follows=True)
+    if _QUIT.search(text):
+        return Fault(Kind.CRASH, said, fatal=True, follows=True)
+    if found := _NATIVE.search(text):
+        return Fault(Kind.CRASH, text[found.start() :][:WIDTH], fatal=True)
+    if found := _SIGNALS.search(text):
+        return Fault(Kind.KILLED, said, {"signal": float((found.lastgroup or "")[1:])}, fatal=True)
+    return _code(text, said)
+
+
+def _code(text: str, said: str) -> Fault | None:
+    found = _CODE.search(text)
+    code = int(found[1]) if found else 0
+    signal = -code if code < 0 else code - _SHELL
+    if signal <= 0 or signal in _HARMLESS:
+        return None
+    return Fault(Kind.KILLED, said, {"signal": float(signal)}, fatal=True, follows=code == _SHELL + 9)
 
 
 def _during(text: str) -> str | None:
