@@ -13,7 +13,7 @@ from spacegen.cli.main import main
 from spacegen.tune import runner_for
 from spacegen.tune.jobs import Job
 from spacegen.tune.running.launching import Launcher
-from spacegen.tune.secret import Hider, discreet, is_secret, redacted, without_secrets
+from spacegen.tune.secret import Hider, discreet, is_secret, public, redacted
 from spacegen.tune.setup import Setup, Timeouts
 from spacegen.tune.workload import Workload
 
@@ -138,7 +138,7 @@ def test_names_of_secrets(name: str) -> None:
 )
 def test_names_of_others(name: str) -> None:
     assert not is_secret(name)
-    assert without_secrets({name: 1, "api_key": 2}) == {name: 1}
+    assert public({name: 1, "api_key": 2}) == {name: 1}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_words_as_they_are_shown(words: list[str], shown: list[str]) -> None:
     assert list(redacted(words)) == shown
 
 
-def test_a_workload_is_kept_without_secrets() -> None:
+def test_a_workload_is_kept_public() -> None:
     plain = Workload(extra=("--num", "3"), command="bench {base_url}")
     assert discreet(plain) is plain
     told = discreet(Workload(extra=("--token", "t"), command="bench --api-key k {base_url}"))

@@ -13,6 +13,7 @@ from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.sources import STDIN, LogFile, log_files, pieces
 from spacegen.errors import ConfigError, Fault
+from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
 
 __all__ = ["Diagnosis", "diagnose", "examine", "nothing_said", "read"]
@@ -55,7 +56,8 @@ def examine(
 ) -> Diagnosis:
     """What launches show. One that does not say its arguments is taken to run as it was asked to, but
     for what it says otherwise."""
-    asked = dict(config or {})
+    # What a launch holds is masked, too: of secrets nobody learns here whether they differ.
+    asked = {name: masked(name, value) for name, value in (config or {}).items()}
     seen = tuple(
         launch
         if launch.arguments or not asked

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spacegen.diagnose.series import Column, Series
+from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
 
 __all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble", "asked_of"]
@@ -108,7 +109,7 @@ class Launch(Value):
     version: str | None = None
     """As the log says it; of sglang, else the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """As the server runs with them, from its own words."""
+    """As the server runs with them, from its own words; `***` for secrets."""
     arguments_line: Line | None = None
     phase: Phase = Phase.ARGUMENTS
     """The last that it reached."""
@@ -129,6 +130,12 @@ class Launch(Value):
     simulated: bool = False
     folded: int = 0
     """How many launches of the log before this one are left out, where there are very many."""
+
+    @field_validator("arguments", mode="after")
+    @classmethod
+    def _without_secrets(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        # What is known of a launch is shown, written and sent around.
+        return {name: masked(name, value) for name, value in arguments.items()}
 
     def figure(self, fact: Fact) -> float | None:
         """The number, where the log says it."""

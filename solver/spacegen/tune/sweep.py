@@ -19,7 +19,7 @@ from spacegen.tune.jobs import Executor, Job
 from spacegen.tune.outcome import TRIES, Cause, Failure, Outcome
 from spacegen.tune.record import Provenance, Record
 from spacegen.tune.results import ResultsFile
-from spacegen.tune.secret import without_secrets
+from spacegen.tune.secret import public
 from spacegen.tune.setup import Setup
 
 __all__ = ["Candidate", "Finding", "Sweep", "SweepObserver"]
@@ -158,7 +158,7 @@ class Sweep:
         }
         record = Record(
             rank=candidate.rank,
-            config=without_secrets(candidate.config),
+            config=public(candidate.config),
             outcome=outcome,
             origin=candidate.label,
             provenance=self._provenance.model_copy(update=known),
@@ -178,7 +178,7 @@ class Sweep:
 
     def _key(self, config: Mapping[str, Any]) -> _Key:
         """What names a launch: its arguments, whatever they are called there."""
-        given = (pair for pair in without_secrets(config).items() if pair[1] is not None)
+        given = (pair for pair in public(config).items() if pair[1] is not None)
         return frozenset(_said(self._schema, name, value) for name, value in given)
 
     def _name(self, candidate: Candidate, tries: int) -> str:

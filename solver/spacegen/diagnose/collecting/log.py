@@ -17,7 +17,7 @@ from spacegen.diagnose.reading.chunks import WholeLines
 from spacegen.diagnose.reading.events import LINES, Event, events
 from spacegen.diagnose.reading.fields import Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
-from spacegen.diagnose.reading.text import SHOWN, plain
+from spacegen.diagnose.reading.text import line_of, plain
 from spacegen.diagnose.series import Column
 
 __all__ = ["LogReader"]
@@ -70,7 +70,7 @@ class LogReader:
             if LINES.search(raw) is None:
                 continue
             said = plain(raw)
-            line = Line(file=self._name, number=self._lines + number + 1, text=said[:SHOWN])
+            line = line_of(self._name, self._lines + number + 1, said)
             for event in events(said):
                 self._current.serve(batches, taken, number, self._lines)
                 self._hear(event, line)
@@ -160,5 +160,4 @@ class _Current:
             self.batch = _WORKING[Batch(int(working[-1]))]
 
     def _line(self, batches: Batches, number: int, before: int) -> Line:
-        text = plain(batches.line(number))[:SHOWN]
-        return Line(file=self._name, number=before + number + 1, text=text)
+        return line_of(self._name, before + number + 1, plain(batches.line(number)))

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spacegen.tune.secret import HIDDEN, is_secret
-
-__all__ = ["ARGUMENTS", "Given", "arguments", "discreet", "without_secrets"]
+__all__ = ["ARGUMENTS", "Given", "arguments"]
 
 ARGUMENTS: Final = re.compile(r"server_args=(?=ServerArgs\(|\{)|^(?=ServerArgs\()")
 """sglang 0.5.6 says `server_args=ServerArgs(...)` and 0.5.23 `server_args={...}`; mini-SGLang the former, on
@@ -24,43 +22,6 @@ _ENUM: Final = re.compile(r"<[\w.]+: (.+)>")
 _RANKS: Final = re.compile(r"size=(\d+)")
 """How many ranks mini-SGLang has, within what it says of each."""
 _MINI: Final = frozenset({"server_port", "memory_ratio", "max_running_req", "max_extend_tokens"})
-_TEXT: Final = re.compile(
-    r"""(?<![\w-])(?P<name>[A-Za-z_][\w-]*+)(?P<mark>=|\\*+['"]\s*+:\s*+)"""
-    r"""(?P<quote>\\*+['"])(?P<value>.*?)(?P<end>(?P=quote)|$)"""
-    r"""|(?<![\w-])(?P<flag>--[A-Za-z][\w-]*+|[A-Z][A-Z0-9_]*+(?==))(?P<between>\s++|=)(?P<word>(?!--)[^\s'"]\S*+)"""
-)
-_DEEPEST: Final = 4
-"""Texts within texts, as of JSON that is an argument."""
-
-
-def discreet(text: str, depth: int = 0) -> str:
-    """A line, perhaps cut off, with `***` for what is secret by the name of its argument, flag, variable, or
-    field of JSON."""
-
-    def shown(found: re.Match[str]) -> str:
-        if found["flag"]:
-            return f"{found['flag']}{found['between']}{HIDDEN}" if is_secret(found["flag"]) else found[0]
-        if is_secret(found["name"]):
-            return f"{found['name']}{found['mark']}'{HIDDEN}'"
-        inside = discreet(found["value"], depth + 1) if depth < _DEEPEST else HIDDEN
-        return f"{found['name']}{found['mark']}{found['quote']}{inside}{found['end']}"
-
-    return _TEXT.sub(shown, text)
-
-
-def without_secrets(name: str, value: Any) -> Any:
-    """The value of an argument with `***` for what is secret in it, by its name or by those within."""
-    if value is not None and is_secret(name):
-        return HIDDEN
-    match value:
-        case str():
-            return discreet(value)
-        case dict():
-            return {key: without_secrets(str(key), one) for key, one in value.items()}
-        case list() | tuple():
-            return [without_secrets("", one) for one in value]
-        case _:
-            return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.said import USAGES, Said
 from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
 from spacegen.diagnose.reading.serverinfo import read_info
-from spacegen.diagnose.reading.text import SHOWN, plain
+from spacegen.diagnose.reading.text import line_of, plain
 from spacegen.diagnose.series import Column
 
 __all__ = ["MetricsReader", "looks_like_metrics"]
@@ -232,7 +232,7 @@ class _Server:
         return self._shown(sample.number, sample.raw)
 
     def _shown(self, number: int, raw: bytes) -> Line:
-        return Line(file=self._name, number=number, text=plain(raw)[:SHOWN])
+        return line_of(self._name, number, plain(raw))
 
     def launch(self, lines: int) -> Launch:
         """What is known. A server that answers is ready."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from spacegen.diagnose.launch import Fact
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import load
-from spacegen.tune.secret import without_secrets
+from spacegen.tune.secret import masked, public
 
 __all__ = ["MARK", "Told", "read_info", "written"]
 
@@ -46,12 +46,10 @@ def written(info: Mapping[str, Any]) -> bytes:
 
 
 def _kept(values: Mapping[str, Any]) -> dict[str, Any]:
-    # A command is one text, and may have secrets in it.
     return {
-        name: value
-        for name, value in without_secrets(values).items()
-        if name == _MEMORY
-        or (name != "launch_command" and (value is None or isinstance(value, str | int | float)))
+        name: masked(name, value)
+        for name, value in public(values).items()
+        if name == _MEMORY or value is None or isinstance(value, str | int | float)
     }
 
 
@@ -73,7 +71,7 @@ def _told(info: Mapping[str, Any]) -> Told:
     said = {fact: memory.get(name) for name, fact in _MEMORIES.items()} if isinstance(memory, dict) else {}
     said[Fact.MOST_RUNNING] = state.get(_MOST_RUNNING)
     figures = {fact: float(value) for fact, value in said.items() if isinstance(value, int | float)}
-    return Told(str(version) if version else None, without_secrets(arguments), figures)
+    return Told(str(version) if version else None, arguments, figures)
 
 
 def _states(info: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

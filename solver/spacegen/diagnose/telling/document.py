@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding
-from spacegen.diagnose.launch import Launch
-from spacegen.tune.secret import HIDDEN, is_secret
 
 if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.narrowing import Narrowing
@@ -20,17 +18,10 @@ def as_document(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> dic
     space."""
     return {
         "simulated": diagnosis.simulated,
-        "launches": [_launch(launch) for launch in diagnosis.launches],
+        "launches": [launch.model_dump(mode="json") for launch in diagnosis.launches],
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "narrowed": None if narrowing is None else narrowing.as_dict(),
     }
-
-
-def _launch(launch: Launch) -> dict[str, Any]:
-    found: dict[str, Any] = launch.model_dump(mode="json")
-    arguments = found["arguments"]
-    found["arguments"] = {name: HIDDEN if is_secret(name) else arguments[name] for name in arguments}
-    return found
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -17,7 +17,6 @@ from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
 from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
 from spacegen.tune.report.markup import Node, element, table
-from spacegen.tune.secret import HIDDEN, is_secret
 
 __all__ = ["arguments", "findings_table", "launches_table", "name_of", "space_parts"]
 
@@ -163,10 +162,7 @@ def _number(value: float) -> str:
 
 def arguments(launch: Launch, number: int) -> Element:
     """What the server ran with, folded."""
-    given: Iterable[tuple[str, str]] = (
-        (name, HIDDEN if is_secret(name) else str(value)) for name, value in launch.arguments.items()
-    )
-    rows = [list(row) for row in given]
+    rows = [[name, str(value)] for name, value in launch.arguments.items()]
     if not rows:
         text = element("p", "The log does not say what the server ran with.", class_="none")
         return element("div", text, data_of=str(number))

@@ -13,7 +13,7 @@ from optuna.study import Study
 from spacegen.api import Space, load
 from spacegen.errors import SpaceError, SpacegenError, how_many
 from spacegen.questions.diff.wording import cause_rows, change_lines
-from spacegen.tune.secret import without_secrets
+from spacegen.tune.secret import public
 from spacegen.tune.study.identity import yaml
 
 __all__ = ["space_changes", "written"]
@@ -21,7 +21,7 @@ __all__ = ["space_changes", "written"]
 
 def _shareable(space: Space) -> Space:
     """The space without what it holds fixed that is secret."""
-    fixed = without_secrets(space.base.fixed)
+    fixed = public(space.base.fixed)
     if len(fixed) == len(space.base.fixed):
         return space
     return Space(space.base.replace(fixed=MappingProxyType(fixed)))

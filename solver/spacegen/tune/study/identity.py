@@ -16,7 +16,7 @@ from spacegen.api import Space
 from spacegen.errors import Fault, UsageError
 from spacegen.tune.metrics import Goal, Limit
 from spacegen.tune.record import Provenance
-from spacegen.tune.secret import discreet, without_secrets
+from spacegen.tune.secret import discreet, public
 from spacegen.tune.study.attributes import IDENTITY, SPACE
 from spacegen.tune.values import Value
 from spacegen.tune.workload import Workload
@@ -82,7 +82,7 @@ class Identity(Value):
             goals=tuple(goals),
             limits=tuple(limits),
             workload=discreet(workload),
-            arguments=without_secrets({n: v for n, v in space.base.fixed.items() if n not in _ELSEWHERE}),
+            arguments=public({n: v for n, v in space.base.fixed.items() if n not in _ELSEWHERE}),
             **known,
         )
 
