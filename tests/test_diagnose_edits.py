@@ -84,8 +84,9 @@ def test_the_missing_window_and_the_smallest_change_that_opens_one(tmp_path: Pat
     made = narrow(h100(), found.launches, found.findings)
     (window,) = made.windows
     assert str(window) == (
-        "`mem_fraction_static` has no window here: 0.84 is too low, 0.85 runs out; "
-        "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+        "no value of `mem_fraction_static` works with the rest of this launch: "
+        "0.84 is too low, 0.85 is too high; "
+        "smallest change that makes one work: chunked_prefill_size = 4096 (was 8192)"
     )
     assert made.next is not None
     assert [str(change) for change in made.next.changes] == ["chunked_prefill_size: 8192 -> 4096"]
@@ -229,15 +230,15 @@ def test_switches_are_sizes_where_a_space_searches_these() -> None:
 
 
 def test_why_a_finding_changes_nothing() -> None:
-    assert reason(small(), Move(parameter="mem_fraction_static", at_most=0.5)).startswith(
-        "the space has no way out: no value of `mem_fraction_static`"
-    )
-    assert reason(small(), Move(parameter="tp_size", at_most=8)) == "the space already keeps to it: `tp_size`"
+    lower = Move(parameter="mem_fraction_static", at_most=0.5)
+    assert reason(small(), lower) == "no value of `mem_fraction_static` in the space avoids this"
+    few = Move(parameter="tp_size", at_most=8)
+    assert reason(small(), few) == "the space already satisfies it: `tp_size`"
     held = small().without("mem_fraction_static")
-    assert reason(held, CHUNK, LOWER) == "the space already keeps to it: `mem_fraction_static`"
+    assert reason(held, CHUNK, LOWER) == "the space already satisfies it: `mem_fraction_static`"
     other = Ground.of(h100(), Launch(server="minisgl")).edit(finding(CHUNK))
     assert isinstance(other, Dropped)
-    assert other.reason == "a log of minisgl and a space of sglang==0.5.23"
+    assert other.reason == "the log is of minisgl, the space is for sglang==0.5.23"
 
 
 def test_another_model_or_another_gpu_narrows_nothing() -> None:
@@ -250,7 +251,7 @@ def test_another_model_or_another_gpu_narrows_nothing() -> None:
         assert isinstance(about(model, fixed), Edit)
     other = about("meta-llama/Llama-3.1-8B", fixed)
     assert isinstance(other, Dropped)
-    assert other.reason == "a log of meta-llama/Llama-3.1-8B, and a space of /models/qwen3-0.6b"
+    assert other.reason == "the log is of meta-llama/Llama-3.1-8B, the space is for /models/qwen3-0.6b"
     searched = small().with_parameter("model_path", ["/m/large", "/m/small"], default="/m/large")
     edit = about("/elsewhere/large", searched)
     assert isinstance(edit, Edit)
@@ -305,8 +306,9 @@ def test_a_window_opens_with_what_it_needs_and_no_more() -> None:
     made = narrow(small(), [ran], [short, ran_out, *advice])
     assert [str(window) for window in made.windows] == [
         (
-            "`mem_fraction_static` has no window here: 0.82 is too low and runs out; "
-            "smallest change that opens a window: chunked_prefill_size = 4096 (was 8192)"
+            "no value of `mem_fraction_static` works with the rest of this launch: "
+            "0.82 is both too low and too high; "
+            "smallest change that makes one work: chunked_prefill_size = 4096 (was 8192)"
         )
     ]
     assert made.next is not None
@@ -331,7 +333,7 @@ def test_the_next_launch_takes_the_way_out_that_no_other_launch_has_shown_to_fai
     assert made.next is not None
     assert [str(change) for change in made.next.changes] == ["cuda_graph_max_bs_decode: 128 -> 64"]
     (window,) = made.windows
-    assert str(window).endswith("opens a window: cuda_graph_max_bs_decode = 64 (was 128)")
+    assert str(window).endswith("makes one work: cuda_graph_max_bs_decode = 64 (was 128)")
 
 
 def test_more_gpus_are_dearer_than_two_smaller_sizes() -> None:
@@ -378,7 +380,7 @@ def test_graphs_grow_with_the_requests_that_may_run(version: str, tmp_path: Path
     (few,) = (one for one in found.findings if one.id == "too-few-slots")
     (graphs,) = few.also
     assert (graphs.parameter, graphs.was, graphs.to) == ("cuda_graph_max_bs", 160, 384)
-    assert "raise `cuda_graph_max_bs` from 160 to 384 with it" in few.advice[1]
+    assert "so also raise `cuda_graph_max_bs` from 160 to 384" in few.advice[1]
     assert {move.parameter for _, move in changes(found)} == {"max_running_requests", "cuda_graph_max_bs"}
     made = narrow(h100(), found.launches, found.findings)
     assert made.next is not None
@@ -411,7 +413,7 @@ def test_the_edit_that_would_leave_no_solution_is_dropped() -> None:
         ("pool", "no solution of the space would be left")
     ]
     assert [window.opening for window in made.windows] == [None]
-    assert str(made.windows[0]).endswith("nothing that the space offers opens one")
+    assert str(made.windows[0]).endswith("nothing in the space changes that")
 
 
 def test_a_clause_that_another_implies_is_not_told_twice() -> None:
@@ -420,7 +422,7 @@ def test_a_clause_that_another_implies_is_not_told_twice() -> None:
     made = narrow(small(), [launch()], [weak, strong, strong])
     assert [edit.finding for edit in made.edits] == ["strong"]
     assert [(d.finding, d.reason) for d in made.dropped] == [
-        ("weak", "`strong` says as much: log line 3 of a.log: it shows strong")
+        ("weak", "`strong` already implies it: log line 3 of a.log: it shows strong")
     ]
     advised = finding(LOWER, id="advised")
     made = narrow(small(), [launch()], [strong, advised])
@@ -480,7 +482,7 @@ def test_advice_that_leaves_nothing_but_null_gives_way() -> None:
     failed = [edit(values, Basis.FAILURE, name) for values in ((None, 2048), (None, 8192))]
     made = narrow(small(), [ran], [newer], asked=given, earlier=failed)
     assert [one.basis for one in made.edits] == [Basis.FAILURE, Basis.FAILURE]
-    assert made.dropped[0].reason.startswith("`older` says as much")
+    assert made.dropped[0].reason.startswith("`older` already implies it")
 
 
 def test_launches_that_agree_in_nothing_but_null_disagree() -> None:
@@ -591,11 +593,11 @@ def test_a_file_of_somebody_else_is_not_lost(tmp_path: Path) -> None:
     out.unlink()
     written(out, root, CALM)
     out.write_text(out.read_text() + "pin: {tp_size: 1}\n")
-    with pytest.raises(UsageError, match="holds what no finding says: `pin: tp_size`"):
+    with pytest.raises(UsageError, match="has entries that spacegen did not write: `pin: tp_size`"):
         overlay.earlier(out, str(root), load(root))
 
     # Nor is it left out of a third file.
-    with pytest.raises(UsageError, match="holds what no finding says: `pin: tp_size`"):
+    with pytest.raises(UsageError, match="has entries that spacegen did not write: `pin: tp_size`"):
         overlay.earlier(tmp_path / "other.yaml", str(out), load(out))
 
 

@@ -76,7 +76,7 @@ def test_words_are_those_of_the_domain() -> None:
     assert other("auto", "half", "bfloat16", was="float16") == ("bfloat16",)
     # What the space does not offer the server has chosen, and would choose again.
     assert other("auto", "float16", was="torch.bfloat16") == ("float16",)
-    assert other("auto", was="torch.bfloat16") == "the space has no way out: no value of `dtype` is left"
+    assert other("auto", was="torch.bfloat16") == "no value of `dtype` in the space avoids this"
     # What was given may differ from that.
     given = {"dtype": "bfloat16"}
     assert other("auto", "float16", "bfloat16", was="torch.bfloat16", asked=given) == ("auto", "float16")
@@ -119,19 +119,18 @@ def test_advice_goes_as_far_as_the_space_does() -> None:
         return kept(of(SHARE, *values), move, ran, error=False)
 
     # What the server would choose lies in no direction.
-    assert advised(None, 0.8, 0.88) == f"the space has no way out: no value of `{SHARE}` is left"
+    assert advised(None, 0.8, 0.88) == f"no value of `{SHARE}` in the space avoids this"
     assert advised(None, 0.8, 0.88, 0.92, 0.94) == (None, 0.94)
     assert advised(0.8, 0.88, 0.92, 0.94) == (0.94,)
-    assert advised(0.8, 0.88, 0.99) == f"the space has no way out: no value of `{SHARE}` is left"
+    assert advised(0.8, 0.88, 0.99) == f"no value of `{SHARE}` in the space avoids this"
     less = Move(parameter=SHARE, at_most=0.7, was=0.88, to=0.7)
     assert advised(None, 0.8, 0.88, move=less) == (None, 0.8)
     # What failed is only known not to fail where the move says it.
-    assert str(kept(of(SHARE, 0.8, 0.84, 0.88), less, ran)).startswith("the space has no way out")
+    assert str(kept(of(SHARE, 0.8, 0.84, 0.88), less, ran)).endswith("in the space avoids this")
     endless = Move(parameter="chunked_prefill_size", at_most=100, was=512, to=64)
     space = of("chunked_prefill_size", -1, 512, 1024)
-    assert str(kept(space, endless, launch(chunked_prefill_size=512), error=False)).startswith(
-        "the space has no"
-    )
+    ran_with = launch(chunked_prefill_size=512)
+    assert str(kept(space, endless, ran_with, error=False)).endswith("in the space avoids this")
     made = narrow(of(SHARE, None, 0.8, 0.88, 0.94), [ran], [finding(more)])
     assert made.next is not None
     assert made.next.config[SHARE] == 0.94
@@ -196,7 +195,7 @@ def test_of_several_models_that_of_the_last_launch_counts(tmp_path: Path) -> Non
     made = narrow(space, [small, large], found)
     assert [edit.finding for edit in made.edits] == ["lower"]
     assert [(d.finding, d.reason) for d in made.dropped] == [
-        ("calm", "a log of /models/small, and the last launch is of /models/large")
+        ("calm", "the log is of /models/small, the last launch is of /models/large")
     ]
     assert made.next is not None
     assert [change.parameter for change in made.next.changes] == [SHARE]

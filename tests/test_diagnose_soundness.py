@@ -147,4 +147,4 @@ def test_a_share_that_was_given_says_nothing_of_the_servers_own(
     made = narrow(spacegen.load("sglang-tuner-18"), found.launches, found.findings)
     assert [edit.finding for edit in made.edits] == ["no-kv-pool"] * narrows
     if not narrows:
-        assert "in this space the server chooses the share" in made.dropped[0].reason
+        assert "in this space the server chooses it" in made.dropped[0].reason

@@ -84,9 +84,9 @@ class Ground:
     def edit(self, finding: Finding) -> Edit | Dropped:
         """The finding as an edit of the space; why not, where it is none."""
         if not finding.moves:
-            return self._dropped(finding, "there is nothing to move")
+            return self._dropped(finding, "it proposes no value")
         if of_another_server(self.space, self.launch):
-            about = f"a log of {self.launch.server} and a space of {self.space.base.target}"
+            about = f"the log is of {self.launch.server}, the space is for {self.space.base.target}"
             return self._dropped(finding, about)
         if (reason := unlike(self.space, self.launch)) is not None:
             return self._dropped(finding, reason)
@@ -97,7 +97,7 @@ class Ground:
             moves = tuple(map(self._reachable, moves))
         members = (*moves, *unless)
         if held := next((m for m in members if self._held(m)), None):
-            return self._dropped(finding, f"the space already keeps to it: `{held.parameter}`")
+            return self._dropped(finding, f"the space already satisfies it: `{held.parameter}`")
         domains = {p.name: p.domain for p in self.space.parameters}
         found = [way for move in members if (way := self._way(move)) is not None]
         if finding.severity is not Severity.ERROR:
@@ -106,9 +106,9 @@ class Ground:
         ways = tuple(way for way in union(found, domains) if way.values)
         if not ways:
             names = ", ".join(dict.fromkeys(f"`{move.parameter}`" for move in finding.moves))
-            return self._dropped(finding, f"the space has no way out: no value of {names} is left")
+            return self._dropped(finding, f"no value of {names} in the space avoids this")
         if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
-            return self._dropped(finding, f"the space already keeps to it: `{full.parameter}`")
+            return self._dropped(finding, f"the space already satisfies it: `{full.parameter}`")
         others = of_other_models(self.space, self.launch)
         return Edit(
             finding=finding.id,
@@ -129,7 +129,7 @@ class Ground:
         if self.left_out or not is_number(share) or round(share, 2) != share:
             # Servers choose in thousandths, people in hundredths.
             return None
-        return f"it ran with `{_SHARE}` {share:g}, and in this space the server chooses the share"
+        return f"the launch was given `{_SHARE}` {share:g}, but in this space the server chooses it"
 
     def _translated(self, moves: Iterable[Move]) -> tuple[Move, ...]:
         return tuple(translated(m, self.launch.arguments, self.space.model.index) for m in moves)

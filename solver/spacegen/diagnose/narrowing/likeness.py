@@ -27,11 +27,11 @@ def unlike(space: Space, launch: Launch) -> str | None:
     if MODEL in space.model.index:
         domain = space.model[MODEL].domain
         if not isinstance(ran, str):
-            return "the log does not say its model, and the space searches several"
+            return "the log does not name its model, and the space searches several"
         if not any(_same(ran, value) for value in domain):
-            return f"a log of {ran}, which is none of the models of the space"
+            return f"the log is of {ran}, which is not among the models of the space"
     elif isinstance(ran, str) and isinstance(fixed, str) and not _same(ran, fixed):
-        return f"a log of {ran}, and a space of {fixed}"
+        return f"the log is of {ran}, the space is for {fixed}"
     return _other_gpu(space, launch)
 
 
@@ -43,7 +43,7 @@ def unlike_the_last(space: Space, launches: Sequence[Launch]) -> tuple[str | Non
     if last is None or MODEL in space.model.index or isinstance(space.not_searched.get(MODEL), str):
         return (None,) * len(launches)
     return tuple(
-        f"a log of {model}, and the last launch is of {last}"
+        f"the log is of {model}, the last launch is of {last}"
         if isinstance(model, str) and not _same(model, last)
         else None
         for model in models
@@ -81,4 +81,6 @@ def _other_gpu(space: Space, launch: Launch) -> str | None:
     differs = abs(total - about) > _ALIKE * about if total else (free or 0.0) > (1 + _ALIKE) * about
     if not differs:
         return None
-    return f"a log of a GPU of {total or free:.0f} GiB, and a space of one of {about:.0f} GiB (`--hardware`)"
+    return (
+        f"the log is of a GPU with {total or free:.0f} GiB, the space is for {about:.0f} GiB (`--hardware`)"
+    )

@@ -139,7 +139,7 @@ class _Choice:
         for edit in waiting:
             if edit.launch is not None and edit not in self.kept:
                 other = next(one for one in self.kept if one.implies(edit))
-                self._drop(edit, f"`{other.finding}` says as much: {other.because}")
+                self._drop(edit, f"`{other.finding}` already implies it: {other.because}")
 
     def _leaves(self, edits: Sequence[Edit]) -> bool:
         """Whether a solution is left under the edits; then they are what is kept."""

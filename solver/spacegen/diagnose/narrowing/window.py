@@ -34,15 +34,16 @@ class Window(Value):
 
     def __str__(self) -> str:
         low, high = write_scalar(self.too_low), write_scalar(self.runs_out)
-        bounds = f"{low} is too low and runs out" if low == high else f"{low} is too low, {high} runs out"
-        both = f"`{self.parameter}` has no window here: {bounds}"
+        both = f"{low} is both too low and too high"
+        bounds = both if low == high else f"{low} is too low, {high} is too high"
+        none = f"no value of `{self.parameter}` works with the rest of this launch: {bounds}"
         if self.opening is None:
-            return f"{both}; nothing that the space offers opens one"
+            return f"{none}; nothing in the space changes that"
         changes = ", ".join(
             f"{name} = {write_scalar(after)} (was {_shown(before)})"
             for name, (before, after) in self.opening.items()
         )
-        return f"{both}; smallest change that opens a window: {changes}"
+        return f"{none}; smallest change that makes one work: {changes}"
 
 
 def windows(

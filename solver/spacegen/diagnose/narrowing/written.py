@@ -38,8 +38,10 @@ def read(path: Path) -> File[Overlay]:
     if faults or file is None:
         raise SpaceError(*faults)
     if own := list(_others(file.document)):
-        hint = "a space of your own can extend this one and say it there"
-        raise UsageError(Fault(f"{path} holds what no finding says: {', '.join(own)}", hint=hint))
+        hint = "put them into a space of your own that extends this one"
+        raise UsageError(
+            Fault(f"{path} has entries that spacegen did not write: {', '.join(own)}", hint=hint)
+        )
     return file
 
 
