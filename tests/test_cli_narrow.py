@@ -89,7 +89,7 @@ def test_the_same_measurements_again_change_nothing(folder: Path, capsys: pytest
     assert (path.stat().st_mtime_ns, path.read_bytes()) == first
     assert main(["narrow", "narrow.yaml", "--from", "results.jsonl", "-o", "narrow.yaml"]) == 0
     assert path.read_bytes() == first[1]
-    assert "20 other configs of the results: none of this space" in capsys.readouterr().out
+    assert "20 configs of the results are not in this space: ignored" in capsys.readouterr().out
 
 
 def test_programs_get_all_of_it_and_no_file_unless_asked(
@@ -153,7 +153,7 @@ def test_records_of_another_space_are_refused(folder: Path, capsys: pytest.Captu
     assert not (folder / "narrow.yaml").exists()
     # Beside records of the space they do not count; nor does the name alone, as overlays have their own.
     assert _narrow("--from", "wide.jsonl") == 0
-    assert "1 other config of the results: none of this space" in capsys.readouterr().out
+    assert "1 config of the results is not in this space: ignored" in capsys.readouterr().out
     same = [one.model_copy(update={"provenance": wide}) for one in known]
     ResultsFile(folder / "same.jsonl").append_all(tuple(same))
     assert main(["narrow", "small.yaml", "--from", "same.jsonl"]) == 0

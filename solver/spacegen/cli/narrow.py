@@ -77,7 +77,7 @@ class Evidence:
 
         if not self.source:
             hint = "`spacegen tune` and `spacegen run` write them: `--from results.jsonl`"
-            raise UsageError(Fault("what was measured? `--from` names a file of results", hint=hint))
+            raise UsageError(Fault("no results given: name a file with `--from`", hint=hint))
         return list(dict.fromkeys(self.source))
 
 
@@ -93,9 +93,10 @@ def narrow(
 ) -> int:
     """Drop the values of a space that were measured and never were among the best.
 
-    Configs are ranked by the objectives, front by front; failures are never among the best. A value goes
-    where none of the best has it and chance does not explain that: the probability that as many draws among
-    what was measured miss it. The overlay says so for each parameter, and keeps the findings that it holds.
+    Configs are ranked by the objectives, front by front; failures are never among the best. A value is
+    dropped if no config among the best has it and that is unlikely to be chance: the probability that as
+    many random draws from the measured configs would all miss it. The overlay gives the reason for each
+    parameter, and keeps the findings that the file already has.
     """
     from spacegen.diagnose.narrowing.measured import weigh
     from spacegen.diagnose.narrowing.overlay import as_asked, on_its_base, write
@@ -178,7 +179,8 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *,
     print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} {verb} as the best")
     print(f"the best by {' and '.join(map(str, goals))}")
     if found.outside:
-        print(f"{how_many(found.outside, 'other config')} of the results: none of this space")
+        verb = "is" if found.outside == 1 else "are"
+        print(f"{how_many(found.outside, 'config')} of the results {verb} not in this space: ignored")
     if found.dropped:
         rows = [_row(tally, found) for tally in found.dropped]
         print()
@@ -198,14 +200,17 @@ def _print_rest(found: Measurements, *, untried_go: bool) -> None:
     from spacegen.errors import how_many
 
     if found.dropped:
-        print(f"if no value mattered, {found.by_chance:.2g} of the measured values would go by chance")
+        print(f"expected to be dropped by chance alone: {found.by_chance:.2g} values")
     else:
-        print("no value goes that was measured")
+        print("no measured value is dropped")
     if found.unsure:
-        print(f"{how_many(len(found.unsure), 'value')} of which chance may be the reason: kept (`--chance`)")
+        verb = "is" if len(found.unsure) == 1 else "are"
+        many = how_many(len(found.unsure), "value")
+        print(f"{many} {verb} missing from the best, possibly by chance: kept (`--chance`)")
     if found.untried:
         fate = "dropped" if untried_go else "kept (`--drop-untried`)"
-        print(f"{how_many(len(found.untried), 'value')} never measured: {fate}")
+        verb = "was" if len(found.untried) == 1 else "were"
+        print(f"{how_many(len(found.untried), 'value')} {verb} never measured: {fate}")
 
 
 def _row(tally: Tally, found: Measurements) -> tuple[str, ...]:
