@@ -237,3 +237,78 @@ def test_what_an_exception_is_known_for(words: str, says: str) -> None:
 def test_tracebacks_of_other_programs_are_no_launch() -> None:
     frame = '  File "/home/me/sglang/bench_serving.py", line 9, in main'
     assert read(TRACED[0], frame, "ValueError: no such data set") == ()
+
+
+def advice(launch: Launch, name: str) -> str:
+    (found,) = (finding for finding in findings((launch,), "throughput") if finding.id == name)
+    return "; ".join(found.advice)
+
+
+FULL = (
+    "[2025-11-20 09:00:03 TP1] Scheduler hit an exception: Traceback (most recent call last):",
+    '  File "/opt/sglang/srt/managers/scheduler.py", line 9, in event_loop_overlap',
+    "RuntimeError: Prefill out of memory. Try to lower your batch size.",
+    "Try to allocate 4096 tokens.",
+)
+
+
+@pytest.mark.parametrize(
+    ("room", "free"),
+    [
+        ("Available tokens: 4160 (available_size=4160 + evictable_size=0)", "4160 tokens are free"),
+        (
+            "Available full tokens: 90000 (full_available_size=9 + full_evictable_size=1)",
+            "90000 tokens are free",
+        ),
+        ("Available tokens: 900 (available_size=900 + evictable_size=0)", None),
+    ],
+)
+def test_a_pool_that_has_the_tokens_is_not_called_full(room: str, free: str | None) -> None:
+    said = advice(only(*FULL, room), "no-tokens-prefill")
+    assert ("is full, not the GPU" in said) == (free is None)
+    assert free is None or free in said
+
+
+def test_a_share_that_the_log_does_not_say_is_told_by_what_the_weights_take() -> None:
+    launch = only(
+        "[2025-11-20 09:00:01 TP0] Load weight begin. avail mem=40.00 GB",
+        "[2025-11-20 09:00:09 TP0] Load weight end. type=X, avail mem=10.00 GB, mem usage=30.00 GB.",
+        "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
+    )
+    assert "raise `mem_fraction_static` above 0.75" in advice(launch, "no-kv-pool")
+
+
+def test_arguments_are_written_with_dashes() -> None:
+    launch = only("launch_server.py: error: unrecognized arguments: --enable_metrics --no-such")
+    assert "write `--enable-metrics` for `--enable_metrics`" in advice(launch, "arguments-refused")
+
+
+def served(running: int, queue: int, *, asked: int, most: int, usage: str) -> Launch:
+    """Two minutes of a server with so many slots."""
+    batches = (
+        f"[2025-11-20 09:{10 + second // 60}:{second % 60:02} TP0] Decode batch, #running-req: {running}, "
+        f"{usage}, cuda graph: True, gen throughput (token/s): 300.00, #queue-req: {queue}"
+        for second in range(0, 120, 2)
+    )
+    return only(
+        f"[2025-11-20 09:00:00] server_args={{'model_path': '/m', 'max_running_requests': {asked}}}",
+        f"[2025-11-20 09:00:01] max_total_num_tokens=70000, max_running_requests={most}, context_len=32768",
+        READY,
+        *batches,
+    )
+
+
+def test_slots_that_the_server_does_not_give_are_not_asked_for_again() -> None:
+    hybrid = served(9, 20, asked=32, most=9, usage="full token usage: 0.30, mamba usage: 0.80")
+    assert "max_mamba_cache_size" in advice(hybrid, "too-few-slots")
+    (finding,) = (one for one in findings((hybrid,), "throughput") if one.id == "too-few-slots")
+    assert not finding.moves
+    assert "KV cache" in advice(served(9, 20, asked=32, most=9, usage="token usage: 0.30"), "too-few-slots")
+    given = served(32, 20, asked=32, most=32, usage="token usage: 0.30")
+    assert "raise `max_running_requests`" in advice(given, "too-few-slots")
+
+
+def test_one_slot_may_be_with_a_request_in_chunks() -> None:
+    assert "too-few-slots" in ids(served(15, 40, asked=16, most=16, usage="token usage: 0.42"))
+    assert "queue-empty" not in ids(served(15, 1, asked=16, most=16, usage="token usage: 0.42"))
+    assert "queue-empty" in ids(served(13, 1, asked=16, most=16, usage="token usage: 0.42"))

@@ -142,6 +142,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
     fit = WELL_FILLED * found.full
+    capped = _capped(launch, limit * groups)
     move = Move(
         parameter=key(launch, Key.RUNNING),
         at_least=(limit + 1) * groups,
@@ -159,9 +160,28 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         summary=f"{_seen(found)}, because {found.running:.0f} run{each_rank(found)} of the {limit} that may",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit)},
-        advice=(told(move), *beyond),
-        moves=(move,),
-        also=() if graphs is None else (graphs,),
+        advice=capped or (told(move), *beyond),
+        moves=() if capped else (move,),
+        also=() if capped or graphs is None else (graphs,),
+    )
+
+
+def _capped(launch: Launch, limit: int) -> tuple[str, ...]:
+    """What else limits the requests that run, where more were asked for than the server says may run."""
+    asked_for = number(launch, Key.RUNNING)
+    if asked_for is None or asked_for <= limit:
+        return ()
+    name = key(launch, Key.RUNNING)
+    states = launch.busiest is not None and "mamba" in launch.busiest.text
+    other = (
+        "give the states of the hybrid model more room: raise `max_mamba_cache_size` or "
+        "`mamba_full_memory_ratio`, or halve them with `mamba_ssm_dtype` `bfloat16`"
+        if states
+        else "give the KV cache more memory, or the server a shorter context"
+    )
+    return (
+        other,
+        f"a higher `{name}` changes nothing: it is {asked_for:.0f}, and the server caps it at {limit}",
     )
 
 

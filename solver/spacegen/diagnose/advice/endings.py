@@ -53,12 +53,12 @@ _REASONS: Final = {
         "a kernel failed: try another attention backend, and `AMD_SERIALIZE_KERNEL=3` to see which one it is"
     ),
     r"memory leak detected": (
-        "the server's own bookkeeping of the KV cache is wrong, and no launch argument fixes that: try another "
-        "version, or only be warned with `SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=0`"
+        "the server's own bookkeeping of the KV cache is wrong, and no launch argument fixes that: try "
+        "another version, or only be warned with `SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=0`"
     ),
     r"monitoredBarrier|didn't finish loading": (
-        "not every rank loaded its weights in time: find the one that failed before, or that reads from slower "
-        "storage"
+        "not every rank loaded its weights in time: find the one that failed before, or that reads from "
+        "slower storage"
     ),
     r"no SGLang implementation|are not supported for now": (
         "this version of the server does not support the model: try a newer one"

@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 _MINUTE: Final = 60.0
+_SLOTS: Final = 8
+"""Of fewer slots, one is a large share."""
 
 
 def full_load(launch: Launch) -> Steady | None:
@@ -47,7 +49,11 @@ def slots(launch: Launch) -> float | None:
 def slots_taken(launch: Launch, found: Steady) -> bool:
     """Whether nearly as many requests run as may."""
     limit = slots(launch)
-    return limit is not None and found.running >= WELL_FILLED * limit
+    if limit is None:
+        return False
+    # A request whose prompt takes several chunks has a slot, and does not run yet.
+    chunking = limit - 1 if limit >= _SLOTS else limit
+    return found.running >= min(WELL_FILLED * limit, chunking)
 
 
 def evidence(*lines: Line | None) -> tuple[Line, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from spacegen.diagnose.advice.guide import LITTLE_LEFT, MOST_CONSERVATIVE
+from spacegen.diagnose.advice.guide import HIGHEST_SHARE, LITTLE_LEFT, MOST_CONSERVATIVE
 from spacegen.diagnose.advice.lighter import (
     dense_tokens,
     known,
@@ -76,7 +76,10 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     lacking = "" if short is None else f": {short:.2f} GB were missing"
     at = number(launch, Key.SHARE)
     of = "" if at is None else f" of {at:g}"
-    advice = tuple(map(told, first)) or ("use more ranks or fewer bits for the weights",)
+    advice = tuple(map(told, first)) or (
+        *_least_share(launch),
+        "use more ranks or fewer bits for the weights",
+    )
     if share is None and at is not None:
         advice = (*advice, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
     numbers = numbers_of(trouble)
@@ -111,7 +114,7 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
         numbers_of(trouble),
         (
             *map(told, ways),
-            f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller",
+            _full(launch, trouble),
         ),
         ways,
         (
@@ -125,6 +128,16 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
             *_richer(launch),
         ),
     )
+
+
+def _full(launch: Launch, trouble: Trouble) -> str:
+    tokens, free = said(trouble, "tokens"), said(trouble, "available_tokens")
+    if tokens is not None and free is not None and free >= tokens:
+        return (
+            f"{free:.0f} tokens are free or can be evicted all the same: not as whole pages, or the pool of "
+            "another kind of layer is full"
+        )
+    return f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller"
 
 
 def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
@@ -204,6 +217,18 @@ def _shortfall(launch: Launch) -> float | None:
         return None
     short = gpu * (1 - share) - after
     return short if short > 0 else None
+
+
+def _least_share(launch: Launch) -> tuple[str, ...]:
+    """What the log says of the share where it says no arguments: above what the weights take."""
+    after, gpu = fact(launch, Fact.AFTER_LOADING), gpu_gib(launch)
+    if number(launch, Key.SHARE) is not None:
+        return ()
+    least = None if after is None or gpu is None else 1 - after / gpu
+    if least is not None and least > HIGHEST_SHARE:
+        return ()
+    above = "" if least is None else f" above {least:.2f}: the weights alone take that"
+    return (f"raise `{key(launch, Key.SHARE)}`{above}",)
 
 
 def _roomier(launch: Launch) -> Move | None:

@@ -21,6 +21,7 @@ __all__ = ["port_in_use", "refused", "slow_start"]
 # Older Pythons name the file of `python -m minisgl`; sglang is started by files with other names.
 _MINI_PROGRAM: Final = re.compile(r"(?:\S*/)?__main__\.py: |\S+ -m minisgl\b|minisgl\b")
 _UNKNOWN: Final = re.compile(r"--([a-z][\w-]*)")
+_UNDERSCORED: Final = re.compile(r"--[a-z]+_[\w-]*")
 
 
 def refused(launch: Launch, _goal: str) -> Iterable[Finding]:
@@ -47,6 +48,10 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
         evidence=trouble.lines,
         advice=(
             *(hint for hint in dict.fromkeys(hints) if hint),
+            *(
+                f"write `{flag.replace('_', '-')}` for `{flag}`"
+                for flag in dict.fromkeys(_UNDERSCORED.findall(words(trouble)))
+            ),
             "check configs before launches: the rules of a space know what the server refuses",
         ),
         command="spacegen check SPACE CONFIG",

@@ -133,7 +133,7 @@ def events(text: str) -> Iterator[Event]:
         yield from _beginning(text)
     if _STARTING.search(raw) and (found := _progress(text)):
         yield found
-    wrong = fault(text) if FAULTS.search(raw) else None
+    wrong = fault(text) if FAULTS.search(raw) or text.startswith("Available ") else None
     if TRACED.search(raw):
         yield Traced(text, wrong)
     elif wrong is not None:

@@ -42,7 +42,7 @@ FAULT_WORDS: Final = (
 )
 """A line has one of them where it has what `FAULTS` asks for, or the words of a traceback."""
 _EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
-AT_START: Final = rb"Process \S+:\s*$|\s+File \"|\s+assert\b|" + _EXCEPTION
+AT_START: Final = rb"Process \S+:\s*$|\s+File \"|\s+assert\b|Available (?:full )?tokens: |" + _EXCEPTION
 """How other lines of a traceback begin."""
 TRACED: Final = re.compile(_TRACE + rb"|^(?:" + AT_START + rb")")
 """Which lines a traceback is made of, its sources aside."""
@@ -77,7 +77,7 @@ _SIZE: Final = r"(\d{1,15}(?:\.\d{1,15})?) ?([KMGT]i?B|B)"
 _TRIED: Final = re.compile(rf"[Tt]ried to allocate {_SIZE}")
 _FREE: Final = re.compile(rf"of which {_SIZE} is free|{_SIZE} free;")
 _CAPACITY: Final = re.compile(rf"total capacity of {_SIZE}|{_SIZE} total capacity")
-_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d{1,15}) tokens")
+_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d{1,15}) tokens|^Available (?:full )?tokens: (\d{1,15})")
 _SHARE: Final = re.compile(r"mem[_-]fraction[_-]static=(\d(?:\.\d{1,15})?)")
 _LEAST_SHARE: Final = re.compile(r"minimum viable = [^=]*= (\d(?:\.\d{1,15})?)")
 _UNITS: Final = {"B": -3, "K": -2, "M": -1, "G": 0, "T": 1}
@@ -123,7 +123,8 @@ def fault(text: str) -> Fault | Detail | None:
     said = worded(text)
     wrong = _memory(text, said) or _other(text, said)
     if wrong is None and (tokens := _TOKENS.search(text)):
-        return Detail({"tokens": float(tokens[1])})
+        name = "tokens" if tokens[1] else "available_tokens"
+        return Detail({name: float(tokens[1] or tokens[2])})
     return wrong
 
 
