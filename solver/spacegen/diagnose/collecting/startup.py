@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
 from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
-from spacegen.diagnose.reading.arguments import discreet, without_secrets
 from spacegen.diagnose.reading.events import (
     Detail,
     Event,
@@ -22,6 +21,7 @@ from spacegen.diagnose.reading.events import (
     bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
+from spacegen.tune.secret import masked, masked_text
 
 __all__ = ["Startup"]
 
@@ -125,7 +125,7 @@ class Startup:
             case Simulated():
                 self.simulated = True
             case Fault() | Detail() | Traced():
-                self._troubles.take(_discreet(event), line, self._now, batch, ready=self._up)
+                self._troubles.take(_masked(event), line, self._now, batch, ready=self._up)
 
     def serving(self, batches: Mapping[int, int]) -> None:
         """So many lines of batches are logged of these data-parallel ranks: it is up, whatever else the log
@@ -176,7 +176,7 @@ class Startup:
         if given.values.get("node_rank") in (None, *self._nodes) or (given.values.get("nnodes") or 1) == 1:
             return False
         return bool(self.arguments) and all(
-            without_secrets(name, value) == self.arguments[name]
+            masked(name, value) == self.arguments[name]
             for name, value in given.values.items()
             if name in self.arguments and name not in _OF_A_NODE
         )
@@ -187,7 +187,7 @@ class Startup:
             return
         self.arguments_line = line
         self.server = given.server
-        self.arguments = {name: without_secrets(name, value) for name, value in given.values.items()}
+        self.arguments = {name: masked(name, value) for name, value in given.values.items()}
         if given.server == "sglang":
             self.version = _NEWER if given.as_mapping else _OLDER
 
@@ -255,14 +255,14 @@ class Startup:
             said[rank] = figure
 
 
-def _discreet(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
+def _masked(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
     match event:
         case Fault():
-            return replace(event, words=discreet(event.words))
+            return replace(event, words=masked_text(event.words))
         case Traced():
             wrong = event.fault
-            hidden = replace(wrong, words=discreet(wrong.words)) if isinstance(wrong, Fault) else wrong
-            return Traced(discreet(event.text), hidden)
+            hidden = replace(wrong, words=masked_text(wrong.words)) if isinstance(wrong, Fault) else wrong
+            return Traced(masked_text(event.text), hidden)
         case Detail():
             return event
 
