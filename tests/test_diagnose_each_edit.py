@@ -159,7 +159,7 @@ def test_each_edit_leaves_a_smaller_space_that_is_not_empty(
     if finding not in ("memory-window", "no-memory-window"):
         assert made.next.changes
     out = tmp_path / "narrowed.yaml"
-    overlay.write(out, name, space(name), made.edits, made.counts)
+    overlay.write(out, name, space(name), made.edits, counts=made.counts)
     again = load(out)
     assert again.fingerprint == made.space.fingerprint
     # With all the others it stays a space, and what comes next is in it.

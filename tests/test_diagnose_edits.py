@@ -66,11 +66,11 @@ def test_text_and_overlay_of_several_launches(tmp_path: Path, monkeypatch: pytes
     found = diagnose(list(stories))
     made = narrow(h100(), found.launches, found.findings)
     assert made.next is not None
-    domains = {p.name: p.domain for p in made.space.parameters}
+    domains = made.space.domains
     told = [f"{edit.finding}: {edit.form}: {edit.text(domains)}" for edit in made.edits]
     told += [f"{one.finding}: {one.reason}" for one in made.dropped]
     told += [f"next: {change}" for change in made.next.changes]
-    text = overlay.overlay_text("h100", h100(), made.edits, made.counts)
+    text = overlay.overlay_text("h100", h100(), made.edits, counts=made.counts)
     kept = "\n".join([*told, "", text])
     path = SNAPSHOTS / "overlay.txt"
     if os.environ.get("SPACEGEN_SNAPSHOTS") == "write":
@@ -272,7 +272,7 @@ def test_another_model_or_another_gpu_narrows_nothing() -> None:
 def test_an_edit_reads_well() -> None:
     failed = Ground.of(small(), launch()).edit(finding(CHUNK, LOWER, unless=(RANKS,), error=True))
     assert isinstance(failed, Edit)
-    domains = {p.name: p.domain for p in small().parameters}
+    domains = small().domains
     assert (failed.basis, failed.form) == (Basis.FAILURE, "rule")
     assert failed.because == "log line 3 of a.log: it shows f"
     assert failed.text(domains) == (
@@ -532,7 +532,7 @@ def written(path: Path, base: Path, *findings: Finding, space: Path | None = Non
     name = str(space or base)
     loaded = load(name)
     made = narrow(loaded, [launch()], findings, earlier=overlay.earlier(path, name, loaded))
-    overlay.write(path, name, loaded, made.edits, made.counts)
+    overlay.write(path, name, loaded, made.edits, counts=made.counts)
     assert load(path).count() == made.after
     return made
 
@@ -589,7 +589,7 @@ def test_a_file_of_somebody_else_is_not_lost(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no overlay written by spacegen"):
         overlay.earlier(out, str(root), load(root))
     with pytest.raises(UsageError, match="no overlay written by spacegen"):
-        overlay.write(out, str(root), load(root), [], None)
+        overlay.write(out, str(root), load(root), [])
     out.unlink()
     written(out, root, CALM)
     out.write_text(out.read_text() + "pin: {tp_size: 1}\n")
@@ -643,7 +643,7 @@ def test_a_space_loaded_for_another_version_is_narrowed_under_the_names_of_its_f
     space = load("h100", target="sglang==0.5.6")
     larger = finding(Move(parameter="cuda_graph_max_bs", at_least=512, was=160), id="graphs")
     made = narrow(space, [launch(cuda_graph_max_bs=160)], [larger])
-    overlay.write(out, "h100", space, made.edits, made.counts)
+    overlay.write(out, "h100", space, made.edits, counts=made.counts)
     assert "  cuda_graph_max_bs_decode:\n    values: [512, 640, 768]\n" in out.read_text()
     assert overlay.earlier(out, "h100", space)[0].parameters == ("cuda_graph_max_bs",)
     assert load(out, target="sglang==0.5.6").count() == made.after
@@ -653,12 +653,12 @@ def test_what_a_space_for_another_version_lacks_stays_in_the_file(tmp_path: Path
     out = tmp_path / "narrowed.yaml"
     groups = finding(Move(parameter="attn_dp_size", at_least=2), CHUNK, id="groups", error=True)
     made = narrow(h100(), [launch(attn_dp_size=1)], [groups])
-    overlay.write(out, "h100", h100(), made.edits, made.counts)
+    overlay.write(out, "h100", h100(), made.edits, counts=made.counts)
     for space in (load("h100", target="sglang==0.5.6"), h100().without("attn_dp_size")):
         earlier = overlay.earlier(out, "h100", space)
         assert "groups" not in {one.finding for one in earlier}
         again = narrow(space, [launch()], [CALMER], earlier=earlier)
-        overlay.write(out, "h100", space, again.edits, again.counts)
+        overlay.write(out, "h100", space, again.edits, counts=again.counts)
         assert {one.finding for one in edits_in(load(out))} == {"groups", "calmer"}
 
 
@@ -713,7 +713,7 @@ def test_clauses_of_thirty_failed_launches_compile(model: Path | None, tmp_path:
     assert left.space.ranked
     assert 0 < left.space.count() < space.count()
     out = tmp_path / "narrowed.yaml"
-    text = overlay.write(out, "h100", space, left.kept, None)
+    text = overlay.write(out, "h100", space, left.kept)
     again = load(out, model=model)
     assert again.fingerprint == left.space.fingerprint
     assert text == overlay.overlay_text("h100", again, edits_in(again))
@@ -795,7 +795,7 @@ def test_what_a_command_asked_for_is_part_of_the_overlay(name: str, tmp_path: Pa
     value = {"tp_size": 1, "caution": 0.7}[name]
     asked = load(root).pinned({name: value}).where("chunked_prefill_size <= 4096")
     made = narrow(asked, [launch()], [OOM, CALM])
-    overlay.write(out, str(root), asked, made.edits, made.counts, "`--model m`")
+    overlay.write(out, str(root), asked, made.edits, counts=made.counts, inputs="`--model m`")
     # Where the size is null nobody knows, which is not enough for what was asked for.
     assert made.after == load(out).count() == made.space.count()
     assert f"# {made.after} of {made.whole} configs are left, with `--model m`." in out.read_text()
@@ -804,12 +804,12 @@ def test_what_a_command_asked_for_is_part_of_the_overlay(name: str, tmp_path: Pa
     for again in (str(root), str(out)):
         space = overlay.as_asked(out, again, load(again))
         made = narrow(space, [launch()], [OOM, CALM], earlier=overlay.earlier(out, again, space))
-        overlay.write(out, again, space, made.edits, made.counts, "`--model m`")
+        overlay.write(out, again, space, made.edits, counts=made.counts, inputs="`--model m`")
         assert out.read_text() == text
     # What is asked for now comes instead.
     other = {"tp_size": 4, "caution": 0.3}[name]
     space = overlay.as_asked(out, str(root), load(root).pinned({name: other}))
     made = narrow(space, [launch()], [], earlier=overlay.earlier(out, str(root), space))
-    overlay.write(out, str(root), space, made.edits, made.counts)
+    overlay.write(out, str(root), space, made.edits, counts=made.counts)
     assert load(out).count() == made.after
     assert f"    value: {other}\n" in out.read_text()

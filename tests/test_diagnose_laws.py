@@ -90,7 +90,7 @@ def written(out: Path, name: str, launches: Sequence[Launch], found: Sequence[Fi
     """What a run leaves at `out`."""
     space = load(name)
     made = narrow(space, launches, found, earlier=overlay.earlier(out, name, space))
-    overlay.write(out, name, space, made.edits, made.counts)
+    overlay.write(out, name, space, made.edits, counts=made.counts)
     return made
 
 

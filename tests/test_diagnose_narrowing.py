@@ -154,7 +154,7 @@ def narrowed(space: Path, out: Path, *findings: Finding, pins: Mapping[str, Any]
     loaded = overlay.as_asked(out, name, loaded)
     ran = launch(**{SHARE: 0.9, "schedule_conservativeness": 1.0})
     made = narrow(loaded, [ran], findings, earlier=earlier)
-    overlay.write(out, name, loaded, made.edits, made.counts)
+    overlay.write(out, name, loaded, made.edits, counts=made.counts)
     assert load(out).count() == made.after
     return made
 

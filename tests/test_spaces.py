@@ -223,7 +223,7 @@ def test_the_generators_own_sample_breaks_its_third_rule() -> None:
 
 def test_no_pair_of_requests_and_tokens_survives_with_both_set() -> None:
     space = spacegen.load("sglang-throughput-10")
-    index = {p.name: p.domain for p in space.parameters}
+    index = space.domains
     alive = {
         (requests, tokens)
         for requests in index["max_running_requests"]
@@ -312,7 +312,7 @@ def test_mini_derives_the_second_port_and_whether_the_tokenizer_is_shared() -> N
 
 
 def test_h100_searches_decimals_as_written() -> None:
-    domains = {p.name: p.domain for p in spacegen.load("h100").parameters}
+    domains = spacegen.load("h100").domains
     assert domains["mem_fraction_static"].values == (None, *(percent / 100 for percent in range(70, 95)))
     assert domains["schedule_conservativeness"].values == (
         None,

@@ -135,7 +135,14 @@ class Room:
 
         if self.output is None or narrowing is None:
             return []
-        text = write(self.output, self.name, self.space, narrowing.edits, narrowing.counts, self.inputs)
+        text = write(
+            self.output,
+            self.name,
+            self.space,
+            narrowing.edits,
+            counts=narrowing.counts,
+            inputs=self.inputs,
+        )
         if not self.alone:
             return [str(self.output)]
         print(text, end="")
@@ -168,6 +175,8 @@ def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
 
 def inputs(selection: Selection) -> str:
     """The options that an overlay of the selected space does not keep, as they are written."""
+    from spacegen.tune.secret import masked_text
+
     said: list[str] = []
     for option in fields(selection):
         value = getattr(selection, option.name)
@@ -175,5 +184,5 @@ def inputs(selection: Selection) -> str:
         if option.name in _KEPT or not value:
             continue
         each = value if isinstance(value, list) else [value]
-        said += [flag if one is True else f"{flag} {one}" for one in each]
+        said += [flag if one is True else masked_text(f"{flag} {one}") for one in each]
     return f"`{' '.join(said)}`" if said else ""

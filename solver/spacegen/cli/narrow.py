@@ -110,7 +110,8 @@ def narrow(
     narrowed = _thin(chosen, space, found, evidence)
     text = ""
     if output is not None:
-        text = write(Path(output), space, chosen, narrowed.edits, narrowed.counts, inputs(selection))
+        asked = inputs(selection)
+        text = write(Path(output), space, chosen, narrowed.edits, counts=narrowed.counts, inputs=asked)
     if output == "-":
         print(text, end="")
     elif as_json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, overload
 
 from spacegen.language.expr import (
     Compare,
@@ -38,6 +38,7 @@ __all__ = [
     "Rule",
     "Target",
     "identity",
+    "is_number",
     "same_value",
 ]
 
@@ -80,6 +81,11 @@ def identity(value: Scalar) -> tuple[str, Scalar]:
 def same_value(a: Scalar, b: Scalar) -> bool:
     """Whether the language holds `a` and `b` for one value."""
     return identity(a) == identity(b)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value has a size; true and false have none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

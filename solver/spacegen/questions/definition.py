@@ -90,6 +90,11 @@ class Definition:
         return self.base.parameters
 
     @property
+    def domains(self) -> Mapping[str, Domain]:
+        """The declared domain of each parameter, by name."""
+        return {p.name: p.domain for p in self.parameters}
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The declared rules; neither pins nor `active_when`."""
         return self.base.rules
@@ -252,7 +257,7 @@ class Definition:
             for c in self.base.constants
         }
         symbols |= {d.name: d.expr for d in self.base.derived}
-        return Names(symbols, {p.name: p.domain for p in self.parameters})
+        return Names(symbols, self.domains)
 
 
 def _rule_keys(rule: Mapping[str, Any]) -> Mapping[str, Any]:

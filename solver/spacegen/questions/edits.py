@@ -19,6 +19,7 @@ from spacegen.language.model import (
     Parameter,
     Preference,
     Rule,
+    is_number,
 )
 from spacegen.language.walk import scope, substitute
 
@@ -92,7 +93,7 @@ def runs(values: Iterable[Scalar], domain: Domain) -> str:
     codes = sorted(code for value in values if (code := domain.code(value)) is not None)
     parts: list[list[int]] = []
     for code in codes:
-        if parts and code == parts[-1][-1] + 1 and _is_number(domain[code]) and _is_number(domain[code - 1]):
+        if parts and code == parts[-1][-1] + 1 and is_number(domain[code]) and is_number(domain[code - 1]):
             parts[-1].append(code)
         else:
             parts.append([code])
@@ -105,10 +106,6 @@ def runs(values: Iterable[Scalar], domain: Domain) -> str:
 
 def _run(told: list[str]) -> list[str]:
     return told if len(told) < LONG_RUN else [f"{told[0]} … {told[-1]}"]
-
-
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def several(values: Sequence[Scalar], last: str = ", ") -> str:

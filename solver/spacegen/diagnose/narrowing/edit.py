@@ -7,14 +7,16 @@ from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.language.expr import Compare, Const, Expr, In, IsNull, Not, Or, Ref, Scalar
-from spacegen.language.model import Domain, Rule, identity, same_value
+from spacegen.language.model import Domain, Rule, identity, is_number, same_value
 from spacegen.language.unparse import unparse
 from spacegen.tune.values import Value
 
-__all__ = ["MARK", "Basis", "Edit", "Kept", "condition", "holds", "union"]
+__all__ = ["MARK", "STEM", "Basis", "Edit", "Kept", "condition", "holds", "union"]
 
 MARK: Final = "spacegen"
 """The first word of the `source` that tells edits of ours apart in a space."""
+STEM: Final = "found-"
+"""How the ids of rules begin that edits become."""
 
 
 class Basis(StrEnum):
@@ -161,13 +163,12 @@ def condition(way: Kept, domain: Domain) -> Expr:
 
 def _bound(ref: Ref, kept: tuple[Scalar, ...], domain: Domain) -> Expr | None:
     """A comparison with one number, where that says it; null, which no comparison rejects, has to be kept."""
-    numbers = sorted(v for v in domain if isinstance(v, int | float) and not isinstance(v, bool))
-    plain = [v for v in kept if isinstance(v, int | float) and not isinstance(v, bool)]
+    numbers, plain = sorted(filter(is_number, domain)), list(filter(is_number, kept))
     with_null = None in domain
     if (None in kept) is not with_null or len(numbers) + with_null < len(domain) or not plain:
         return None
     low, high = min(plain), max(plain)
-    if plain and sorted(plain) == [v for v in numbers if v <= high] and high < numbers[-1]:
+    if sorted(plain) == [v for v in numbers if v <= high] and high < numbers[-1]:
         return Compare("<=", ref, Const(high))
     if sorted(plain) == [v for v in numbers if v >= low] and low > numbers[0]:
         return Compare(">=", ref, Const(low))

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, holds
-from spacegen.diagnose.narrowing.launched import is_number
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain
+from spacegen.language.model import Domain, is_number
 from spacegen.questions.near.repair import Change, Repair
 from spacegen.questions.why.together import codes_of, possible
 

@@ -13,7 +13,6 @@ from spacegen.diagnose.narrowing.commands import commanded, leaves_out
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
 from spacegen.diagnose.narrowing.launched import (
     OF_ADVICE,
-    is_number,
     launched,
     named,
     of_another_server,
@@ -24,7 +23,7 @@ from spacegen.diagnose.narrowing.likeness import of_other_models, unlike
 from spacegen.diagnose.narrowing.moves import as_far_as, fits, in_words, is_bound, nearest
 from spacegen.diagnose.narrowing.switches import translated
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, NoDefault
+from spacegen.language.model import Domain, NoDefault, is_number
 from spacegen.language.retarget import target_default
 from spacegen.servers import renames
 from spacegen.tune.values import Value
@@ -98,7 +97,7 @@ class Ground:
         members = (*moves, *unless)
         if held := next((m for m in members if self._held(m)), None):
             return self._dropped(finding, f"the space already satisfies it: `{held.parameter}`")
-        domains = {p.name: p.domain for p in self.space.parameters}
+        domains = self.space.domains
         found = [way for move in members if (way := self._way(move)) is not None]
         if finding.severity is not Severity.ERROR:
             # What the server would choose lies in no direction.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.switches import switched
 from spacegen.errors import SpaceError
-from spacegen.language.model import Domain, NoDefault, Parameter
+from spacegen.language.model import Domain, NoDefault, Parameter, is_number
 from spacegen.language.retarget import target_default
 from spacegen.launch.flags import negated
 from spacegen.servers import renames
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OF_ADVICE",
-    "is_number",
     "launched",
     "named",
     "of_another_server",
@@ -134,11 +133,6 @@ def _may_be_chosen(value: Any, offered: Sequence[float]) -> bool:
     if isinstance(value, float) and offered:
         return min(offered) < value < max(offered)
     return not is_number(value) or value > 0
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value has a size."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _unsaid(parameter: Parameter, schema: TargetSchema | None) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from spacegen.diagnose.finding import Move
-from spacegen.diagnose.narrowing.launched import is_number, of_domain
+from spacegen.diagnose.narrowing.launched import of_domain
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, same_value
+from spacegen.language.model import Domain, is_number, same_value
 
 __all__ = ["as_far_as", "fits", "in_words", "is_bound", "nearest"]
 

@@ -58,7 +58,7 @@ class Narrowing:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        domains = {p.name: p.domain for p in self.space.parameters}
+        domains = self.space.domains
         return {
             "whole": self.whole,
             "before": self.before,

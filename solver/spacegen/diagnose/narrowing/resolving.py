@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spacegen.api import Space
-from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
+from spacegen.diagnose.narrowing.edit import STEM, Basis, Edit, Kept
 from spacegen.diagnose.narrowing.forms import conditions, members
 from spacegen.diagnose.narrowing.grounding import Dropped
 from spacegen.language.columns import column
@@ -16,9 +16,7 @@ from spacegen.language.model import Domain
 from spacegen.language.walk import scope
 from spacegen.questions.why.together import possible
 
-__all__ = ["Resolved", "domains_of", "edits_in", "read_edit", "resolve", "under", "without_edits"]
-
-_NAMED = "found-"
+__all__ = ["Resolved", "edits_in", "read_edit", "resolve", "under", "without_edits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +30,15 @@ class Resolved:
     dropped: tuple[Dropped, ...]
 
 
-def domains_of(space: Space) -> Mapping[str, Domain]:
-    """The declared domains by name."""
-    return {p.name: p.domain for p in space.parameters}
-
-
 def edits_in(space: Space) -> tuple[Edit, ...]:
     """The edits that an overlay of ours under this space has brought."""
-    found = (read_edit(r.condition, r.because, r.source, domains_of(space)) for r in space.rules)
+    found = (read_edit(r.condition, r.because, r.source, space.domains) for r in space.rules)
     return tuple(edit for edit in found if edit is not None)
 
 
 def without_edits(space: Space) -> Space:
     """The space before any of our edits."""
-    domains = domains_of(space)
+    domains = space.domains
     ours = [r.id for r in space.rules if read_edit(r.condition, r.because, r.source, domains) is not None]
     return space.without_rules(ours) if ours else space
 
@@ -74,10 +67,8 @@ def _kept(part: Expr, name: str, domain: Domain) -> Kept:
 def under(space: Space, edits: Iterable[Edit]) -> Space:
     """The space with more rules: those of the edits."""
     taken = tuple(edits)
-    for number, (edit, written) in enumerate(
-        zip(taken, conditions(taken, domains_of(space)), strict=True), 1
-    ):
-        space = space.with_rule(edit.rule(f"{_NAMED}{number}:{edit.finding}", written))
+    for number, (edit, written) in enumerate(zip(taken, conditions(taken, space.domains), strict=True), 1):
+        space = space.with_rule(edit.rule(f"{STEM}{number}:{edit.finding}", written))
     return space
 
 

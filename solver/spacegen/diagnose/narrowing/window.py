@@ -8,10 +8,9 @@ from typing import Any
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Edit, Kept, holds
 from spacegen.diagnose.narrowing.following import Next, weights
-from spacegen.diagnose.narrowing.launched import is_number
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, same_value
+from spacegen.language.model import Domain, is_number, same_value
 from spacegen.language.scalars import write_scalar
 from spacegen.questions.near.repair import Repair
 from spacegen.tune.values import Value

@@ -27,7 +27,7 @@ _WAYS: Final = 3
 def edit_line(finding: Finding, narrowing: Narrowing) -> str | None:
     """What a finding changes in the space, or why it changes nothing; None where it was not asked to."""
     if (edit := narrowing.edit_of(finding)) is not None:
-        domains = {p.name: p.domain for p in narrowing.space.parameters}
+        domains = narrowing.space.domains
         ways = [_way(way, domains[way.parameter], alone=edit.form != "rule") for way in edit.ways[:_WAYS]]
         shown_ways = " or ".join(ways)
         others = len(edit.ways) - _WAYS
