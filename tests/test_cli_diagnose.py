@@ -122,22 +122,66 @@ def test_a_variable_of_the_shell_is_no_value(tmp_path: Path, capsys: Capture) ->
 @pytest.mark.parametrize(
     ("plain", "secret"),
     [
-        ("port=30000", "port=30000, api_key='hush', hf_token=\"hush\""),
+        ("port=30000", 'port=30000, api_key=\'hush\', hf_token="hush", extra=\'{"api_key": "hush"}\''),
         (
             "ServerArgs(model_path='/models/llama-3.1-8b',",
-            "{'api_key': 'hush', 'model_path': '/models/x', 'port': 1}",
+            "{'api_key': 'hush', 'extra': {'a': ['--token', 'hush']}, 'model_path': '/models/x', 'port': 1}",
         ),
     ],
 )
 def test_no_secret_of_a_log_is_told(plain: str, secret: str, tmp_path: Path, capsys: Capture) -> None:
     log, config = tmp_path / "server.log", tmp_path / "config.json"
-    log.write_text(SERVER.read_text().replace(plain, secret))
-    config.write_text('{"model_path": "elsewhere"}')
-    for more in ([], ["--json"], ["--html", "-"]):
+    failed = (
+        "torch.OutOfMemoryError: CUDA out of memory. HF_TOKEN=hush\n"
+        "RuntimeError: Command '['launch', '--api-key', 'hush']' failed at https://me:hush@host\n"
+    )
+    log.write_text(SERVER.read_text().replace(plain, secret) + failed)
+    (tmp_path / "command.txt").write_text("python -m sglang.launch_server --api-key hush --tp-size 1\n")
+    config.write_text(
+        '{"model_path": "elsewhere", "api_key": "hush", "dist_init_addr": "tcp://me:hush@host", '
+        '"extra": {"token": "hush"}, "mem_fraction_static": 0.5}'
+    )
+    overlay = tmp_path / "narrowed.yaml"
+    narrowing = ["--space", "h100", "--narrow"]
+    for more in ([], ["--json"], ["--html", "-"], ["-f", "--idle", "0"], [*narrowing, str(overlay)]):
         main(["diagnose", str(log), "--config", str(config), *more])
-        told = capsys.readouterr().out
-        assert "arguments-changed" in told
-        assert "hush" not in told
+        out, err = capsys.readouterr()
+        assert "arguments-changed" in out
+        assert "hush" not in out + err
+    main(["diagnose", str(log), *narrowing, "-"])
+    assert "hush" not in overlay.read_text() + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("secret", ["hush", "other"])
+def test_secrets_in_a_config_are_not_compared(secret: str, tmp_path: Path, capsys: Capture) -> None:
+    log, config = tmp_path / "server.log", tmp_path / "config.json"
+    extra = "json_model_override_args='{\"api_key\": \"hush\"}', model_loader_extra_config={'token': 'hush'}"
+    log.write_text(SERVER.read_text().replace("port=30000", f"port=30000, {extra}"))
+    given = {
+        "json_model_override_args": json.dumps({"api_key": secret}),
+        "model_loader_extra_config": json.dumps({"token": secret}),
+    }
+    config.write_text(json.dumps(given))
+    main(["diagnose", str(log), "--config", str(config)])
+    assert "arguments-changed" not in capsys.readouterr().out
+    config = tmp_path / "another.json"
+    config.write_text(json.dumps({**given, "json_model_override_args": '{"api_key": "hush", "layers": 2}'}))
+    main(["diagnose", str(log), "--config", str(config)])
+    out = capsys.readouterr().out
+    assert '{"api_key": "***"}, not {"api_key": "***", "layers": 2}' in out
+    assert "hush" not in out
+
+
+@pytest.mark.parametrize(
+    "text", ['{"api_key": "hush", "tp_size": }', 'api_key: "hush" "hush"\n', "{'api_key': 'hush'"]
+)
+def test_a_config_that_cannot_be_read_keeps_its_secrets(text: str, tmp_path: Path, capsys: Capture) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(text)
+    assert main(["diagnose", str(SERVER), "--config", str(config)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {config}:1")
+    assert "hush" not in err
 
 
 def test_findings_narrow_a_space_and_again_change_nothing(tmp_path: Path, capsys: Capture) -> None:
@@ -280,7 +324,7 @@ def test_a_growing_log_tells_findings_as_they_appear_and_ctrl_c_the_last(tmp_pat
         lines = SERVER.read_bytes().splitlines(keepends=True)
         log.write_bytes(b"".join(lines[:9]))
         first = process.stdout.readline()
-        assert first.startswith("warning: 12.07 GB are left")
+        assert first.startswith("warning: 12.07 GB of GPU memory are left")
         with log.open("ab") as stream:
             stream.writelines(lines[9:])
         while not (line := process.stdout.readline()).startswith("warning: "):

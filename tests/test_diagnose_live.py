@@ -50,6 +50,8 @@ class Site:
     answers: dict[str, bytes] = field(default_factory=dict)
     busy: int | None = None
     """The status of a server that has no answer now."""
+    asks: set[str | None] = field(default_factory=set)
+    """Who said to ask."""
     address: str = ""
 
 
@@ -59,6 +61,7 @@ def site() -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            found.asks.add(self.headers["Authorization"])
             body = found.answers.get(self.path)
             self.send_response(found.busy or (404 if body is None else 200))
             self.end_headers()
@@ -102,6 +105,22 @@ def test_secrets_of_a_server_are_not_read(site: Site) -> None:
     assert b"hush" not in fetch(f"{site.address}/metrics")
     assert b"hush" not in written(INFO)
     assert b"unread" not in written(INFO)
+
+
+def test_a_password_in_an_address_is_for_the_server_alone(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.answers = {"/metrics?token=hush": b"".join(_scrapes()), "/server_info": json.dumps(INFO).encode()}
+    address = site.address.replace("//", "//me:hush%20hush@") + "/metrics?token=hush"
+    for more in ([], ["--json"], ["--html", "-"], ["--follow", "--idle", "0"]):
+        main(["diagnose", address, *more])
+        out, err = capsys.readouterr()
+        assert "hush" not in out + err
+        assert "//me:***@" in out + err
+    assert site.asks == {"Basic bWU6aHVzaCBodXNo"}
+    site.busy = 404
+    assert main(["diagnose", address]) == 2
+    assert "hush" not in capsys.readouterr().err
 
 
 def test_what_a_server_says_of_itself_fills_in_what_metrics_do_not_say() -> None:

@@ -13,7 +13,7 @@ from spacegen.cli.main import main
 from spacegen.tune import runner_for
 from spacegen.tune.jobs import Job
 from spacegen.tune.running.launching import Launcher
-from spacegen.tune.secret import Hider, discreet, is_secret, public, redacted
+from spacegen.tune.secret import Hider, discreet, is_secret, masked, masked_text, public, redacted
 from spacegen.tune.setup import Setup, Timeouts
 from spacegen.tune.workload import Workload
 
@@ -169,3 +169,74 @@ def test_texts_lose_whole_secrets_alone() -> None:
     hider = Hider(["abcdef", "abcdef-long", "1", None])
     assert hider.text("'abcdef-long' abcdefg 1 abcdef") == "'***' abcdefg 1 ***"
     assert Hider(["1"]).idle
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "launch --api-key hush-1",
+        "launch --api-key=hush-1 --tp-size 2",
+        "launch --api-key 'hush-1 hush-1' --tp-size 2",
+        'launch --api-key="hush-1 hush-1"',
+        "Command '['python', '--api-key', 'hush-1', '--tp-size', '2']' returned non-zero exit status 1",
+        '{"cmd": "[\\"--api-key\\", \\"hush-1\\"]"}',
+        '{"launch_command": "launch --api-key hush-1", "tp_size": 2}',
+        '{"json_model_override_args": "{\\"api_key\\": \\"hush-1\\"}"}',
+        "HF_TOKEN=hush-1 launch",
+        "export HF_TOKEN='hush-1'",
+        "os.environ['HF_TOKEN'] = 'hush-1'",
+        "PASSWORD=a,hush-1",
+        "Namespace(tp_size=2, api_key=hush-1, hf_token=hush-1)",
+        "api_key: hush-1",
+        'api-key: "hush-1"',
+        "{'accessKey': 'hush-1', 'HfToken': b'hush-1'}",
+        "password='it\\'s hush-1'",
+        '"api_keys": ["hush-1", "hush-1"]',
+        "credentials={'me': 'hush-1'}",
+        '{"api_key": 4711, "tp_size": 2}',
+        "X-Api-Key: hush-1",
+        "Authorization: Token hush-1",
+        "Cookie: a=hush-1; b=hush-1",
+        "(b'authorization', b'Bearer hush-1')",
+        "Proxy says: Basic aHVzaC0x",
+        "cannot read https://me:hush-1@host/x",
+        "cannot read https://me:hush-1@host",
+        "cannot read https://me:hush-1",
+        "git clone https://a-long-token-hush-1@host/x",
+        "GET /metrics?token=hush-1&x=1",
+        "Invalid user token hf_" + 17 * "aB",
+        "server_args=ServerArgs(api_key='hush-1",
+    ],
+)
+def test_a_line_is_shown_without_its_secrets(text: str) -> None:
+    shown = masked_text(text)
+    assert "***" in shown
+    assert not any(secret in shown for secret in ("hush", "4711", "aHVzaC0x", "aBaB"))
+    assert masked_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Prefill batch, #new-seq: 1, #new-token: 8192, #cached-token: 0, token usage: 0.91,",
+        "Decode batch, #running-req: 3, #token: 8192, cuda graph: True",
+        "ServerArgs(api_key=None, hf_token=None, tp_size=2)",
+        "rendezvous at tcp://127.0.0.1:29500 and http://[::1]:30000",
+        "KeyError: 'unknown key: foo'",
+        "error: argument --key: expected one argument",
+        "Basic attention of 7 heads",
+    ],
+)
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert masked_text(text) == text
+
+
+def test_values_of_arguments_are_shown_without_secrets_in_them() -> None:
+    assert masked("api_key", None) is None
+    assert masked("api_key", "k") == "***"
+    nested = {"a": [{"token": "k"}, ("--api-key", "k", "x")], "b": '{"password": "k"}', "c": 1}
+    assert masked("extra", nested) == {
+        "a": [{"token": "***"}, ["--api-key", "***", "x"]],
+        "b": '{"password": "***"}',
+        "c": 1,
+    }

@@ -13,13 +13,13 @@ import typer
 from spacegen.cli.diagnosing import Narrowed, Page, room
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say, watched
-from spacegen.cli.sources import label
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnosing import Room
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
     from spacegen.diagnose.watched import Watched
+    from spacegen.errors import Fault
 
 __all__ = ["diagnose"]
 
@@ -118,7 +118,7 @@ def _status(found: Diagnosis) -> int:
 
 def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
     from spacegen.diagnose.diagnosis import read
-    from spacegen.diagnose.reading.sources import log_files
+    from spacegen.diagnose.reading.sources import log_files, name_of
 
     launches: list[Launch] = []
     for file in log_files(log):
@@ -126,7 +126,7 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
         total = size if size >= _LONG and not file.name.endswith(".gz") else 0
         through = partial(watched, total=total, quiet=quiet, what=file.name)
         found = read(file, through, None if quiet else _cut)
-        if not found and file.name in map(label, log) and len(log) > 1 and not quiet:
+        if not found and file.name in map(name_of, log) and len(log) > 1 and not quiet:
             say(f"note: no line of {file.name} is a server's")
         launches += found
     if not quiet:
@@ -203,14 +203,28 @@ def _read_config(name: str, target: str) -> Mapping[str, Any]:
     from spacegen.errors import ConfigError, Fault
     from spacegen.launch.reading import read_launches
 
-    found = read_launches(source(name), bare_space(target).model)
+    try:
+        found = read_launches(source(name), bare_space(target).model)
+    except ConfigError as error:
+        raise ConfigError(*map(_discreet, error.faults)) from None
     if len(found.entries) != 1:
         message = f"{name} holds {len(found.entries)} configs"
         raise ConfigError(Fault(message, hint="give the one of the launch"))
     config = found.entries[0].config
     if isinstance(config, Fault):
-        raise ConfigError(config)
+        raise ConfigError(_discreet(config))
     return config
+
+
+def _discreet(fault: Fault) -> Fault:
+    """The fault, without a line of the file that has a secret in it."""
+    from spacegen.errors import Fault
+    from spacegen.tune.secret import masked_text
+
+    if masked_text(str(fault)) == str(fault):
+        return fault
+    place = "" if fault.span is None else f"{fault.span}: "
+    return Fault(masked_text(f"{place}{fault.message}"), hint=fault.hint)
 
 
 def _tell(

@@ -11,7 +11,7 @@ from spacegen.diagnose.advice.changed import as_run, changed
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.readers import Reader
-from spacegen.diagnose.reading.sources import STDIN, LogFile, log_files, pieces
+from spacegen.diagnose.reading.sources import LogFile, log_files, name_of, pieces
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
@@ -97,6 +97,6 @@ def read(
 
 def nothing_said(sources: Iterable[str | Path]) -> ConfigError:
     """The error for sources without a line of a server."""
-    names = ", ".join(STDIN if str(source) == "-" else str(source) for source in sources)
+    names = ", ".join(map(name_of, sources))
     hint = "logs of sglang and mini-SGLang are read, such as what `python -m sglang.launch_server` prints"
     return ConfigError(Fault(f"no line of {names} is a server's", hint=hint))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from spacegen.diagnose.reading.serverinfo import written
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.running.readiness import Endpoints, server_info
+from spacegen.tune.secret import masked_text
 
 __all__ = ["Polled", "fetch"]
 
@@ -68,11 +70,26 @@ class _AwayError(ConfigError):
         self.there = there
 
 
-def _scrape(address: str) -> bytes:
+def _apart(address: str) -> tuple[SplitResult, dict[str, str]]:
+    """An address without who asks there, and the headers that say it."""
     parts = urlsplit(address)
-    url = address if parts.path.strip("/") else parts._replace(path="/metrics").geturl()
+    asks, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return parts, {}
+    words = base64.b64encode(unquote(asks).encode()).decode()
+    return parts._replace(netloc=host), {"Authorization": f"Basic {words}"}
+
+
+def _scrape(address: str) -> bytes:
+    parts, headers = _apart(address)
+    url = (parts if parts.path.strip("/") else parts._replace(path="/metrics")).geturl()
+    request = urllib.request.Request(url)  # noqa: S310 - http
+    for name, value in headers.items():
+        # Where a server sends one elsewhere, that is nobody's business.
+        request.add_unredirected_header(name, value)
+    url = masked_text(url)
     try:
-        with _OPENER.open(url, timeout=_PATIENCE) as answer:
+        with _OPENER.open(request, timeout=_PATIENCE) as answer:
             text: bytes = answer.read(_LARGEST)
     except urllib.error.HTTPError as error:
         with error:
@@ -90,6 +107,6 @@ def _scrape(address: str) -> bytes:
 
 def _about(address: str) -> bytes:
     """What the server runs with, as a comment; nothing where it does not tell."""
-    parts = urlsplit(address)
-    info = server_info(Endpoints(parts._replace(path="", query="", fragment="").geturl()))
+    parts, headers = _apart(address)
+    info = server_info(Endpoints(parts._replace(path="", query="", fragment="").geturl(), headers=headers))
     return b"" if info is None else written(info)

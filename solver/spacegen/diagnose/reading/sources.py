@@ -13,8 +13,9 @@ from typing import BinaryIO, Final
 
 from spacegen.diagnose.reading.chunks import chunks
 from spacegen.errors import ConfigError, Fault
+from spacegen.tune.secret import masked_text
 
-__all__ = ["STDIN", "LogFile", "log_files", "opened", "pieces"]
+__all__ = ["STDIN", "LogFile", "log_files", "name_of", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
@@ -49,6 +50,16 @@ class LogFile:
     def size(self) -> int | None:
         """How many bytes it has, where that is known."""
         return None if self.path is None or not self.path.is_file() else self.path.stat().st_size
+
+
+def name_of(source: str | Path) -> str:
+    """What messages and evidence call a source: an address without its password."""
+    text = str(source)
+    return STDIN if text == "-" else masked_text(text) if _is_address(text) else text
+
+
+def _is_address(text: str) -> bool:
+    return text.lower().startswith(_ADDRESS)
 
 
 def log_files(sources: Iterable[str | Path], *, growing: bool = False) -> tuple[LogFile, ...]:
@@ -92,8 +103,8 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
     if str(source) == "-":
         yield LogFile(STDIN, None)
         return
-    if str(source).lower().startswith(_ADDRESS):
-        yield LogFile(str(source), None, address=str(source))
+    if _is_address(str(source)):
+        yield LogFile(name_of(source), None, address=str(source))
         return
     path = Path(source)
     if not path.is_dir():

@@ -25,9 +25,13 @@ _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Endpoints:
     """The endpoints of a server at a URL."""
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.url = url
-        self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._headers = dict(headers or {})
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
 
     def status(self, path: str, timeout: float = _PATIENCE) -> int | None:
         """The status of an answer; None where there is none in time."""
