@@ -355,7 +355,7 @@ def test_a_terminal_shows_the_summary_in_place(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_bytes(SERVER.read_bytes())
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40", "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "spacegen", "diagnose", "-f", str(log), "--idle", "0.1"]
     with subprocess.Popen(command, stdout=theirs, env=environment) as process:
         os.close(theirs)

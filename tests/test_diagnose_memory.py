@@ -128,7 +128,7 @@ def test_a_higher_share_is_sized_by_what_is_left_and_told_in_tokens() -> None:
     # 400,000 tokens in 50 GiB are 8,000 a GiB, of which 0.01 of the GPU is 0.78.
     assert finding.numbers["tokens_per_step"] == 6240
     assert finding.numbers["tokens_gained"] == 8 * 6240
-    assert "each 0.01 of it is 6240 tokens more in the KV cache" in finding.advice
+    assert "each 0.01 of it adds 6240 tokens to the KV cache" in finding.advice
 
 
 def test_a_lower_share_is_sized_by_what_is_missing() -> None:
@@ -149,7 +149,7 @@ def test_no_share_is_raised_beyond_what_is_sensible() -> None:
     assert (share.at_least, share.at_most, share.to) == (0.95, 0.95, 0.95)
     finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.95}, facts))
     assert (finding.id, finding.moves) == ("memory-unused", ())
-    assert finding.advice[0].startswith("`mem_fraction_static` is as high as is sensible")
+    assert finding.advice[0].startswith("`mem_fraction_static` is already as high as is sensible")
     # More than the whole GPU has is not of the GPU.
     assert shown(launch(ARGUMENTS, {**FACTS, Fact.LEFT: 400.0})) == []
 
@@ -357,7 +357,7 @@ def test_of_weights_what_was_missing_is_the_least_that_was() -> None:
     short = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS, tried_gib=1.0, free_gib=0.3)
     finding = only(launch(ARGUMENTS, {Fact.BEFORE_LOADING: 78.0}, short))
     assert finding.summary.endswith(
-        "of the GPU, by 0.70 GB at least: 1.00 GB were asked for last, and more may follow"
+        "GPU memory: the last allocation, 1.00 GB, was 0.70 GB short, and more may follow"
     )
 
 
@@ -368,7 +368,7 @@ def test_what_was_missing_sizes_the_share() -> None:
     # 1.56 GiB are two steps of 0.78; one more to be safe.
     assert (move.at_most, move.to) == (0.86, 0.85)
     assert finding.numbers["missing_gib"] == 1.56
-    assert "1.56 GB were missing" in finding.summary
+    assert finding.summary.endswith("the last allocation, 2.50 GB, was 1.56 GB short")
 
 
 def test_what_torch_says_beside_is_told() -> None:
@@ -388,8 +388,8 @@ def test_what_torch_says_beside_is_told() -> None:
         capacity_gib=79.11,
     )
     advice = only(launch(ARGUMENTS, {}, trouble)).advice
-    assert advice[-2].startswith("2.00 GB were reserved and in pieces too small to use")
-    assert advice[-1] == "process 4712 holds 20.00 GB of the same GPU: end it"
+    assert advice[-2].startswith("2.00 GB were reserved by PyTorch but too fragmented to use")
+    assert advice[-1] == "process 4712 holds 20.00 GB of this GPU: stop it"
     assert only(launch(ARGUMENTS, {}, trouble)).numbers["capacity_gib"] == 79.11
 
 
@@ -399,8 +399,8 @@ def test_which_of_several_processes_is_ones_own_torch_may_not_know() -> None:
     )
     advice = only(launch(ARGUMENTS, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words))).advice
     assert advice[-1] == (
-        "processes 999 (30.00 GB), 47 (48.00 GB) hold memory of the same GPU: end those that are not of this "
-        "server"
+        "processes 999 (30.00 GB), 47 (48.00 GB) hold memory of this GPU: stop those that do not belong to "
+        "this server"
     )
     alone = failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words[:65])
     assert not any("process" in one for one in only(launch(ARGUMENTS, FACTS, alone)).advice)
@@ -413,7 +413,7 @@ def test_others_on_the_gpu_are_told_when_they_grow() -> None:
     )
     # 79 - 0.5 - 70 are held by others now; 79 - 78 were at the start.
     advice = only(launch(ARGUMENTS, FACTS, trouble)).advice[-1]
-    assert advice == "others hold 7.50 GB more of the GPU than when this server started: see `nvidia-smi`"
+    assert advice == "others hold 7.50 GB more of this GPU than when the server started: see `nvidia-smi`"
 
 
 def test_a_share_that_the_server_chose_depends_on_what_it_keeps_room_for() -> None:
@@ -633,7 +633,7 @@ def test_an_argument_that_was_misspelt_is_named() -> None:
 
 def test_the_port_of_the_ranks_is_another_than_that_of_the_api() -> None:
     finding = only(launch(ARGUMENTS, {}, failed(Kind.PORT, Phase.ARGUMENTS, port=31234)))
-    assert finding.advice[1].endswith("with `--nccl-port`: that of the API is 30000")
+    assert finding.advice[1].endswith("with `--nccl-port` (the API's port is 30000)")
 
 
 def test_a_hierarchical_cache_is_what_main_memory_is_saved_on() -> None:

@@ -181,7 +181,7 @@ def test_a_rank_whose_peer_is_gone_does_not_say_why(version: str) -> None:
     )
     found = crash(words, version=version)
     assert (found.id, found.phase) == ("crashed", Phase.GRAPHS)
-    assert found.advice == ("another rank or node is gone: its log, or what stands before, has the cause",)
+    assert found.advice == ("another rank or node is gone: the cause is in its log, or above in this one",)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_health_check_that_fails_is_told() -> None:
 def test_a_port_of_its_messages_is_counted_from_that_of_the_api() -> None:
     found = crash("zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:30001')")
     assert found.id == "port-in-use"
-    assert found.advice[1] == "or choose another port, as `--port 30010`"
+    assert found.advice[1] == "or use another port, e.g. `--port 30010`"
 
 
 def test_retractions_are_read_in_the_words_of_older_versions() -> None:

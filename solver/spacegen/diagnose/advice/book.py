@@ -43,7 +43,9 @@ RULES: Final[tuple[Rule, ...]] = (
 ACROSS: Final[tuple[Across, ...]] = (window,)
 """Each looks at several launches."""
 
-_UNKNOWN: Final = "the log does not say the arguments of the launch: `--config` with them makes more of it"
+_UNKNOWN: Final = (
+    "the log does not show the launch's arguments: pass them with `--config` for specific advice"
+)
 _PHASES: Final = tuple(Phase)
 
 

@@ -41,9 +41,9 @@ _REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) G
 _COLLECTIVE: Final = re.compile(r"collective operation timeout")
 _NAMED: Final = re.compile(r"\bSGLANG_[A-Z0-9_]{4,60}\b")
 _REASONS: Final = {
-    PEER_LOST.pattern: "another rank or node is gone: its log, or what stands before, has the cause",
+    PEER_LOST.pattern: "another rank or node is gone: the cause is in its log, or above in this one",
     r"batch_prefill_tmp|AlignedAllocator": (
-        "the workspace of flashinfer is too small: set `SGLANG_FLASHINFER_WORKSPACE_SIZE` (bytes) to more"
+        "flashinfer's workspace is too small: raise `SGLANG_FLASHINFER_WORKSPACE_SIZE` (bytes)"
     ),
     r"nccl|DistBackendError": "run it again with `NCCL_DEBUG=INFO`, which says what failed between the GPUs",
     r"illegal memory access|device-side assert|unspecified launch failure": (
@@ -64,15 +64,15 @@ _REASONS: Final = {
         "this version of the server does not support the model: try a newer one"
     ),
     r"no kernel image|not supported on this (?:GPU|device)|compute capability": (
-        "a kernel is not made for this GPU: choose a backend that is"
+        "a kernel does not support this GPU: choose a backend that does"
     ),
-    r"(?:im|un)balanced": "one GPU has less free memory than the others: `nvidia-smi` shows who holds it",
+    r"(?:im|un)balanced": "one GPU has less free memory than the others: `nvidia-smi` shows what uses it",
     r"No space left on device|\bshm": _SHARED_MEMORY,
     r"ModuleNotFoundError|ImportError|cannot open shared object": (
-        "something is not installed as the server needs it: no argument mends that"
+        "a dependency is missing or does not fit: no launch argument fixes that"
     ),
     r"RepositoryNotFound|GatedRepo|401 Client Error|not a valid model identifier": (
-        "the model was not found: check its name and the access to it, or name a local folder"
+        "the model was not found: check its name and your access to it, or give a local folder"
     ),
 }
 
@@ -109,8 +109,8 @@ def _stuck(launch: Launch, trouble: Trouble) -> Finding:
         f"a batch took longer than the watchdog's timeout{after}",
         (
             *(("set a `chunked_prefill_size`: without chunks a long prompt is one batch",) if whole else ()),
-            "see where the scheduler waits; ranks that wait for each other point to NCCL or the network",
-            "raise `watchdog_timeout` where a batch may really take that long",
+            "dump the scheduler's stack to see what it waits for: ranks waiting for each other suggest NCCL",
+            "raise `watchdog_timeout` if a batch may really take that long",
         ),
         command="py-spy dump --pid PID",
     )
@@ -123,11 +123,11 @@ def _apart(trouble: Trouble) -> Finding:
     return _finding(
         trouble,
         "watchdog",
-        f"ranks waited for each other for longer than the timeout of NCCL{after}",
+        f"ranks waited for each other longer than NCCL's timeout{after}",
         (
-            "see which rank does not come, by its own lines or its stack: it failed, or is slower",
+            "find the rank that did not arrive (its own log lines, or its stack): it failed or is slow",
             "check the network between the GPUs with `NCCL_DEBUG=INFO`",
-            "raise `dist_timeout` (seconds) where one may really take that long",
+            "raise `dist_timeout` (seconds) if a rank may really take that long",
         ),
         command="py-spy dump --pid PID",
     )
@@ -140,8 +140,8 @@ def _silent(trouble: Trouble) -> Finding:
         "health-check-failed",
         f"a health check failed{times}: the server did not answer in time",
         (
-            "see where the detokenizer and the scheduler wait while that lasts",
-            "leave one that is only busy more time: `SGLANG_HEALTH_CHECK_TIMEOUT` (seconds, else 20)",
+            "dump the stacks of detokenizer and scheduler while it hangs",
+            "if the server is only busy, give it more time: `SGLANG_HEALTH_CHECK_TIMEOUT` (default: 20 s)",
         ),
         severity=Severity.WARNING,
         command="py-spy dump --pid PID",
@@ -153,7 +153,7 @@ def _killed(launch: Launch, trouble: Trouble) -> Finding:
     signal = _KILL if told_of is None else abs(int(told_of))
     if signal == _KILL:
         return _host_memory(
-            launch, trouble, "the kernel ended a process, as it does when main memory runs out"
+            launch, trouble, "a process was killed with SIGKILL, as the kernel does when main memory runs out"
         )
     if signal in _FAULTS:
         native = "a fault in native code: try another attention backend, or another version of the server"
@@ -182,7 +182,10 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
         summary,
         (
             *map(told, ways),
-            *(("each rank holds a part of the weights while it loads: fewer ranks need less",) * loading),
+            *(
+                ("each rank holds part of the weights in main memory while it loads: fewer ranks need less",)
+                * loading
+            ),
             "give the container or the job more main memory",
         ),
         moves=moves,
@@ -223,7 +226,7 @@ def _smaller_host_pool(launch: Launch, text: str) -> Iterator[Move]:
 def _crashed(launch: Launch, trouble: Trouble) -> Finding:
     text = words(trouble)
     if _HOST_MEMORY.search(text):
-        return _host_memory(launch, trouble, f"main memory did not suffice: {text}")
+        return _host_memory(launch, trouble, f"main memory ran out: {text}")
     reasons = tuple(advice for form, advice in _REASONS.items() if re.search(form, text, flags=re.IGNORECASE))
     # A server that goes on has lost requests, not the launch.
     went_on = trouble.went_on or (launch.ready is not None and not trouble.fatal)
@@ -232,8 +235,8 @@ def _crashed(launch: Launch, trouble: Trouble) -> Finding:
         trouble,
         "crashed",
         f"an exception {'was logged' if went_on else 'ended the server'}: {text}",
-        (*(f"set `{name}` in the environment, as the message says" for name in variables), *reasons)
-        or ("the log names no cause that an argument mends: read the lines before it",),
+        (*(f"set `{name}` in the environment, as the message suggests" for name in variables), *reasons)
+        or ("the log shows no cause that a launch argument could fix: read the lines before the exception",),
         severity=Severity.WARNING if went_on else Severity.ERROR,
     )
 

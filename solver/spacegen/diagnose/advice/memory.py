@@ -63,11 +63,11 @@ def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
 
 
 def _left(figure: Figure, room: Room) -> str:
-    seen = f"{room.left:.2f} GB are left{_where(figure)} when the server is ready"
+    seen = f"{room.left:.2f} GB of GPU memory are left{_where(figure)} once the server is ready"
     # With less it is what larger graphs take that is told to come off the share.
     if not room.more or room.left <= room.enough:
         return seen
-    return f"{seen}, {room.rest:.2f} with the larger graphs that it needs"
+    return f"{seen}, {room.rest:.2f} GB with the larger graphs that it needs"
 
 
 def _where(figure: Figure) -> str:
@@ -95,12 +95,12 @@ def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
     # For latency a larger cache is of use only to a server whose cache is seen to be full.
     needed = _ever_full(launch) if goal == LATENCY else not idle
     lost = room.rest >= room.much and needed
-    wide = f"{_left(figure, room)}, where {room.good} is good"
+    wide = f"{_left(figure, room)}; {room.good} is good"
     return Finding(
         id="memory-unused",
         phase=Phase.KV_POOL,
         severity=Severity.WARNING if lost else Severity.INFO,
-        summary=f"{wide}; the KV cache was never full, though" if idle else wide,
+        summary=f"{wide}, but the KV cache was never full" if idle else wide,
         evidence=(figure.line,),
         numbers=numbers,
         advice=tuple(_more(launch, move, steps, gained, cap)),
@@ -113,19 +113,19 @@ def _more(
 ) -> Iterable[str]:
     share = key(launch, Key.SHARE)
     if cap is not None:
-        yield f"raise `{cap}` or leave it out: it, and not `{share}`, holds the KV cache to its size"
+        yield f"raise `{cap}` or leave it out: it limits the KV cache, not `{share}`"
         return
     if move is not None:
         yield told(move)
     elif number(launch, Key.SHARE) is not None:
-        yield f"`{share}` is as high as is sensible: see what else keeps the KV cache small"
+        yield f"`{share}` is already as high as is sensible: find out what else keeps the KV cache small"
         return
     elif steps:
         yield f"raise `{share}` by {steps:g}"
     else:
         yield f"raise `{share}` by {STEP} at a time until the workload runs out of memory"
     if gained is not None:
-        yield f"each {STEP} of it is {gained:.0f} tokens more in the KV cache"
+        yield f"each {STEP} of it adds {gained:.0f} tokens to the KV cache"
 
 
 def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
@@ -138,8 +138,7 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
         id="memory-scarce",
         phase=Phase.KV_POOL,
         severity=Severity.WARNING,
-        summary=f"{room.left:.2f} GB are left{_where(figure)} when the server is ready, where {room.good} "
-        f"is good: it may run out of memory later{so_far}",
+        summary=f"{_left(figure, room)}; {room.good} is good: it may run out of memory later{so_far}",
         evidence=(figure.line,),
         numbers=_numbers(room),
         advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),

@@ -45,7 +45,7 @@ _OWN: Final = re.compile(r"this process has ([\d.]+) ([GM]iB)")
 # Ours: less, in GiB, may be what drivers keep.
 _GROWN: Final = 1.0
 _NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+ [GM])iB memory in use")
-_DUMMY: Final = "try memory without the weights' download: `{}` fills them with random numbers"
+_DUMMY: Final = "to test memory without downloading the weights, use `{}` (random weights)"
 
 
 def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
@@ -81,12 +81,12 @@ def _of_memory(launch: Launch, trouble: Trouble) -> bool:
 def _loading(launch: Launch, trouble: Trouble) -> Finding:
     ways = weights(launch)
     dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
-    advice = (*map(told, ways[:3]), "end what else holds memory of the GPU", _DUMMY.format(dummy))
+    advice = (*map(told, ways[:3]), "stop other processes that use this GPU", _DUMMY.format(dummy))
     return _failed(
         launch,
         trouble,
         "out-of-memory-weights",
-        "the weights do not fit into the memory of the GPU",
+        "the weights do not fit into GPU memory",
         ways[:2],
         (*ways[2:], *loading(launch)),
         advice=advice if ways else (f"use more ranks, as with `{Key.RANKS}`", *advice),
@@ -114,7 +114,7 @@ def _allocating(launch: Launch, trouble: Trouble) -> Finding:
         launch,
         trouble,
         "out-of-memory-kv-pool",
-        "the KV cache pool does not fit into the memory that is free",
+        "the KV cache pool does not fit into the free memory",
         known(share),
         pool(launch),
         command="nvidia-smi",
@@ -128,7 +128,7 @@ def _graphs(launch: Launch, trouble: Trouble) -> Finding:
         launch,
         trouble,
         "out-of-memory-graphs",
-        "the memory beside weights and KV cache does not suffice for the graphs",
+        "the memory left beside weights and KV cache is too small for the CUDA graphs",
         known(lower_share(launch, _missing(trouble)), *graphs[:1], plain, *graphs[1:2]),
         (*graphs[2:], *known(running), *activations(launch)),
     )
@@ -155,7 +155,7 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
             what = "a part of the launch that the log does not name"
     name = "warm-up" if warming else trouble.during or "serving"
     left = launch.figures.get(Fact.LEFT)
-    despite = f", although {left.value:.2f} GB were left when the server was ready" if left else ""
+    despite = f", although {left.value:.2f} GB were left once the server was ready" if left else ""
     return _failed(
         launch,
         trouble,
@@ -175,14 +175,14 @@ def _capture(launch: Launch, trouble: Trouble) -> Finding:
         id="graph-capture-failed",
         phase=Phase.GRAPHS,
         severity=Severity.ERROR,
-        summary=f"the capture of graphs failed, and not for lack of memory: {words(trouble)}",
+        summary=f"CUDA graph capture failed, not for lack of memory: {words(trouble)}",
         evidence=trouble.lines,
         numbers=numbers_of(trouble),
         advice=(
             *((told(compiled),) if compiled else ()),
-            f"try another attention backend{f' than `{backend}`' if backend else ''}",
-            f"{graphs} tells whether the model runs at all, at a great loss of throughput",
-            "less memory will not help, though the message proposes that too",
+            f"try another attention backend{f' instead of `{backend}`' if backend else ''}",
+            f"to see whether the model runs at all, start once with {graphs} (much slower)",
+            "lowering the memory share will not help, although the error message suggests it",
         ),
     )
 
@@ -204,9 +204,9 @@ def _failed(
     came_up = launch.ready is not None and trouble.phase in _STARTING and not trouble.fatal
     survived = came_up or trouble.went_on
     if trouble.went_on:
-        summary = f"{summary}, and the server went on without that batch"
+        summary = f"{summary}; the server dropped that batch and kept running"
     proposed = tuple(map(told, moves)) if advice is None else advice
-    proposed = proposed or ("nothing in the log can be made smaller: more GPUs, or a smaller model",)
+    proposed = proposed or ("nothing the log shows can be made smaller: use more GPUs or a smaller model",)
     numbers = numbers_of(trouble)
     return Finding(
         id=name,
@@ -225,8 +225,8 @@ def _failed(
 def _short(launch: Launch, trouble: Trouble, missing: float, tried: float) -> str:
     """What was asked for last, which is rarely all that does not fit."""
     if trouble.phase in (Phase.ARGUMENTS, Phase.WEIGHTS) and fact(launch, Fact.WEIGHTS) is None:
-        return f", by {missing:.2f} GB at least: {tried:.2f} GB were asked for last, and more may follow"
-    return f": {missing:.2f} GB were missing of the last {tried:.2f} that it asked for"
+        return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short, and more may follow"
+    return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short"
 
 
 def _shared(moves: tuple[Move, ...]) -> bool:
@@ -262,18 +262,16 @@ def _of_torch(launch: Launch, trouble: Trouble) -> Iterator[str]:
         unusable = _gib(kept)
         if unusable >= missing:
             yield (
-                f"{unusable:.2f} GB were reserved and in pieces too small to use: set "
+                f"{unusable:.2f} GB were reserved by PyTorch but too fragmented to use: set "
                 "`PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` in the environment first"
             )
     if (own := _OWN.search(text)) and (more := _grown(launch, trouble, _gib(own))) > _GROWN:
-        yield f"others hold {more:.2f} GB more of the GPU than when this server started: see `nvidia-smi`"
+        yield f"others hold {more:.2f} GB more of this GPU than when the server started: see `nvidia-smi`"
         return
     others = dict(_NEIGHBOUR.findall(text))
     if own:
-        yield from (
-            f"process {other} holds {size}B of the same GPU: end it" for other, size in others.items()
-        )
+        yield from (f"process {other} holds {size}B of this GPU: stop it" for other, size in others.items())
     elif len(others) > 1:
         # In a container torch does not know which of them is its own.
         each = ", ".join(f"{other} ({size}B)" for other, size in others.items())
-        yield f"processes {each} hold memory of the same GPU: end those that are not of this server"
+        yield f"processes {each} hold memory of this GPU: stop those that do not belong to this server"

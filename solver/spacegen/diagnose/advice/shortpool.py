@@ -73,12 +73,12 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     pages = whole(launch, "num_page_override") if is_mini(launch) else None
     share, lighter = higher_share(launch, short, said(trouble, "least_mem_fraction_static")), weights(launch)
     first = (*known(_pages(pages), share), *lighter[:2])
-    lacking = "" if short is None else f": {short:.2f} GB were missing"
+    lacking = "" if short is None else f": {short:.2f} GB are missing"
     at = number(launch, Key.SHARE)
     of = "" if at is None else f" of {at:g}"
     advice = tuple(map(told, first)) or (
         *_least_share(launch),
-        "use more ranks or fewer bits for the weights",
+        "use more ranks or weights of fewer bits",
     )
     if share is None and at is not None:
         advice = (*advice, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
@@ -105,12 +105,13 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
     prefill = trouble.during != "decode"
     ways = known(chunk if prefill else None, None if share and few(running) else running, share)
     tokens = said(trouble, "tokens")
-    room = "" if tokens is None else f" for {tokens:.0f} tokens"
+    batch = "prefill" if prefill else "decode batch"
+    size = "" if tokens is None else f" of {tokens:.0f} tokens"
     return _finding(
         trouble,
         f"no-tokens-{'prefill' if prefill else 'decode'}",
         trouble.phase,
-        f"the KV cache had no room{room} of a {'prefill' if prefill else 'batch of decoding'}",
+        f"the KV cache had no room for a {batch}{size}{_outlived(trouble)}",
         numbers_of(trouble),
         (
             *map(told, ways),
@@ -134,10 +135,10 @@ def _full(launch: Launch, trouble: Trouble) -> str:
     tokens, free = said(trouble, "tokens"), said(trouble, "available_tokens")
     if tokens is not None and free is not None and free >= tokens:
         return (
-            f"{free:.0f} tokens are free or can be evicted all the same: not as whole pages, or the pool of "
-            "another kind of layer is full"
+            f"{free:.0f} tokens are free or can be evicted, but not as whole pages, or not in the pool "
+            "of another kind of layer"
         )
-    return f"the KV cache is full, not the GPU: a lower `{key(launch, Key.SHARE)}` would make it smaller"
+    return f"the KV cache is full, not the GPU: lowering `{key(launch, Key.SHARE)}` would shrink the cache"
 
 
 def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
@@ -146,7 +147,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
         trouble,
         "no-request-slots",
         trouble.phase,
-        "the table of requests had no slots left for a batch",
+        f"the request table had no slots left for a batch{_outlived(trouble)}",
         numbers_of(trouble),
         _told(running, f"lower `{key(launch, Key.RUNNING)}`"),
         known(running),
@@ -159,13 +160,14 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
     size = "" if pool is None else f" of {pool:.0f} tokens"
     context, share = _context_within(launch, pool), _roomier(launch)
     ways = known(share, context) or known(less_context(launch))
+    kept_on = " and kept running" if trouble.went_on else ""
     return _finding(
         trouble,
         "request-larger-than-pool",
         Phase.SERVING,
-        f"one request alone filled the whole KV cache{size} and was given up",
+        f"a single request filled the whole KV cache{size}, so the server aborted it{kept_on}",
         numbers_of(trouble),
-        (*map(told, ways), "or limit prompt and `max_new_tokens` of requests to what the cache holds"),
+        (*map(told, ways), "or limit the prompt and `max_new_tokens` of a request to what the cache holds"),
         ways,
         (*known(less_context(launch)), *_richer(launch)),
     )
@@ -178,6 +180,10 @@ def _context_within(launch: Launch, pool: float | None) -> Move | None:
         return move
     update = {"to": int(pool), "at_most": pool, "because": "what the cache holds"}
     return None if move.at_most < pool else move.model_copy(update=update)
+
+
+def _outlived(trouble: Trouble) -> str:
+    return "; the server dropped that batch and kept running" if trouble.went_on else ""
 
 
 def _told(move: Move | None, otherwise: str) -> tuple[str, ...]:
@@ -198,7 +204,7 @@ def _finding(
         id=name,
         phase=phase,
         severity=Severity.WARNING if trouble.went_on else Severity.ERROR,
-        summary=f"{summary}, and the server went on without it" if trouble.went_on else summary,
+        summary=summary,
         evidence=trouble.lines,
         numbers=numbers,
         advice=advice,

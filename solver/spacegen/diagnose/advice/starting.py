@@ -44,7 +44,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
         id="arguments-refused",
         phase=Phase.ARGUMENTS,
         severity=Severity.ERROR,
-        summary=f"the server refused its arguments: {words(trouble)}",
+        summary=f"the server rejected its arguments: {words(trouble)}",
         evidence=trouble.lines,
         advice=(
             *(hint for hint in dict.fromkeys(hints) if hint),
@@ -52,7 +52,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
                 f"write `{flag.replace('_', '-')}` for `{flag}`"
                 for flag in dict.fromkeys(_UNDERSCORED.findall(words(trouble)))
             ),
-            "check configs before launches: the rules of a space know what the server refuses",
+            "check configs before you launch: the rules of a space know what the server rejects",
         ),
         command="spacegen check SPACE CONFIG",
     )
@@ -83,14 +83,12 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
     port = given if named is None else named
     beside = is_mini(launch) and (given is None or port == given + 1)
     meeting = f": mini-SGLang takes `{name}`, and `{name}` + 1 for its ranks" if beside else ""
-    free = "" if port is None else f", as `--port {int(given or port) + 10}`"
-    both = ", with the one after it free too" if is_mini(launch) else ""
-    another = f"or choose another port{free}{both}"
+    free = "" if port is None else f", e.g. `--port {int(given or port) + 10}`"
+    both = " (the one after it has to be free too)" if is_mini(launch) else ""
+    another = f"or use another port{free}{both}"
     # The ports of its own messages are counted from that of the API.
     if not is_mini(launch) and given is not None and port != given and "ZMQ" not in words(trouble):
-        another = (
-            f"or choose another for the ranks to meet at with `--nccl-port`: that of the API is {given:.0f}"
-        )
+        another = f"or choose another rendezvous port with `--nccl-port` (the API's port is {given:.0f})"
     return Finding(
         id="port-in-use",
         phase=trouble.phase,
@@ -98,7 +96,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
         summary="a port is in use" if port is None else f"port {port:.0f} is in use{meeting}",
         evidence=trouble.lines,
         numbers={} if port is None else {"port": port},
-        advice=("end the process that holds it", another),
+        advice=("stop the process that uses it", another),
         command="ss -tlnp" if port is None else f"ss -tlnp | grep :{port:.0f}",
     )
 
@@ -139,10 +137,10 @@ def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
 def _faster_loading(launch: Launch) -> Iterator[str]:
     model = argument(launch, Key.MODEL)
     if not isinstance(model, str) or not _is_local(model):
-        yield "download the model once and name its local folder as `model_path`"
+        yield "download the model once and give its local folder as `model_path`"
     yield "keep the weights on a local disk that is not shared"
     dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
-    yield f"where only memory and speed are tried, `{dummy}` loads nothing"
+    yield f"if you only test memory and speed, `{dummy}` skips loading"
 
 
 def _fewer_graphs(launch: Launch) -> Move | None:
