@@ -1,4 +1,4 @@
-"""How many requests the scheduler takes in: too few while others wait, or so many that some go back."""
+"""How many requests the scheduler admits: too few while others wait, or so many that it retracts some."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from spacegen.diagnose.advice.guide import (
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, argument, key, number, sensible
 from spacegen.diagnose.advice.serving import (
+    amount,
     attention_groups,
     each_rank,
     evidence,
@@ -31,7 +32,14 @@ from spacegen.diagnose.advice.serving import (
     span,
 )
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.advice.takenback import HONEST, counted, occasional, of_unknown_frequency
+from spacegen.diagnose.advice.takenback import (
+    ASK_FOR_LESS,
+    counted,
+    frequent,
+    occasional,
+    of_unknown_frequency,
+    rate,
+)
 from spacegen.diagnose.advice.ways import in_batches, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
@@ -41,7 +49,7 @@ __all__ = ["admission"]
 
 
 def admission(launch: Launch, goal: str) -> Iterable[Finding]:
-    """Too few requests taken in, too many, or both in turn; nothing where the log is too short to tell."""
+    """Too few requests admitted, too many, or both in turn; nothing where the log is too short to tell."""
     found = full_load(launch)
     if found is None:
         yield from counted(launch)
@@ -74,7 +82,7 @@ def _timid(found: Steady, goal: str) -> bool:
 
 
 def _full_chunk(launch: Launch, found: Steady) -> float | None:
-    """The tokens of a prefill, where these take the time and each takes in as much as it may."""
+    """The tokens that fit into a prefill, where prefills take the time and nearly all are full; else None."""
     size = number(launch, Key.CHUNK)
     most = size if size is not None and size > 0 else sensible(argument(launch, "max_prefill_tokens"))
     if not most or found.prefills < MANY_PREFILLS or found.prefilled < FULL_CHUNK * most:
@@ -96,8 +104,8 @@ def _numbers(found: Steady) -> dict[str, float]:
 
 def _seen(found: Steady) -> str:
     return (
-        f"{of_lines(found.unfilled, found)} have requests waiting and a token usage below {FULL}, "
-        f"{found.usage:.2f} on average"
+        f"{of_lines(found.unfilled, found)} have requests waiting at a token usage below {FULL} "
+        f"({found.usage:.2f} on average)"
     )
 
 
@@ -105,8 +113,8 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
     move = lowered(launch, found)
     if move is None:
         first = (
-            f"`{NAME}` is {asked(launch):g} already; with `SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION` below "
-            f"{CLIPPED_NEW_TOKENS} in its environment the server keeps less room for each request"
+            f"`{NAME}` is already {asked(launch):g}: set `SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION` below "
+            f"{CLIPPED_NEW_TOKENS} in the server's environment, so that it keeps less room for each request"
         )
     else:
         first = told(move)
@@ -114,10 +122,10 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
         id="too-conservative",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{_seen(found)}: the server is too conservative about taking in requests",
+        summary=f"{_seen(found)}: the server is too conservative about admitting requests",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers=_numbers(found),
-        advice=(first, HONEST),
+        advice=(first, ASK_FOR_LESS),
         moves=() if move is None else (move,),
     )
 
@@ -127,13 +135,13 @@ def _prefill_bound(launch: Launch, found: Steady, chunk: float) -> Finding:
         id="prefill-bound",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}, because prefills take the time: {found.prefills:.0f} of them for each line "
-        f"of decoding, of {found.prefilled:.0f} tokens where {chunk:.0f} fit",
+        summary=f"{_seen(found)}, because prefills take the time: {amount(found.prefills)} for each decode "
+        f"line, of {found.prefilled:.0f} tokens each (at most {chunk:.0f})",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "prefills_per_line": round(found.prefills, 1), "chunk": chunk},
         advice=(
-            f"leave `{NAME}` as it is: requests wait for prefills, not for room",
-            f"a larger `{key(launch, Key.CHUNK)}` helps where it is small, else more GPUs do",
+            f"leave `{NAME}` as it is: requests wait for prefills, not for room in the KV cache",
+            f"raise `{key(launch, Key.CHUNK)}` if it is small, else use more GPUs",
         ),
     )
 
@@ -142,24 +150,26 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
     fit = WELL_FILLED * found.full
+    to = max(in_batches(fit), limit + 1)
     capped = _capped(launch, limit * groups)
     move = Move(
         parameter=key(launch, Key.RUNNING),
         at_least=(limit + 1) * groups,
         was=limit * groups,
-        to=max(in_batches(fit), limit + 1) * groups,
-        because=f"{fit:.0f} would fill the KV cache to {WELL_FILLED} as these requests do",
+        to=to * groups,
+        because=f"at this size per request, {amount(fit)} would fill {WELL_FILLED} of the KV cache",
     )
-    graphs = covering(launch, fit)
-    beyond = () if graphs is None else (f"larger batches need larger graphs: {told(graphs)} with it",)
+    graphs = covering(launch, to)
+    beyond = () if graphs is None else (f"larger batches need larger graphs, so also {told(graphs)}",)
     return Finding(
         id="too-few-slots",
         phase=Phase.SERVING,
         # Fewer requests at a time are each served faster: for latency that may be meant.
         severity=Severity.INFO if goal == LATENCY else Severity.WARNING,
-        summary=f"{_seen(found)}, because {found.running:.0f} run{each_rank(found)} of the {limit} that may",
+        summary=f"{_seen(found)}, because {amount(found.running)} run at a time{each_rank(found)} and at "
+        f"most {limit} may",
         evidence=evidence(shown(launch, Column.UNFILLED)),
-        numbers={**_numbers(found), "slots": limit, "fitting": round(fit)},
+        numbers={**_numbers(found), "slots": limit, "fitting": round(fit, 1)},
         advice=capped or (told(move), *beyond),
         moves=() if capped else (move,),
         also=() if capped or graphs is None else (graphs,),
@@ -186,30 +196,17 @@ def _capped(launch: Launch, limit: int) -> tuple[str, ...]:
 
 
 def _often(found: Steady) -> str:
-    return (
-        f"{found.retractions:.0f} retractions in {span(found)} at full load, {found.per_minute:.1f} a minute"
-        f"{each_rank(found)}, where up to {FREQUENT_RETRACTIONS} are fine"
-    )
+    return rate(found.retractions, f"{span(found)} at full load", found.per_minute, found)
 
 
 def _bold(launch: Launch, found: Steady) -> Finding:
-    move = raised(launch)
-    other = HONEST.split(":")[0] if move else "or give the KV cache more memory"
-    move = move or _fewer(launch, found)
-    return Finding(
-        id="retracts-often",
-        phase=Phase.SERVING,
-        severity=Severity.WARNING,
-        summary=f"{_often(found)}: requests are taken in that have to be taken back, and their work is lost",
-        evidence=evidence(launch.retraction, launch.busiest),
-        numbers=_numbers(found),
-        advice=(told(move), other) if move else ("give the KV cache more memory",),
-        moves=(move,) if move else (),
-    )
+    higher = raised(launch)
+    fewer = None if higher else _fewer(launch, found)
+    return frequent(launch, _often(found), _numbers(found), higher, fewer)
 
 
 def _fewer(launch: Launch, found: Steady) -> Move | None:
-    """As many as fit, and fewer than ran; None where only one did, for each group that shares them."""
+    """As many requests as fit, and fewer than ran; None where no more than one did in each group."""
     groups = attention_groups(launch)
     most = int(found.most_running)
     if most < 2:
@@ -220,24 +217,24 @@ def _fewer(launch: Launch, found: Steady) -> Move | None:
         at_most=most * groups - 1,
         was=None if was is None else int(was),
         to=min(in_batches(FULL * found.full), most - 1) * groups,
-        because=f"`{NAME}` is {asked(launch):g} already, and {most * groups} ran at most",
+        because=f"`{NAME}` is already {asked(launch):g}, and up to {most * groups} ran",
     )
 
 
 def _swings(launch: Launch, found: Steady) -> Finding:
-    fit = int(FULL * found.full) * attention_groups(launch)
+    fit = in_batches(FULL * found.full) * attention_groups(launch)
     return Finding(
         id="admission-swings",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{_seen(found)}, yet there are {_often(found)}: requests are taken back, and for a while "
-        "after it too few are taken in",
+        summary=f"{_seen(found)}, yet there are {_often(found)}: after each retraction too few requests are "
+        "admitted for a while",
         evidence=evidence(launch.retraction, shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "fitting": fit},
         advice=(
             f"leave `{NAME}` as it is: lower would retract more, and higher would leave more room unused",
-            HONEST,
-            f"or hold it with `{key(launch, Key.RUNNING)}` near {fit}: so many fit with a usage of {FULL}",
+            ASK_FOR_LESS,
+            f"or cap it: `{key(launch, Key.RUNNING)}` near {fit} gives a usage of about {FULL}",
         ),
     )
 

@@ -20,6 +20,7 @@ from spacegen.diagnose.advice.guide import (
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.advice.serving import (
+    amount,
     each_rank,
     evidence,
     full_load,
@@ -86,16 +87,16 @@ def _uneven(launch: Launch, found: Steady) -> Finding:
     method, better = argument(launch, _BALANCING), _by_load(launch)
     if better and method not in better:
         move = Move(parameter=_BALANCING, among=better, was=method, to=better[0])
-        advice = (f"{told(move)}, so that requests go where there are fewest",)
+        advice = (f"{told(move)}, so that requests go to the rank with the least load",)
     else:
         move = None
-        advice = ("look at what shares out the requests, such as clients that name their rank",)
+        advice = ("check what assigns requests to ranks: clients may be naming one",)
     return Finding(
         id="ranks-uneven",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{of_lines(found.uneven, found)} are of ranks for which no request waits, while many "
-        f"wait for others of the {found.ranks}",
+        summary=f"in {of_lines(found.uneven, found)} a rank had an empty queue while requests waited for "
+        f"other ranks ({found.ranks} ranks)",
         evidence=evidence(shown(launch, Column.EMPTY_QUEUE), launch.busiest),
         numbers={**_numbers(found), "uneven_share": round(found.uneven, 3), "ranks": found.ranks},
         advice=advice,
@@ -125,19 +126,19 @@ def _held(launch: Launch, found: Steady) -> int:
 def _empty(launch: Launch, found: Steady) -> Finding:
     lasting = found.share >= LASTING and found.busy >= BUSY
     flight = (_held(launch, found) + SHORT_QUEUE) * found.ranks
-    few = "" if found.empty_queue >= OFTEN else f" and {found.queue:.1f} on average in all"
+    if found.empty_queue >= OFTEN:
+        waited = f"no request waited in {of_lines(found.empty_queue, found)}"
+    else:
+        waited = f"only {amount(found.queue)} waited on average at full load ({span(found)})"
     seen = (
-        f"no request waited in {of_lines(found.empty_queue, found)}{few}, with {found.running:.0f} running"
-        f"{each_rank(found)} and a token usage of {found.usage:.2f}: "
+        f"{waited}, with {amount(found.running)} running{each_rank(found)} and a token usage of "
+        f"{found.usage:.2f}: "
     )
     faster = (
-        f"submit requests faster, so that {SHORT_QUEUE} to {LONG_QUEUE} wait: with {flight} in flight at a "
-        f"time{_all(found)} the cache is full and {SHORT_QUEUE} wait{each_rank(found)}"
+        f"submit requests faster, so that {SHORT_QUEUE} to {LONG_QUEUE} wait: about {flight} in flight"
+        f"{_all(found)} fill the cache and keep {SHORT_QUEUE} waiting{each_rank(found)}"
     )
-    advice = (
-        faster,
-        "for a service whose requests come when they come this is no fault: `--goal latency` says so",
-    )
+    advice = (faster, "for live traffic an empty queue is fine: run with `--goal latency`")
     return Finding(
         id="queue-empty",
         phase=Phase.SERVING,
@@ -151,17 +152,17 @@ def _empty(launch: Launch, found: Steady) -> Finding:
 
 
 def _long(launch: Launch, found: Steady) -> Finding:
-    most = (round(found.running) + LONG_QUEUE) * found.ranks
-    advice = f"keep at most {most} requests in flight at a time{_all(found)}: {found.running:.0f} run"
+    most = (ceil(found.running) + LONG_QUEUE) * found.ranks
+    run = f"only {amount(found.running)} run at a time{each_rank(found)}"
     return Finding(
         id="queue-long",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=f"{found.queue:.0f} requests waited{each_rank(found)} on average ({span(found)}): "
-        f"more than {LONG_QUEUE} cost the scheduler time",
+        f"a queue beyond {LONG_QUEUE} costs the scheduler time",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
-        advice=(advice + each_rank(found),),
+        advice=(f"keep at most {most} requests in flight{_all(found)}: {run}",),
     )
 
 
@@ -170,9 +171,9 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
         id="requests-wait",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{found.queue:.0f} requests waited{each_rank(found)} on average while {found.running:.0f} "
-        f"ran ({span(found)}): each waits about {found.waiting:.1f} times as long as it is served, where "
-        f"{KEPT_WAITING} would be little",
+        summary=f"on average {amount(found.queue)} waited{each_rank(found)} while {amount(found.running)} "
+        f"ran ({span(found)}): a request waits about {amount(found.waiting)} times as long as it takes to "
+        f"serve; up to {KEPT_WAITING} is fine",
         evidence=evidence(launch.busiest),
         numbers={**_numbers(found), "waiting_by_serving": round(found.waiting, 2)},
         advice=tuple(_fewer_at_a_time(launch, found)),
@@ -180,11 +181,11 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
 
 
 def _fewer_at_a_time(launch: Launch, found: Steady) -> Iterable[str]:
-    yield f"send fewer requests at a time, about {found.running * found.ranks:.0f}{_all(found)}"
+    yield f"send fewer requests at a time, about {ceil(found.running) * found.ranks}{_all(found)}"
     full = found.usage >= FULL or slots_taken(launch, found)
     # With room in the cache nobody can say how many more run where there is less to prefill.
     servers = ceil((found.queue + found.running) / found.running) if full else 0
-    yield f"or share them out among {servers or 'more'} such servers"
+    yield f"or spread them over {servers or 'more'} servers like this one"
 
 
 def _short(launch: Launch, found: Steady) -> Finding:
@@ -192,9 +193,9 @@ def _short(launch: Launch, found: Steady) -> Finding:
         id="queue-short",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited{each_rank(found)} with a "
-        f"token usage of {found.usage:.2f}: the cache is full, and stays so with {SHORT_QUEUE} to "
-        f"{LONG_QUEUE}",
+        summary=f"at full load ({span(found)}) {amount(found.queue)} waited on average{each_rank(found)}, at "
+        f"a token usage of {found.usage:.2f}: the cache is full, and {SHORT_QUEUE} to {LONG_QUEUE} waiting "
+        "would keep it so",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
         advice=(f"submit requests a little faster, so that {SHORT_QUEUE} wait{each_rank(found)}",),
@@ -206,9 +207,9 @@ def _good(launch: Launch, found: Steady) -> Finding:
         id="load-good",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited and {found.running:.0f} "
-        f"ran{each_rank(found)} with a token usage of {found.usage:.2f}: {SHORT_QUEUE} to {LONG_QUEUE}, and "
-        f"more than {FULL}, are good",
+        summary=f"at full load ({span(found)}) {found.queue:.0f} requests waited ({SHORT_QUEUE} to "
+        f"{LONG_QUEUE} is good) and {amount(found.running)} ran{each_rank(found)}, at a token usage of "
+        f"{found.usage:.2f} (above {FULL} is good)",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
     )

@@ -8,11 +8,13 @@ from spacegen.diagnose.advice.guide import OFTEN, WELL_FILLED
 from spacegen.diagnose.advice.said import Key, argument, attention_groups, number
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.launch import Fact, Launch, Line
-from spacegen.diagnose.series import Column
+from spacegen.diagnose.series import Column, Series
 from spacegen.questions.summary import percent
 
 __all__ = [
+    "amount",
     "attention_groups",
+    "duration",
     "each_rank",
     "evidence",
     "full_load",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 _MINUTE: Final = 60.0
+_FEW: Final = 10
 _SLOTS: Final = 8
 """Of fewer slots, one is a large share."""
 
@@ -43,7 +46,7 @@ def slots(launch: Launch) -> float | None:
     if told is not None:
         return told
     given = number(launch, Key.RUNNING)
-    return None if given is None else given // attention_groups(launch)
+    return None if given is None or given < 1 else max(given // attention_groups(launch), 1)
 
 
 def slots_taken(launch: Launch, found: Steady) -> bool:
@@ -70,17 +73,26 @@ def per_cent(share: float) -> str:
     return percent(share, digits=0)
 
 
+def amount(number: float) -> str:
+    """An average number of things, in words: a few of them are not rounded to whole ones."""
+    return f"{number:.2g}" if number < _FEW else f"{number:.0f}"
+
+
 def of_lines(share: float, found: Steady) -> str:
     """How much of the lines at full load, in words, and for how long that was."""
-    return f"{per_cent(share)} of the lines at full load ({span(found)}; {per_cent(OFTEN)} is often)"
+    often = per_cent(OFTEN)
+    return f"{per_cent(share)} of the decode lines at full load ({span(found)}; the threshold is {often})"
 
 
-def each_rank(found: Steady) -> str:
+def each_rank(found: Steady | Series) -> str:
     """What numbers are of, where there are several data-parallel ranks."""
     return " in each rank" if found.ranks > 1 else ""
 
 
 def span(found: Steady) -> str:
     """For how long the load was full, in words."""
-    amount = f"{found.seconds:.0f} s" if found.seconds < 2 * _MINUTE else f"{found.seconds / _MINUTE:.0f} min"
-    return amount if found.timed else f"about {amount}"
+    return duration(found.seconds) if found.timed else f"about {duration(found.seconds)}"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 2 * _MINUTE else f"{seconds / _MINUTE:.0f} min"

@@ -1,4 +1,4 @@
-"""Requests that the scheduler took back, where nothing tells of the load that was on the server then."""
+"""Retractions: requests that the scheduler admitted and then sent back to the queue."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from spacegen.diagnose.advice.guide import (
     MOST_CONSERVATIVE,
     SOME_RETRACTIONS,
 )
-from spacegen.diagnose.advice.serving import evidence
+from spacegen.diagnose.advice.serving import amount, duration, each_rank, evidence
+from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import told
-from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
-from spacegen.diagnose.series import Column
+from spacegen.diagnose.series import Column, Series
 
-__all__ = ["HONEST", "counted", "occasional", "of_unknown_frequency"]
+__all__ = ["ASK_FOR_LESS", "counted", "frequent", "occasional", "of_unknown_frequency", "rate"]
 
-_MINUTE: Final = 60.0
-HONEST: Final = (
-    "have clients ask for a `max_new_tokens` near what they get: room is kept for what they ask, and large "
-    "ones with an early EOS or stop string leave it unused"
+_ASK: Final = "have clients set `max_new_tokens` close to what they really generate"
+ASK_FOR_LESS: Final = (
+    f"{_ASK}: the server keeps room for all of it, and answers that end early, at an EOS or stop string, "
+    "leave that room unused"
 )
+_MORE_MEMORY: Final = "give the KV cache more memory"
 
 
 def counted(launch: Launch) -> Iterable[Finding]:
@@ -47,41 +49,64 @@ def counted(launch: Launch) -> Iterable[Finding]:
 
 def _alone(launch: Launch, count: float, seconds: float) -> Finding:
     """Retractions from the first to the last, where the server was told to log no batches."""
-    often = (count - 1) / seconds * _MINUTE / launch.series.ranks
-    ranks = " in each rank" if launch.series.ranks > 1 else ""
-    said = f"{count:.0f} retractions in {seconds / _MINUTE:.0f} min, {often:.1f} a minute{ranks}"
+    often = (count - 1) / seconds * 60 / launch.series.ranks
+    summary = rate(count, duration(seconds), often, launch.series)
     numbers = {
         "retractions": count,
         "retractions_per_minute": round(often, 2),
         "seconds": round(seconds, 1),
     }
-    move = raised(launch)
     if often <= FREQUENT_RETRACTIONS:
-        return occasional(launch, f"{said}: up to {FREQUENT_RETRACTIONS} are fine", numbers)
+        return occasional(launch, summary, numbers)
+    return frequent(launch, summary, numbers, raised(launch), None)
+
+
+def rate(count: float, during: str, often: float, ranks: Steady | Series) -> str:
+    """How many retractions there were, and how many a minute that is, as the beginning of a sentence."""
+    return (
+        f"{_times(count, 'retraction')} in {during}, {amount(often)} a minute{each_rank(ranks)} "
+        f"(up to {FREQUENT_RETRACTIONS} is fine)"
+    )
+
+
+def _times(count: float, what: str) -> str:
+    return f"{count:.0f} {what}" if count == 1 else f"{count:.0f} {what}s"
+
+
+def frequent(
+    launch: Launch, summary: str, numbers: dict[str, float], higher: Move | None, fewer: Move | None
+) -> Finding:
+    """More retractions than are good; `fewer` requests are the way out where nothing is to be `higher`."""
+    move = higher or fewer
+    if move is None:
+        advice: tuple[str, ...] = (_MORE_MEMORY,)
+    else:
+        advice = (told(move), _ASK if higher else f"or {_MORE_MEMORY}")
     return Finding(
         id="retracts-often",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=f"{said}, where up to {FREQUENT_RETRACTIONS} are fine: requests are taken in that have to be "
-        "taken back, and their work is lost",
-        evidence=evidence(launch.retraction),
+        summary=f"{summary}: requests are admitted and then retracted, and their work is lost",
+        evidence=evidence(launch.retraction, launch.busiest),
         numbers=numbers,
-        advice=(told(move) if move else "give the KV cache more memory", HONEST.split(":")[0]),
+        advice=advice,
         moves=() if move is None else (move,),
     )
 
 
 def of_unknown_frequency(launch: Launch, count: float) -> Finding:
     times = "once" if count == 1 else f"{count:.0f} times"
+    unknown = "that is too few for a rate" if launch.series.timed else "without times the rate is unknown"
     return occasional(
         launch,
-        f"requests were taken back {times}; nothing here says how often that is: once a minute is fine",
+        f"requests were retracted {times}; {unknown} (about once a minute is fine)",
         {"retractions": count},
-        f"where it is more than about one a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",
+        f"if it is more than about once a minute, raise `{NAME}` towards {MOST_CONSERVATIVE}",
     )
 
 
 def occasional(launch: Launch, summary: str, numbers: dict[str, float], *advice: str) -> Finding:
+    """Retractions that are no reason to change anything."""
     return Finding(
         id="retracts-sometimes",
         phase=Phase.SERVING,
