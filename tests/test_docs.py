@@ -155,6 +155,14 @@ def test_the_pages_are_reached_from_the_readme() -> None:
     assert {page for page in PAGES if page.parent.name == "docs"} <= reached
 
 
+def test_the_map_begins_with_a_line_for_each_folder() -> None:
+    head = (ROOT / "docs" / "structure.md").read_text(encoding="utf-8").split("\n\n")[1]
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0].isalpha()}
+    built = {"build", "dist", "htmlcov", "site"}
+    listed = re.findall(r"^    ([a-z]+)/ ", head, re.MULTILINE)
+    assert sorted(listed) == sorted(folders - built)
+
+
 def test_the_map_shows_every_module_and_no_other() -> None:
     package = ROOT / "solver" / "spacegen"
     files = [path.relative_to(package) for path in package.rglob("*.py") if not path.name.startswith("__")]
