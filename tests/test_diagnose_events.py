@@ -324,6 +324,11 @@ TORCH = torch_memory()
             {"signal": 11.0},
         ),
         ("Fatal Python error: Segmentation fault", Kind.KILLED, {"signal": 11.0}),
+        ("server-1 exited with code 192", Kind.KILLED, {"signal": 64.0}),
+        # No signal has such a number: programs exit with 255 after `sys.exit(-1)`.
+        ("server-1 exited with code 193", Kind.CRASH, {}),
+        ("server-1 exited with code 255", Kind.CRASH, {}),
+        ("Rank 0 scheduler died during initialization (exit code: -65)", Kind.CRASH, {}),
     ],
 )
 def test_words_tell_what_is_wrong(line: str, kind: Kind, numbers: dict[str, float]) -> None:

@@ -593,11 +593,6 @@ def test_other_ends_come_with_a_command_or_a_sentence(
     assert finding.advice
 
 
-def test_a_server_that_was_stopped_is_no_failure() -> None:
-    finding = only(launch(ARGUMENTS, FACTS, failed(Kind.KILLED, Phase.SERVING, signal=15)))
-    assert (finding.id, finding.severity) == ("stopped", Severity.INFO)
-
-
 def test_an_exception_that_the_server_survived_is_a_warning() -> None:
     trouble = failed(Kind.CRASH, Phase.SERVING, words="ValueError: x").model_copy(update={"fatal": False})
     assert only(launch(ARGUMENTS, FACTS, trouble, ready=READY)).severity is Severity.WARNING

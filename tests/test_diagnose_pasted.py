@@ -6,6 +6,7 @@ import pytest
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.collecting.log import LogReader
+from spacegen.diagnose.finding import Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase
 
 DECODING = (
@@ -34,6 +35,36 @@ def only(*lines: str) -> Launch:
 
 def ids(launch: Launch) -> list[str]:
     return [finding.id for finding in findings((launch,), "throughput")]
+
+
+@pytest.mark.parametrize("code", [143, 130, 0])
+def test_a_server_that_was_stopped_has_not_failed(code: int) -> None:
+    assert only(READY, DECODING, f"server-1 exited with code {code}").troubles == ()
+
+
+@pytest.mark.parametrize("ended", ["server-1 exited with code 255", "exit code: -65"])
+def test_an_exit_code_that_is_no_signal_is_an_error(ended: str) -> None:
+    (finding,) = findings((only(READY, DECODING, ended),))
+    assert (finding.id, finding.severity) == ("crashed", Severity.ERROR)
+    assert finding.summary == f"the server ended: {ended}"
+    # An exception before it says more.
+    raised = ("Traceback (most recent call last):", '  File "/sgl/srt/x.py", line 1, in y', "ValueError: no")
+    (finding,) = findings((only(READY, DECODING, *raised, ended),))
+    assert finding.summary == "an exception ended the server: ValueError: no"
+
+
+def test_what_another_program_exits_with_does_not_hide_the_end_of_a_server() -> None:
+    batches = [DECODING] * 5
+    assert only(READY, *batches, "job-1 exited with code 255", *batches).troubles == ()
+    (trouble,) = only(READY, *batches, "job-1 exited with code 255", *batches, QUIT).troubles
+    assert (trouble.words[:16], trouble.fatal) == ("Received sigquit", True)
+
+
+def test_a_signal_that_somebody_sends_ends_a_server() -> None:
+    (finding,) = findings((only(READY, DECODING, "server-1 exited with code 138"),))
+    assert (finding.id, finding.severity) == ("crashed", Severity.ERROR)
+    assert finding.summary == "signal 10 ended a process of the server"
+    assert finding.advice[0].startswith("find out who sends that signal")
 
 
 def test_figures_of_the_start_are_not_read_out_of_a_message_about_a_leak() -> None:

@@ -85,7 +85,9 @@ FAILED = Diagnosis(
             evidence=(_line(4123, f"[2025-08-11 17:17:03] OutOfMemoryError {'x' * 300}"),),
             advice=("lower `cuda_graph_max_bs` from 256 to 128",),
         ),
-        _finding(Severity.INFO, id="stopped", phase=Phase.ARGUMENTS, advice=("see who did",), command="last"),
+        _finding(
+            Severity.INFO, id="slow-loading", phase=Phase.ARGUMENTS, advice=("see who did",), command="last"
+        ),
         _finding(Severity.INFO, id="load-good"),
     ),
 )
@@ -242,7 +244,7 @@ def test_the_document_has_findings_with_edits_and_no_secret() -> None:
     found = as_document(FAILED)
     assert [finding["id"] for finding in found["findings"]] == [
         "out-of-memory-decode",
-        "stopped",
+        "slow-loading",
         "load-good",
     ]
     edits = [finding["edit"] for finding in found["findings"]]

@@ -33,12 +33,22 @@ _CAUSES: Final = tuple(kind for kind in Kind if kind not in _FOLLOWING)
 _KILL: Final = 9
 _BUS: Final = 7
 _FAULTS: Final = (4, 6, _BUS, 8, 11)
+_IN_NATIVE_CODE: Final = (
+    "a fault in native code: try another attention backend, or another version of the server"
+)
+_SENT: Final = "find out who sends that signal: a job scheduler at its time limit, for example"
 _SHARED_MEMORY: Final = "give the container more shared memory, as with `--shm-size 32g`"
+_UNEXPLAINED: Final = (
+    "the log shows no cause that a launch argument could fix: read the lines before the exception"
+)
+_UNSAID: Final = "the log does not say why: look for what the failed process wrote to stderr"
 _HOST_MEMORY: Final = re.compile(
     r"not enough host memory|cannot allocate memory|std::bad_alloc|\bMemoryError", re.IGNORECASE
 )
 _REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) GB free")
 _COLLECTIVE: Final = re.compile(r"collective operation timeout")
+_RAISED: Final = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:: |$)")
+"""How an exception begins; what else ends a server only says that it does."""
 _NAMED: Final = re.compile(r"\bSGLANG_[A-Z0-9_]{4,60}\b")
 _REASONS: Final = {
     PEER_LOST.pattern: "another rank or node is gone: the cause is in its log, or above in this one",
@@ -155,16 +165,8 @@ def _killed(launch: Launch, trouble: Trouble) -> Finding:
         return _host_memory(
             launch, trouble, "a process was killed with SIGKILL, as the kernel does when main memory runs out"
         )
-    if signal in _FAULTS:
-        native = "a fault in native code: try another attention backend, or another version of the server"
-        return _finding(
-            trouble,
-            "crashed",
-            f"signal {signal} ended a process of the server",
-            (_SHARED_MEMORY if signal == _BUS else native,),
-        )
-    stopped = f"signal {signal} ended the server from outside"
-    return _finding(trouble, "stopped", stopped, (), severity=Severity.INFO)
+    advice = _SHARED_MEMORY if signal == _BUS else _IN_NATIVE_CODE if signal in _FAULTS else _SENT
+    return _finding(trouble, "crashed", f"signal {signal} ended a process of the server", (advice,))
 
 
 def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
@@ -231,12 +233,14 @@ def _crashed(launch: Launch, trouble: Trouble) -> Finding:
     # A server that goes on has lost requests, not the launch.
     went_on = trouble.went_on or (launch.ready is not None and not trouble.fatal)
     variables = dict.fromkeys(_NAMED.findall(text))
+    raised = _RAISED.match(text) is not None
+    ended = "an exception ended the server" if raised else "the server ended"
     return _finding(
         trouble,
         "crashed",
-        f"an exception {'was logged' if went_on else 'ended the server'}: {text}",
+        f"{'an exception was logged' if went_on else ended}: {text}",
         (*(f"set `{name}` in the environment, as the message suggests" for name in variables), *reasons)
-        or ("the log shows no cause that a launch argument could fix: read the lines before the exception",),
+        or (_UNEXPLAINED if raised else _UNSAID,),
         severity=Severity.WARNING if went_on else Severity.ERROR,
     )
 

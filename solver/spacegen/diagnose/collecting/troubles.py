@@ -202,7 +202,7 @@ class Troubles:
         raised = self._exception
         if wrong.kind is Kind.CRASH:
             fresh = Seen(wrong, phase, [line], None, fatal=True, before=self._served)
-            self._quit = self._quit or fresh
+            self._quit = fresh if self._quit is None or self._quit.went_on else self._quit
         elif self._quit is None and raised is not None and not _LOST.search(raised.fault.words):
             last = raised.lines[-1]
             near = last.file == line.file and line.number - last.number <= _APART

@@ -66,11 +66,14 @@ _QUIT: Final = re.compile(r"Received sigquit from a child proc|SIGQUIT received\
 _NATIVE: Final = re.compile(
     r"Process group watchdog thread terminated with exception|Memory access fault by GPU"
 )
-_SIGNALS: Final = re.compile(
+_NATIVE_SIGNALS: Final = re.compile(
     r"Fatal Python error: (?:(?P<s6>Aborted)|(?P<s7>Bus error)|(?P<s8>Floating)|(?P<s4>Illegal instr))"
     r"|(?P<s11>Segmentation fault)"
 )
 _SHELL: Final = 128
+"""What shells add to the number of a signal."""
+_SIGNALS: Final = 64
+"""On Linux. Whatever is above them is a code of the program's own, as 255 is of `sys.exit(-1)`."""
 _HARMLESS: Final = (1, 2, 3, 15)
 """Signals that end what is left when another part has failed, or that people send."""
 _SIZE: Final = r"(\d{1,15}(?:\.\d{1,15})?) ?([KMGT]i?B|B)"
@@ -173,7 +176,7 @@ def _ended(text: str, said: str) -> Fault | None:
         return Fault(Kind.CRASH, said, fatal=True, follows=True)
     if found := _NATIVE.search(text):
         return Fault(Kind.CRASH, text[found.start() :][:WIDTH], fatal=True)
-    if found := _SIGNALS.search(text):
+    if found := _NATIVE_SIGNALS.search(text):
         return Fault(Kind.KILLED, said, {"signal": float((found.lastgroup or "")[1:])}, fatal=True)
     return _code(text, said)
 
@@ -184,6 +187,8 @@ def _code(text: str, said: str) -> Fault | None:
     signal = -code if code < 0 else code - _SHELL
     if signal <= 0 or signal in _HARMLESS:
         return None
+    if signal > _SIGNALS:
+        return Fault(Kind.CRASH, said, fatal=True, follows=True)
     return Fault(Kind.KILLED, said, {"signal": float(signal)}, fatal=True, follows=code == _SHELL + 9)
 
 
