@@ -17,6 +17,7 @@ from spacegen.diagnose.launch import Fact
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading import fetching
 from spacegen.diagnose.reading.fetching import Polled, fetch
+from spacegen.diagnose.reading.following import Piece
 from spacegen.diagnose.reading.prometheus import MetricsReader
 from spacegen.diagnose.reading.serverinfo import MARK, read_info, written
 from spacegen.diagnose.series import Column
@@ -180,7 +181,7 @@ def test_a_server_that_is_followed_may_come_and_go(site: Site, monkeypatch: pyte
     monkeypatch.setattr(fetching, "_EVERY", 0.0)
     address, site.address = site.address, "http://127.0.0.1:9"
     with closing(Polled(site.address)) as away:
-        assert away.read() == b""
+        assert away.read() == Piece()
         assert not away.ended
     watched = Watched([address])
     for text in _scrapes(3):
@@ -216,5 +217,5 @@ def test_a_server_that_is_followed_may_be_busy(
 def test_a_server_is_not_asked_more_often_than_it_changes(site: Site) -> None:
     site.answers = {"/metrics": _scrapes()[0]}
     polled = Polled(site.address)
-    assert polled.read()
-    assert polled.read() == b""
+    assert polled.read().data
+    assert polled.read() == Piece()

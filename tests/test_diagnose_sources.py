@@ -10,10 +10,11 @@ import pytest
 
 from server_logs import NEW, log
 from spacegen.diagnose import diagnose
-from spacegen.diagnose.reading.following import following
+from spacegen.diagnose.reading.following import Piece, following
 from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
 from spacegen.diagnose.watched import Watched
 from spacegen.errors import ConfigError
+from tests.server_metrics import metrics
 
 
 def _tree(root: Path, *names: str) -> None:
@@ -112,6 +113,46 @@ def test_lines_of_a_log_that_is_rotated_while_it_is_read_are_those_of_its_files(
     assert "".join(lines[20:]).split("\n")[launch.busiest.number - 1] == launch.busiest.text
 
 
+def test_a_folder_that_is_followed_may_get_more(tmp_path: Path) -> None:
+    (tmp_path / "server.log.1.gz").write_bytes(gzip.compress(b"".join(map(str.encode, log(NEW, "healthy")))))
+    (tmp_path / "old.log.gz").write_bytes(gzip.compress(b"nothing\n"))
+    logs = Watched([tmp_path])
+    alone = Watched([tmp_path / "old.log.gz"])
+    for one in (logs, alone):
+        while one.read():
+            pass
+    assert (logs.ended, alone.ended) == (False, True)
+    assert len(logs.launches) == 1
+
+
+def test_metrics_that_were_rotated_stand_in_their_files(tmp_path: Path) -> None:
+    scrapes = list(metrics(NEW, log(NEW, "conservative", decodes=90)))
+    half = len(scrapes) // 2
+    older, newer = "".join(scrapes[:half]), "".join(scrapes[half:])
+    (tmp_path / "m.log.1").write_text(older)
+    (tmp_path / "m.log").write_text(newer)
+    logs = Watched([tmp_path])
+    while logs.read():
+        pass
+    logs.close()
+    found = diagnose([tmp_path])
+    assert logs.launches == found.launches
+    (launch,) = found.launches
+    assert launch.files == (str(tmp_path / "m.log.1"), str(tmp_path / "m.log"))
+    assert launch.lines == (older + newer).count("\n")
+    assert launch.series == diagnose([_file(tmp_path / "all.txt", older + newer)]).launches[0].series
+    texts = {str(tmp_path / "m.log.1"): older, str(tmp_path / "m.log"): newer}
+    evidence = [line for finding in found.findings for line in finding.evidence]
+    assert {line.file for line in (*evidence, *launch.examples.values(), launch.ready) if line} <= set(texts)
+    for line in evidence:
+        assert texts[line.file].split("\n")[line.number - 1].startswith(line.text)
+
+
+def _file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
 def test_a_log_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     _tree(tmp_path, "a.log")
     assert _names(tmp_path, tmp_path / "a.log", tmp_path) == ["a.log"]
@@ -151,13 +192,13 @@ def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
 def test_a_log_is_followed_from_before_it_is_there(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     log = following(LogFile("server.log", path))
-    assert log.read() == b""
+    assert log.read().data == b""
     path.write_bytes(b"one\n")
-    assert log.read() == b"one\n"
+    assert log.read().data == b"one\n"
     with path.open("ab") as stream:
         stream.write(b"tw")
-    assert log.read() == b"tw"
-    assert log.read() == b""
+    assert log.read().data == b"tw"
+    assert log.read().data == b""
     assert not log.ended
     log.close()
 
@@ -166,9 +207,9 @@ def test_an_emptied_log_is_read_from_its_start_again(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_bytes(b"one\ntwo\nhal")
     log = following(LogFile("server.log", path))
-    assert log.read() == b"one\ntwo\nhal"
+    assert log.read().data == b"one\ntwo\nhal"
     path.write_bytes(b"new\n")
-    assert (log.read(), log.fresh) == (b"new\n", "server.log")
+    assert log.read() == Piece(b"new\n", "server.log")
     log.close()
 
 
@@ -176,13 +217,13 @@ def test_a_log_that_is_moved_away_is_read_to_its_end_first(tmp_path: Path) -> No
     path = tmp_path / "server.log"
     path.write_bytes(b"one\n")
     log = following(LogFile("server.log", path))
-    assert log.read() == b"one\n"
+    assert log.read().data == b"one\n"
     path.rename(tmp_path / "server.log.1")
-    assert log.read() == b""
+    assert log.read().data == b""
     with (tmp_path / "server.log.1").open("ab") as stream:
         stream.write(b"late\n")
     path.write_bytes(b"new\n")
-    assert [log.read(), log.read(), log.read()] == [b"late\n", b"new\n", b""]
+    assert [log.read().data, log.read().data, log.read().data] == [b"late\n", b"new\n", b""]
     log.close()
 
 
@@ -190,4 +231,4 @@ def test_a_compressed_log_does_not_grow(tmp_path: Path) -> None:
     path = tmp_path / "a.log.gz"
     path.write_bytes(gzip.compress(b"one\n"))
     log = following(LogFile("a", path))
-    assert [log.read(), log.ended, log.read(), log.ended] == [b"one\n", False, b"", True]
+    assert [log.read().data, log.ended, log.read().data, log.ended] == [b"one\n", False, b"", True]

@@ -157,7 +157,7 @@ def test_the_pages_are_reached_from_the_readme() -> None:
 
 def test_the_map_begins_with_a_line_for_each_folder() -> None:
     head = (ROOT / "docs" / "structure.md").read_text(encoding="utf-8").split("\n\n")[1]
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0].isalpha()}
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isalpha()}
     built = {"build", "dist", "htmlcov", "site"}
     listed = re.findall(r"^    ([a-z]+)/ ", head, re.MULTILINE)
     assert sorted(listed) == sorted(folders - built)

@@ -20,6 +20,8 @@ class _Reading(Protocol):
 
     def close(self) -> None: ...
 
+    def move_on(self, name: str) -> None: ...
+
     @property
     def launches(self) -> tuple[Launch, ...]: ...
 
@@ -58,7 +60,7 @@ class Reader:
         """What comes next stands in another file, which goes on where this one ended."""
         if held := self._held:
             self._begun(held).take(held)
-        if isinstance(self._reading, Services):
+        if self._reading is not None:
             self._reading.move_on(name)
         self._name = name
 

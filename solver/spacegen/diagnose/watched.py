@@ -10,7 +10,7 @@ from typing import Final
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.following import Growing, following
-from spacegen.diagnose.reading.sources import LogFile, log_files
+from spacegen.diagnose.reading.sources import LogFile, log_files, may_get_more
 
 __all__ = ["Watched"]
 
@@ -35,6 +35,8 @@ class Watched:
     @property
     def ended(self) -> bool:
         """Whether nothing can follow."""
+        if may_get_more(self._sources):
+            return False
         return bool(self._logs) and all(log.ended for log, _ in self._logs.values())
 
     def read(self) -> bool:
@@ -44,11 +46,10 @@ class Watched:
         taken = False
         for log, reader in self._logs.values():
             piece = log.read()
-            if log.fresh is not None:
-                reader.move_on(log.fresh)
-                log.fresh = None
-            if piece:
-                reader.take(piece)
+            if piece.file is not None:
+                reader.move_on(piece.file)
+            if piece.data:
+                reader.take(piece.data)
                 taken = True
         return taken
 

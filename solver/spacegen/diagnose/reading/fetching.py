@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from spacegen.diagnose.reading.following import Piece
 from spacegen.diagnose.reading.serverinfo import written
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.running.readiness import Endpoints, server_info
@@ -43,21 +44,20 @@ class Polled:
         self._next = 0.0
         self._known = False
         self.ended = False
-        self.fresh: str | None = None
 
-    def read(self) -> bytes:
+    def read(self) -> Piece:
         """A scrape, where it is time for one. Raises ConfigError where what answers has no metrics."""
         if time.monotonic() < self._next:
-            return b""
+            return Piece()
         self._next = time.monotonic() + _EVERY
         try:
             text = _scrape(self._address)
         except _AwayError as away:
             self._known = self._known and away.there
-            return b""
+            return Piece()
         about = b"" if self._known else _about(self._address)
         self._known = True
-        return about + text
+        return Piece(about + text)
 
     def close(self) -> None: ...
 

@@ -6,32 +6,38 @@ import os
 import select
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from spacegen.diagnose.reading.sources import LogFile, pieces
 from spacegen.errors import ConfigError
 
-__all__ = ["Growing", "following"]
+__all__ = ["Growing", "Piece", "following"]
 
 _PIECE: Final = 2**20
 _GZIP: Final = b"\x1f\x8b"
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was written since, perhaps nothing."""
+
+    data: bytes = b""
+    file: str | None = None
+    """The name of the file in which it begins, where that is another one than before."""
+
+
 class Growing(Protocol):
     """A log that may get longer."""
-
-    fresh: str | None
-    """The name of the file in which the piece begins that was read last, where it is another one; whoever
-    reads sets it back."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing can follow."""
         ...
 
-    def read(self) -> bytes:
-        """What was written since, about a megabyte of it; may be empty. Raises ConfigError."""
+    def read(self) -> Piece:
+        """What was written since, about a megabyte of it. Raises ConfigError."""
         ...
 
     def close(self) -> None: ...
@@ -61,12 +67,11 @@ class _Whole:
     def __init__(self, file: LogFile) -> None:
         self._pieces = pieces(file)
         self.ended = False
-        self.fresh: str | None = None
 
-    def read(self) -> bytes:
-        piece = next(self._pieces, b"")
-        self.ended = not piece
-        return piece
+    def read(self) -> Piece:
+        data = next(self._pieces, b"")
+        self.ended = not data
+        return Piece(data)
 
     def close(self) -> None: ...
 
@@ -80,26 +85,24 @@ class _Tail:
         self._path, self._name = file.path, file.name
         self._file: BinaryIO | None = None
         self.ended = False
-        self.fresh: str | None = None
 
-    def read(self) -> bytes:
+    def read(self) -> Piece:
         try:
-            piece = self._read()
+            return self._read()
         except FileNotFoundError:
-            return b""
+            return Piece()
         except OSError as error:
             raise ConfigError(f"cannot read {self._name}: {(error.strerror or str(error)).lower()}") from None
-        return piece
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
 
-    def _read(self) -> bytes:
+    def _read(self) -> Piece:
         if self._file is None:
             self._file = self._path.open("rb")
-        if piece := self._file.read(_PIECE):
-            return piece
+        if data := self._file.read(_PIECE):
+            return Piece(data)
         here, there = os.fstat(self._file.fileno()), self._path.stat()
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
             fresh = self._path.open("rb")
@@ -108,10 +111,9 @@ class _Tail:
         elif there.st_size < self._file.tell():
             self._file.seek(0)
         else:
-            return b""
+            return Piece()
         # A line that was under way stays what it is.
-        self.fresh = self._name
-        return self._file.read(_PIECE)
+        return Piece(self._file.read(_PIECE), self._name)
 
 
 class _Rotated:
@@ -120,20 +122,17 @@ class _Rotated:
     def __init__(self, file: LogFile, last: _Whole | _Tail) -> None:
         self._waiting = [(part.name, _Whole(part)) for part in file.older[1:]] + [(file.name, last)]
         self._log: _Whole | _Tail = _Whole(file.older[0])
-        self.fresh: str | None = None
 
     @property
     def ended(self) -> bool:
         return not self._waiting and self._log.ended
 
-    def read(self) -> bytes:
-        piece = self._log.read()
-        while not piece and self._waiting:
-            self.fresh, self._log = self._waiting.pop(0)
+    def read(self) -> Piece:
+        piece, name = self._log.read(), None
+        while not piece.data and self._waiting:
+            name, self._log = self._waiting.pop(0)
             piece = self._log.read()
-        if self._log.fresh is not None:
-            self.fresh, self._log.fresh = self._log.fresh, None
-        return piece
+        return Piece(piece.data, piece.file or name)
 
     def close(self) -> None:
         self._log.close()
@@ -147,14 +146,13 @@ class _Pipe:
             raise ConfigError("<stdin> is closed")
         self._from = sys.stdin.buffer.fileno()
         self.ended = False
-        self.fresh: str | None = None
 
-    def read(self) -> bytes:
+    def read(self) -> Piece:
         ready, _, _ = select.select([self._from], [], [], 0)
         if self.ended or not ready:
-            return b""
-        piece = os.read(self._from, _PIECE)
-        self.ended = not piece
-        return piece
+            return Piece()
+        data = os.read(self._from, _PIECE)
+        self.ended = not data
+        return Piece(data)
 
     def close(self) -> None: ...

@@ -54,6 +54,8 @@ class MetricsReader:
         self._name = name
         self._scrapes = ScrapeReader()
         self._ended: list[Launch] = []
+        self._before = 0
+        """Lines of earlier files."""
         self._servers: dict[tuple[str, ...], _Server] = {}
         self._time = -1
         self._heard: set[tuple[str, ...]] = set()
@@ -68,12 +70,25 @@ class MetricsReader:
         self._all(self._scrapes.close())
 
     @property
+    def move_on(self, name: str) -> None:
+        """What comes next stands in another file, which goes on where this one ended."""
+        self._all(self._scrapes.close())
+        self._name = name
+        self._before += self._scrapes.lines
+        self._scrapes.lines = 0
+        for server in self._servers.values():
+            server.move_on(name)
+
     def launches(self) -> tuple[Launch, ...]:
         """One for each server, and one more each time that its counters began anew."""
-        last = (server.launch(self._scrapes.lines) for server in self._servers.values())
+        last = (server.launch(self._lines) for server in self._servers.values())
         return (*self._ended, *last)
 
     def _all(self, scrapes: Iterator[Scrape]) -> None:
+    @property
+    def _lines(self) -> int:
+        return self._before + self._scrapes.lines
+
         for scrape in scrapes:
             apart: dict[tuple[str, ...], list[Sample]] = {}
             for sample in scrape.samples:
@@ -95,7 +110,7 @@ class MetricsReader:
     def _one(self, whose: tuple[str, ...], said: Said, scrape: Scrape) -> None:
         known = self._servers.get(whose)
         if known is not None and said.began_anew(known.before):
-            self._ended.append(known.launch(self._scrapes.lines))
+            self._ended.append(known.launch(self._lines))
             known = None
         if known is None:
             known = self._servers[whose] = _Server(self._name)
@@ -108,6 +123,7 @@ class _Server:
     def __init__(self, name: str) -> None:
         self._name = name
         self._intervals = Intervals()
+        self._files = [name]
         self._figures: dict[Fact, Figure] = {}
         self._replicas: set[int] = set()
         self._usual = 0.0
@@ -138,6 +154,12 @@ class _Server:
         self.before = said
 
     def _rows(self, said: Said) -> Iterator[list[int]]:
+    def move_on(self, name: str) -> None:
+        """What it says next stands in another file."""
+        self._name = name
+        if name not in self._files:
+            self._files.append(name)
+
         for (name, replica), running in said.numbers.items():
             if name == "num_running_reqs" and running > 0 and said.whole(replica):
                 self._replicas.add(replica)
@@ -249,7 +271,7 @@ class _Server:
             busiest=examples.pop(Column.DECODES, None),
             examples=examples,
             series=self._intervals.series(len(self._replicas)).model_copy(update={"sampled": True}),
-            files=(self._name,),
+            files=tuple(self._files),
             lines=lines,
             simulated=self._simulated,
         )

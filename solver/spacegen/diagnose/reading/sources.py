@@ -15,7 +15,7 @@ from spacegen.diagnose.reading.chunks import chunks
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.secret import masked_text
 
-__all__ = ["STDIN", "LogFile", "log_files", "name_of", "opened", "pieces"]
+__all__ = ["STDIN", "LogFile", "log_files", "may_get_more", "name_of", "opened", "pieces"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
@@ -71,7 +71,12 @@ def log_files(sources: Iterable[str | Path], *, growing: bool = False) -> tuple[
     for source in given:
         for file in _files(source, growing=growing):
             found.setdefault(file.key, file)
-    return _joined(found.values(), awaited=growing and any(Path(one).is_dir() for one in given))
+    return _joined(found.values(), awaited=growing and may_get_more(given))
+
+
+def may_get_more(sources: Iterable[str | Path]) -> bool:
+    """Whether logs may come that are not there yet, as in folders."""
+    return any(Path(source).is_dir() for source in sources)
 
 
 def _joined(files: Iterable[LogFile], *, awaited: bool) -> tuple[LogFile, ...]:
