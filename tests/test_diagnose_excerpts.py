@@ -35,7 +35,11 @@ def frames(name: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("lines", "name", "says"),
     [
-        ([TORCH], "out-of-memory-serving", "in a part of the launch that the log does not name: 0.80 G"),
+        (
+            [TORCH],
+            "out-of-memory-serving",
+            "does not name: the last allocation, 2.00 GB, was 0.80 GB short",
+        ),
         ([TIME + TORCH], "out-of-memory-serving", "does not name"),
         (["CUDA out of memory"], "out-of-memory-serving", "does not name"),
         (["web-1  | " + TORCH] * 3, "out-of-memory-serving", "does not name"),
@@ -46,7 +50,7 @@ def frames(name: str) -> tuple[str, ...]:
         (
             [TIME + "Prefill out of memory. Try to lower your batch size."],
             "no-tokens-prefill",
-            "of a prefill",
+            "no room for a prefill",
         ),
         (
             ["RuntimeError: Not enough memory. Please try to increase --mem-fraction-static."],

@@ -343,3 +343,28 @@ def test_one_slot_may_be_with_a_request_in_chunks() -> None:
     assert "too-few-slots" in ids(served(15, 40, asked=16, most=16, usage="token usage: 0.42"))
     assert "queue-empty" not in ids(served(15, 1, asked=16, most=16, usage="token usage: 0.42"))
     assert "queue-empty" in ids(served(13, 1, asked=16, most=16, usage="token usage: 0.42"))
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "2025-11-20 09:00:02,531 - __main__ - INFO - ",
+        "2025-11-20T09:00:02.531 - app.server - ERROR - ",
+        "Nov 20, 2025 @ 09:00:02.531    ",
+        "11-20 09:00:02.531 ",
+    ],
+)
+def test_what_other_programs_write_in_front_of_each_line_hides_no_traceback(front: str) -> None:
+    lines = (TRACED[0], TRACED[1], "    scheduler = Scheduler(", "ValueError: no such layer", QUIT)
+    (trouble,) = only(*(front + line for line in lines)).troubles
+    assert (trouble.kind, trouble.words) == (Kind.CRASH, "ValueError: no such layer")
+
+
+def test_times_without_a_date_are_no_excerpt_of_a_moment() -> None:
+    lines = [
+        f"[09:00:{second:02} TP0] Decode batch. #running-req: 2, #token: 4000, token usage: 0.01, "
+        "gen throughput (token/s): 400.00, #queue-req: 0"
+        for second in range(5)
+    ]
+    assert ids(only(*lines)) == []
+    assert ids(only(*(line.partition("] ")[2] for line in lines))) == ["queue-empty"]

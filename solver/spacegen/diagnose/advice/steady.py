@@ -6,6 +6,7 @@ out, batches are small and the queue is short whatever the arguments are; so suc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,8 @@ _CLIMB: Final = 0.05
 """The token usage below its own level at which a server still fills."""
 _PAUSE: Final = 30.0
 """Seconds without a line of decoding that end a stretch: the server had nothing to do."""
+_CLOCK: Final = re.compile(r"\[\d\d:\d\d:\d\d\b")
+"""How releases before 0.4 write their times, which go on for no longer than a day."""
 _FALL: Final = 0.9
 """What is left, at most, of the running requests when they run out."""
 
@@ -93,8 +96,8 @@ class Steady:
 def steady(launch: Launch) -> Steady | None:
     """The steady state; None where there is no decoding, or too little of it to say anything.
 
-    Lines without times and without a start of the server are an excerpt that somebody chose: it is taken as
-    evidence however short it is.
+    Lines without times, also without those of a clock, and without a start of the server are an excerpt that
+    somebody chose: it is taken as evidence however short it is.
     """
     series = launch.series
     columns = _columns(series)
@@ -104,7 +107,7 @@ def steady(launch: Launch) -> Steady | None:
     if not chosen.any():
         return None
     found = _averages(launch, columns, chosen)
-    excerpt = not series.timed and launch.ready is None
+    excerpt = not (series.timed or launch.ready or (launch.busiest and _CLOCK.match(launch.busiest.text)))
     return found if excerpt or found.seconds >= LEAST_SECONDS else None
 
 

@@ -35,11 +35,14 @@ _STARTING: Final = re.compile(
 )
 _BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready to roll|Scheduler is ready|^SIMULATED")
 _FRONTS: Final = (
-    r"(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
+    r"(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\d[ T][\d:]{8}[,.]\d{3,6} - [\w.-]+ - [A-Z]+ - "
+    r"|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
+    r"|[A-Z][a-z]{2} +\d{1,2}, \d{4} @ [\d:]{8}\.\d{3} {1,4}|\d\d-\d\d [\d:]{8}\.\d{3} ?"
     r"|[A-Z][a-z]{2} +\d{1,2} [\d:]{8} \S+ [\w.@-]+\[\d+\]: ?|\[rank\d+\]: ?|\(\w+ pid=[^)]*\) ?)"
 )
 _FRONT: Final = re.compile(r"^" + _FRONTS + r"{1,3}")
-"""Of docker compose, Kubernetes, the journal, torch and Ray."""
+"""Of docker compose, Kubernetes, programs that log what a server says as their own, collectors of logs, the
+journal, torch and Ray."""
 _COLOURS: Final = rb"(?:\x1b\[[\d;?]*[A-Za-z])*+"
 START: Final = re.compile(
     _COLOURS + rb"(?:" + _FRONTS.encode().replace(rb"[\w", rb"[\w\x80-\xff") + _COLOURS + rb"){0,3}"
