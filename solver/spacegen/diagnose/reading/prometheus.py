@@ -53,9 +53,9 @@ class MetricsReader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._scrapes = ScrapeReader()
-        self._ended: list[Launch] = []
         self._before = 0
         """Lines of earlier files."""
+        self._ended: list[Launch] = []
         self._servers: dict[tuple[str, ...], _Server] = {}
         self._time = -1
         self._heard: set[tuple[str, ...]] = set()
@@ -69,7 +69,6 @@ class MetricsReader:
         """Takes in the last scrape."""
         self._all(self._scrapes.close())
 
-    @property
     def move_on(self, name: str) -> None:
         """What comes next stands in another file, which goes on where this one ended."""
         self._all(self._scrapes.close())
@@ -79,16 +78,17 @@ class MetricsReader:
         for server in self._servers.values():
             server.move_on(name)
 
+    @property
     def launches(self) -> tuple[Launch, ...]:
         """One for each server, and one more each time that its counters began anew."""
         last = (server.launch(self._lines) for server in self._servers.values())
         return (*self._ended, *last)
 
-    def _all(self, scrapes: Iterator[Scrape]) -> None:
     @property
     def _lines(self) -> int:
         return self._before + self._scrapes.lines
 
+    def _all(self, scrapes: Iterator[Scrape]) -> None:
         for scrape in scrapes:
             apart: dict[tuple[str, ...], list[Sample]] = {}
             for sample in scrape.samples:
@@ -122,8 +122,8 @@ class _Server:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._intervals = Intervals()
         self._files = [name]
+        self._intervals = Intervals()
         self._figures: dict[Fact, Figure] = {}
         self._replicas: set[int] = set()
         self._usual = 0.0
@@ -153,13 +153,13 @@ class _Server:
         self._simulated |= scrape.simulated
         self.before = said
 
-    def _rows(self, said: Said) -> Iterator[list[int]]:
     def move_on(self, name: str) -> None:
         """What it says next stands in another file."""
         self._name = name
         if name not in self._files:
             self._files.append(name)
 
+    def _rows(self, said: Said) -> Iterator[list[int]]:
         for (name, replica), running in said.numbers.items():
             if name == "num_running_reqs" and running > 0 and said.whole(replica):
                 self._replicas.add(replica)
