@@ -28,8 +28,6 @@ _INTERRUPTED: Final = 130
 _LONG: Final = 2**25
 """Bytes from which it is told how far reading is."""
 _VARIABLE: Final = re.compile(r"\$[A-Za-z_{(@*0-9]|`")
-_VERSIONS: Final = {"sglang": "0.5.6", "minisgl": "0.1.0"}
-"""Whose arguments a log without a version has."""
 
 
 def _option(*flags: str, metavar: str | None = None, help: str, panel: str = "The log") -> Any:
@@ -179,8 +177,10 @@ def _asked(reading: Reading, launches: Sequence[Launch]) -> Mapping[str, Any] | 
 
 
 def _target(launch: Launch) -> str:
+    from spacegen.diagnose.versions import version_of
+
     server = launch.server or "sglang"
-    return f"{server}=={launch.version or _VERSIONS[server]}"
+    return f"{server}=={version_of(launch)}"
 
 
 def _variables(config: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from spacegen.diagnose.advice.opposed import opposed
 from spacegen.diagnose.advice.said import Key, key
@@ -16,14 +15,11 @@ from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.advice.window import likeness
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.versions import both_names
 from spacegen.language.expr import Scalar
 from spacegen.language.model import same_value
-from spacegen.servers.renames import renamed
 
 __all__ = ["agreed"]
-
-_OLD: Final = "0.5.6"
-_NEWEST: Final = "0.5.23"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ def _against(
     launch, name = launches[finding.launch], move.parameter
     if move.to is None or name == key(launch, Key.SHARE) or not launch.arguments:
         return []
-    names = {name, renamed("sglang", name, _OLD, _NEWEST) or name}
+    names = set(both_names(name))
     found = {}
     for error in errors:
         other = launches[error.launch]

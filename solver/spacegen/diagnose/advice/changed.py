@@ -8,13 +8,12 @@ from typing import Any, Final
 from spacegen.diagnose.advice.said import Key, attention_groups
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
-from spacegen.servers.renames import renamed
+from spacegen.diagnose.versions import both_names
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
 
 __all__ = ["as_run", "changed"]
 
-_VERSIONS: Final = ("0.5.6", "0.5.23")
 _SAID: Final = {
     Key.CHUNK.value: Fact.CHUNK,
     "max_prefill_tokens": Fact.PREFILL_TOKENS,
@@ -65,20 +64,11 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
 
 def _differing(launch: Launch, asked: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for name, given in asked.items():
-        known = next((one for one in _names(launch, name) if one in launch.arguments), None)
+        known = next((one for one in both_names(name) if one in launch.arguments), None)
         if given is None or known is None or is_secret(name):
             continue
         if not same_value(given, launch.arguments[known]):
             yield name, given, launch.arguments[known]
-
-
-def _names(launch: Launch, name: str) -> Iterator[str]:
-    yield name
-    server = launch.server or "sglang"
-    for since in _VERSIONS:
-        for until in _VERSIONS:
-            if (other := renamed(server, name, since, until)) is not None:
-                yield other
 
 
 def _shown(value: Any) -> str:

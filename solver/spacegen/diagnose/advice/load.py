@@ -35,6 +35,7 @@ from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column
+from spacegen.diagnose.versions import version_of
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import load as schema
 
@@ -43,7 +44,6 @@ __all__ = ["load"]
 
 _BALANCING: Final = "load_balance_method"
 _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_tokens")
-_OLD: Final = "0.5.6.post2"
 
 
 def load(launch: Launch, goal: str) -> Iterable[Finding]:
@@ -107,7 +107,7 @@ def _uneven(launch: Launch, found: Steady) -> Finding:
 def _by_load(launch: Launch) -> tuple[str, ...]:
     """The values of this version that send requests where there are few."""
     with suppress(SpacegenError, ValueError):
-        known = schema("sglang", launch.version or _OLD).arguments[_BALANCING].choices or ()
+        known = schema("sglang", version_of(launch)).arguments[_BALANCING].choices or ()
         return tuple(value for value in _BY_LOAD if value in known)
     return ()
 

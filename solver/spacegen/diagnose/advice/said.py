@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
+from spacegen.diagnose.versions import MINI, NEWEST, OLDER, both_names
 from spacegen.errors import SpacegenError
-from spacegen.servers.renames import renamed
 from spacegen.servers.schema import REQUIRED, load
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "words",
 ]
 
-_OLD: Final = "0.5.6"
-_NEWEST: Final = "0.5.23"
 _LARGEST: Final = 1e12
 _QUANTIZED: Final = re.compile(r"[,. ]quant(?:ization)?=\w")
 """How the newer version names the format of weights that are loaded."""
@@ -115,8 +113,8 @@ def whole(launch: Launch, name: str) -> int | None:
 
 def argument(launch: Launch, name: str) -> Any:
     """The value that a launch runs with; None where it does not say. `name` is one that advice uses."""
-    for known in (name, renamed("sglang", name, _OLD, _NEWEST)):
-        if known is not None and (found := launch.arguments.get(known)) is not None:
+    for known in both_names(name):
+        if (found := launch.arguments.get(known)) is not None:
             return found
     return None
 
@@ -124,14 +122,14 @@ def argument(launch: Launch, name: str) -> Any:
 def ran(launch: Launch, name: str) -> tuple[Any, ...]:
     """The one value that a launch runs with, where it is known: as the log says it, else the default of its
     server; none where the log says no arguments at all, or the server has no such argument."""
-    versions = (_OLD, _NEWEST) if launch.version is None else (launch.version,)
-    names = [found for found in (name, renamed("sglang", name, _OLD, _NEWEST)) if found is not None]
+    versions = (OLDER, NEWEST) if launch.version is None else (launch.version,)
+    names = both_names(name)
     for known in names:
         if known in launch.arguments:
             return (launch.arguments[known],)
     if not launch.arguments:
         return ()
-    for version in ("0.1.0",) if is_mini(launch) else versions:
+    for version in (MINI,) if is_mini(launch) else versions:
         with suppress(SpacegenError, ValueError):
             schema = load(launch.server or "sglang", version)
             found = next((schema.arguments[known] for known in names if known in schema.arguments), None)

@@ -12,6 +12,7 @@ from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 from spacegen.diagnose.series import Column
+from spacegen.diagnose.versions import MINI, NEWEST, OLDER
 from spacegen.errors import did_you_mean
 from spacegen.servers.renames import formerly
 from spacegen.servers.schema import load
@@ -60,7 +61,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
 
 def _instead(server: str, name: str, version: str | None) -> str | None:
     """What an argument that the server does not know is called elsewhere, or may have been meant to be."""
-    versions = (version,) if version else ("0.5.6", "0.5.23") if server == "sglang" else ("0.1.0",)
+    versions = (version,) if version else (OLDER, NEWEST) if server == "sglang" else (MINI,)
     hints = (formerly(server, name, one) for one in versions)
     found = next((hint for hint in hints if hint), None)
     rows = load(server, versions[-1]).arguments.values()

@@ -21,6 +21,7 @@ from spacegen.diagnose.reading.events import (
     bare,
 )
 from spacegen.diagnose.reading.stamps import STAMP, seconds
+from spacegen.diagnose.versions import NEWEST, OLDER
 from spacegen.tune.secret import masked, masked_text
 
 __all__ = ["Startup"]
@@ -49,8 +50,6 @@ _NOTICED: Final = 0.5
 _RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
-_OLDER: Final = "0.5.6"
-_NEWER: Final = "0.5.23"
 
 
 class Startup:
@@ -189,7 +188,7 @@ class Startup:
         self.server = given.server
         self.arguments = {name: masked(name, value) for name, value in given.values.items()}
         if given.server == "sglang":
-            self.version = _NEWER if given.as_mapping else _OLDER
+            self.version = NEWEST if given.as_mapping else OLDER
 
     def _came_up(self, ready: Ready, line: Line) -> None:
         self.server = self.server or ready.server
@@ -211,7 +210,7 @@ class Startup:
             self._reach(said.phase)
         self.server = self.server or said.server
         if said.newer is not None and self.version is None:
-            self.version = _NEWER if said.newer else _OLDER
+            self.version = NEWEST if said.newer else OLDER
         if said.sizes is not None and (not self._sizes or said.sizes):
             self._sizes, self._sizes_line = tuple(sorted(said.sizes)), line
         facts = {**said.facts, **self._took(said, line)}
@@ -288,4 +287,4 @@ def _style(batch: Line | None) -> str | None:
     of its own."""
     if batch is None:
         return None
-    return _OLDER if batch.text.rstrip().endswith(",") or "batch. #" in batch.text else _NEWER
+    return OLDER if batch.text.rstrip().endswith(",") or "batch. #" in batch.text else NEWEST

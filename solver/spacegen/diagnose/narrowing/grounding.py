@@ -12,7 +12,6 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.commands import commanded, leaves_out
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept, union
 from spacegen.diagnose.narrowing.launched import (
-    OF_ADVICE,
     launched,
     named,
     of_another_server,
@@ -22,6 +21,7 @@ from spacegen.diagnose.narrowing.launched import (
 from spacegen.diagnose.narrowing.likeness import of_other_models, unlike
 from spacegen.diagnose.narrowing.moves import as_far_as, fits, in_words, is_bound, nearest
 from spacegen.diagnose.narrowing.switches import translated
+from spacegen.diagnose.versions import ADVICE
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, NoDefault, is_number
 from spacegen.language.retarget import target_default
@@ -167,7 +167,7 @@ class Ground:
         target, schema = self.space.base.target, schema_of(self.space)
         now = name
         if target is not None:
-            now = renames.renamed(target.server, name, OF_ADVICE, target.version) or name
+            now = renames.renamed(target.server, name, ADVICE, target.version) or name
         if now in self.space.not_searched:
             return self.space.not_searched[now]
         return None if schema is None or now not in schema.arguments else target_default(schema, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.switches import switched
+from spacegen.diagnose.versions import ADVICE
 from spacegen.errors import SpaceError
 from spacegen.language.model import Domain, NoDefault, Parameter, is_number
 from spacegen.language.retarget import target_default
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from spacegen.api import Space
 
 __all__ = [
-    "OF_ADVICE",
     "launched",
     "named",
     "of_another_server",
@@ -27,8 +27,6 @@ __all__ = [
     "spellings",
 ]
 
-OF_ADVICE: Final = "0.5.6"
-"""The version of sglang whose names advice uses."""
 _NEAR: Final = 1e-9
 _SHORT: Final = {
     "half": "float16",
@@ -73,7 +71,7 @@ def _names(space: Space, schema: TargetSchema | None, name: str, version: str | 
     target = space.base.target
     if target is None:
         return
-    for other in (OF_ADVICE, version):
+    for other in (ADVICE, version):
         if other is not None and (old := renames.renamed(target.server, name, target.version, other)):
             yield old
     if schema is not None and name in schema.arguments and negated(schema, schema.arguments[name]) is None:

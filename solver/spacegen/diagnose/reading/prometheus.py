@@ -16,6 +16,7 @@ from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, look
 from spacegen.diagnose.reading.serverinfo import read_info
 from spacegen.diagnose.reading.text import line_of, plain
 from spacegen.diagnose.series import Column
+from spacegen.diagnose.versions import NEWEST, OLDER
 
 __all__ = ["MetricsReader", "looks_like_metrics"]
 
@@ -261,7 +262,7 @@ class _Server:
         examples = dict(self._examples.lines)
         return Launch(
             server="sglang",
-            version=self._version or ("0.5.23" if self._newer else "0.5.6"),
+            version=self._version or (NEWEST if self._newer else OLDER),
             arguments=self._arguments,
             arguments_line=self._arguments_line,
             phase=Phase.SERVING,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact
+from spacegen.diagnose.versions import ADVICE
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import load
 from spacegen.tune.secret import masked, public
@@ -81,7 +82,7 @@ def _states(info: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _names(version: str) -> frozenset[str]:
     """The fields of the arguments of a version."""
-    for known in (version, "0.5.6"):
+    for known in (version, ADVICE):
         with suppress(SpacegenError, ValueError):
             return frozenset(argument.name for argument in load("sglang", known).arguments.values())
     return frozenset()

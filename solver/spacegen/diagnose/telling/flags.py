@@ -13,18 +13,16 @@ from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.moves import fits
+from spacegen.diagnose.versions import name_in, version_of
 from spacegen.errors import SpacegenError
 from spacegen.language.expr import Scalar
 from spacegen.launch.flags import words
-from spacegen.servers.renames import renamed
 from spacegen.servers.schema import TargetSchema, load
 
 __all__ = ["changes", "flag", "shown", "spelled", "words_of"]
 
 _QUOTED: Final = re.compile(r"`([a-z_0-9]+)`")
 _NOTHING: Final[Mapping[str, Move]] = MappingProxyType({})
-_OF_MOVES: Final = "0.5.6"
-"""The version of sglang whose names moves use."""
 
 
 def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
@@ -105,13 +103,12 @@ def _name(launch: Launch, parameter: str) -> str:
     if launch.server == "minisgl" or launch.version is None:
         return parameter
     with suppress(ValueError):
-        return renamed("sglang", parameter, _OF_MOVES, launch.version) or parameter
+        return name_in(launch.version, parameter)
     return parameter
 
 
 def _schema(launch: Launch) -> TargetSchema | None:
     server = launch.server or "sglang"
-    version = launch.version or ("0.1.0" if server == "minisgl" else _OF_MOVES)
     with suppress(SpacegenError, ValueError):
-        return load(server, version)
+        return load(server, version_of(launch))
     return None
