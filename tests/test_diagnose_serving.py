@@ -621,6 +621,11 @@ def test_each_group_of_attention_data_parallelism_keeps_a_request(running: int, 
         (200, 160, 1, "graphs-too-small", 256),
         (1500, 256, 8, "beyond-graphs", None),
         (120, 160, 1, "graphs-unused", None),
+        (2, 1, 1, "graphs-too-small", 2),
+        (3, 1, 1, "graphs-too-small", 4),
+        (7, 4, 1, "graphs-too-small", 8),
+        (9, 8, 1, "graphs-too-small", 16),
+        (16, 12, 1, "graphs-too-small", 16),
     ],
 )
 def test_graphs_for_the_batches_that_run(
@@ -649,6 +654,25 @@ def test_graphs_for_the_running_batch_and_not_for_its_peak(sizes: list[int], at_
     )
     found = one(with_arguments(batches, cuda_graph_max_bs=256), "graphs-too-small")
     assert [(move.at_least, move.to) for move in found.moves] == [(at_least, to)]
+
+
+@pytest.mark.parametrize(("largest", "running", "more"), [(1, 3, 0.11), (4, 8, 0.15), (16, 32, 0.6)])
+def test_what_the_first_graphs_take_is_not_taken_again(largest: int, running: int, more: float) -> None:
+    whole = told(NEW, "no-graph")
+    batches = lines(*(decode(2 * step, running, queue=300, graph=False) for step in range(100)))
+    figure = Figure(value=0.6, line=Line(file="server.log", number=1, text="?"))
+    launch = with_arguments(batches, mem_fraction_static=0.9).model_copy(
+        update={"graph_sizes": (largest,), "figures": {**whole.figures, Fact.GRAPHS: figure}}
+    )
+    assert one(launch, "graphs-too-small").numbers["graphs_gib_more"] == pytest.approx(more, abs=0.01)
+
+
+def test_graphs_cover_the_slots_that_are_proposed_and_no_more() -> None:
+    text = [decode(2 * step, 64, queue=300, usage=0.46) for step in range(200)]
+    launch = with_arguments(lines(*text), max_running_requests=64, cuda_graph_max_bs=64)
+    found = one(launch, "too-few-slots")
+    assert (found.numbers["fitting"], found.moves[0].to) == (132.2, 128)
+    assert [move.to for move in found.also] == [128]
 
 
 def test_graphs_cost_memory() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP, OFTEN
 from spacegen.diagnose.advice.room import free_room
 from spacegen.diagnose.advice.said import Key, argument, fact, key, number, whole
-from spacegen.diagnose.advice.serving import evidence, full_load, of_lines, shown
+from spacegen.diagnose.advice.serving import amount, each_rank, evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -18,13 +18,15 @@ from spacegen.diagnose.series import Column
 
 __all__ = ["covering", "graphs", "larger_gib"]
 
-_LADDER: Final = (16, 32, 64, 128, 160, 256, 384, *GRAPH_SIZES)
+_LADDER: Final = (2, 4, 8, 16, 32, 64, 128, 160, 256, 384, *GRAPH_SIZES)
+_LEAST: Final = 16
+"""What the first graphs take they take once: those for fewer requests say nothing about larger ones."""
 _MIB_EACH: Final = 2.0
 """What sglang 0.5.6 keeps free for each request of the largest graph, where it chooses the static share."""
 
 
 def graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """Nothing where graphs are used as often as not at full load."""
+    """Nothing where most batches at full load have graphs."""
     found = _without(launch)
     if found is None:
         return
@@ -40,7 +42,7 @@ def graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 
 def larger_gib(launch: Launch) -> float:
-    """What the graphs that are proposed for a launch take more than those that it has; 0 where none are."""
+    """GiB that the proposed graphs take beyond those that the launch has; 0 where none are proposed."""
     found, largest = _without(launch), _largest(launch)
     if found is None or largest is None or _switched_off(launch) or found.most_without_graph <= largest:
         return 0.0
@@ -103,7 +105,10 @@ def _numbers(found: Steady, largest: float | None = None) -> dict[str, float]:
 
 
 def _seen(found: Steady) -> str:
-    return f"{of_lines(found.no_graph, found)} are without a CUDA graph, with {found.running:.0f} running"
+    return (
+        f"{of_lines(found.no_graph, found)} ran without a CUDA graph: on average {amount(found.running)} "
+        f"ran{each_rank(found)}"
+    )
 
 
 def _off(launch: Launch, found: Steady) -> Finding:
@@ -112,10 +117,10 @@ def _off(launch: Launch, found: Steady) -> Finding:
         id="graphs-off",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}: they are switched off",
+        summary=f"{_seen(found)}, and graphs are switched off",
         evidence=evidence(shown(launch, Column.NO_GRAPH), launch.arguments_line),
         numbers=_numbers(found),
-        advice=("try it with CUDA graphs, which make steps of decoding shorter and take memory",),
+        advice=("try CUDA graphs: decoding gets faster, at the cost of some memory",),
         moves=(move,),
     )
 
@@ -125,12 +130,12 @@ def _unused(launch: Launch, found: Steady, largest: float) -> Finding:
         id="graphs-unused",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}, though there are graphs for up to {largest:.0f}: something else keeps "
-        "them from being used",
+        summary=f"{_seen(found)}, graphs cover up to {largest:.0f}: something else keeps the server from "
+        "using them",
         evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found, largest),
         advice=(
-            "look for arguments, such as the attention backend, with which the server runs without graphs",
+            "look for an argument that keeps the server from using graphs, such as the attention backend",
         ),
     )
 
@@ -140,8 +145,8 @@ def _beyond(launch: Launch, found: Steady) -> Finding:
         id="beyond-graphs",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}: graphs are useful for batches of up to {GRAPH_SIZES[0]}, or "
-        f"{GRAPH_SIZES[-1]} with a `{key(launch, Key.RANKS)}` of {LARGE_TP} or more, and these are larger",
+        summary=f"{_seen(found)}, and graphs only help batches of up to {GRAPH_SIZES[0]}, or "
+        f"{GRAPH_SIZES[-1]} with a `{key(launch, Key.RANKS)}` of {LARGE_TP} or more",
         evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found),
     )
@@ -149,13 +154,13 @@ def _beyond(launch: Launch, found: Steady) -> Finding:
 
 def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
     to = _size(launch, found, largest)
-    since = "" if largest is None else f": there are graphs for up to {largest:.0f}"
+    cover = "" if largest is None else f", graphs cover up to {largest:.0f}"
     move = Move(
         parameter=key(launch, Key.GRAPHS),
         at_least=_need(found, largest),
         was=None if largest is None else int(largest),
         to=to,
-        because=f"up to {found.usual_without_graph:.0f} usually ran without one",
+        because=f"usually up to {found.usual_without_graph:.0f} ran without a graph",
     )
     cost = {} if largest is None else {"graphs_gib_more": round(_more(launch, to, largest), 2)}
     less = _paid(launch)
@@ -165,7 +170,7 @@ def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
         id="graphs-too-small",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
-        summary=_seen(found) + since,
+        summary=_seen(found) + cover,
         evidence=evidence(shown(launch, Column.NO_GRAPH), _captured(launch)),
         numbers={**_numbers(found, largest), **cost},
         advice=(told(move), _cost(launch, less)),
@@ -182,7 +187,7 @@ def _captured(launch: Launch) -> Line | None:
 def _more(launch: Launch, to: float, largest: float) -> float:
     """GiB of a GPU: in proportion to what graphs take now, where the log says that."""
     now = fact(launch, Fact.GRAPHS)
-    return now * (to / largest - 1) if now and largest else (to - largest) * _MIB_EACH / 1024
+    return (to - largest) * (now / max(largest, _LEAST) if now else _MIB_EACH / 1024)
 
 
 def _paid(launch: Launch) -> Move | None:
@@ -204,14 +209,14 @@ def _cost(launch: Launch, less: Move | None) -> str:
     share, more = key(launch, Key.SHARE), larger_gib(launch)
     room = free_room(launch, more)
     if not more:
-        return f"graphs take memory: lower `{share}` with it where little is left"
-    takes = f"larger graphs take about {more:.2f} GB more"
+        return f"graphs take memory: lower `{share}` as well if little is left"
+    takes = f"larger graphs take about {max(more, 0.01):.2f} GB more"
     if less is not None:
         return f"{takes}: {told(less)}"
     if room is None:
-        return f"{takes}: lower `{share}` with it where little is left"
+        return f"{takes}: lower `{share}` as well if little is left"
     leave = f"{takes} and leave {max(room.rest, 0):.2f} GB"
     if room.rest < room.little:
-        return f"{leave}: lower `{share}` with it"
+        return f"{leave}: lower `{share}` as well"
     # With more than enough the share is raised, for what is left then.
     return leave if room.rest > room.enough else f"{leave}: `{share}` can stay"

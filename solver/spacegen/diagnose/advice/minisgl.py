@@ -1,4 +1,4 @@
-"""What only logs of mini-SGLang show, which tells of its start but not of its batches."""
+"""What only mini-SGLang needs to be told: its log shows how it starts, but not its batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["mini_graphs"]
 
 
 def mini_graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """Batches that may run without graphs, as nothing in the log will say when they do."""
+    """Batches that may run without graphs: the log will not show when they do."""
     if not is_mini(launch) or not launch.graph_sizes:
         return
     largest, running = max(launch.graph_sizes), number(launch, Key.RUNNING)
@@ -31,9 +31,9 @@ def mini_graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
         id="minisgl-graphs",
         phase=Phase.GRAPHS,
         severity=Severity.INFO,
-        summary=f"graphs are captured for batches of up to {largest}, and {running:.0f} requests may run",
+        summary=f"graphs cover batches of up to {largest}, but {running:.0f} requests may run",
         evidence=() if figure is None else (figure.line,),
         numbers={"largest_graph": largest, "max_running_req": running},
-        advice=(told(move), f"or lower `{key(launch, Key.RUNNING)}` to {largest}, where latency matters"),
+        advice=(told(move), f"or, if latency matters, lower `{key(launch, Key.RUNNING)}` to {largest}"),
         moves=(move,),
     )

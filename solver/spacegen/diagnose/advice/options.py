@@ -1,4 +1,4 @@
-"""What else the guide would try: parallelism, caches, precision, compilation. Nothing of it is a fault."""
+"""What else the guide would try, in parallelism, caching, precision and compilation: notes, no faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GATEWAY: Final = "the model gateway (`python -m sglang_router.launch_router`)"
 
 
 def options(launch: Launch, goal: str) -> Iterable[Finding]:
-    """What the log speaks for trying."""
+    """What could be tried, where the log gives a reason to."""
     found = full_load(launch)
     if is_mini(launch) or found is None:
         return
@@ -83,7 +83,7 @@ def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
 
 
 def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
-    """Fewer ranks for each replica, where their weights would leave half of each GPU free."""
+    """Fewer ranks for each replica, where the weights would then still leave half of each GPU free."""
     ranks, gpu, weights = _count(launch, Key.RANKS), gpu_gib(launch), fact(launch, Fact.WEIGHTS)
     if ranks < 2 or ranks % 2 or gpu is None or weights is None:
         return
@@ -96,11 +96,11 @@ def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
     name = key(launch, Key.RANKS)
     yield _could(
         "data-parallel-first",
-        f"with a `{name}` of {ranks} weights take {weights:.1f} of the {gpu:.1f} GB of each GPU, with "
-        f"{fewer} they would take {held:.1f} GB",
+        f"at `{name}` {ranks} the weights take {weights:.1f} of {gpu:.1f} GB per GPU; at {fewer} they would "
+        f"take {held:.1f} GB",
         launch.figures[Fact.WEIGHTS].line,
-        f"for throughput run {ranks // fewer} replicas with a `{name}` of {fewer} behind {_GATEWAY} "
-        f"rather than one with {ranks}",
+        f"for throughput run {ranks // fewer} replicas at `{name}` {fewer} behind {_GATEWAY} rather than one "
+        f"at {ranks}",
         Move(parameter=name, at_most=ranks // 2, was=ranks, to=fewer),
         weights_gib=weights,
         gpu_gib=gpu,
@@ -123,7 +123,7 @@ def _shared_attention(launch: Launch) -> Finding:
         how = f"`enable_dp_attention` and `dp_size` {ranks}"
     return _could(
         "attention-data-parallel",
-        f"the latent KV cache of this model is held whole by each of the {ranks} ranks",
+        f"each of the {ranks} ranks holds the whole latent KV cache of this model",
         launch.arguments_line,
         f"try {how}: each rank then holds the cache of its own requests",
         move,
@@ -143,9 +143,9 @@ def _prefixes(launch: Launch, found: Steady) -> Iterable[Finding]:
     if share < HARDLY_CACHED and new >= ENOUGH_TOKENS:
         yield _could(
             "nothing-cached",
-            f"of {new + cached:.0f} tokens of prompts {cached:.0f} were found in the cache",
+            f"{cached:.0f} of {new + cached:.0f} prompt tokens were found in the cache",
             launch.busiest,
-            "try `disable_radix_cache`: without shared prefixes the tree is only work",
+            "try `disable_radix_cache`: without shared prefixes the radix tree only costs time",
             Move(parameter="disable_radix_cache", among=(True,), was=_was(launch), to=True),
             prompt_tokens=new + cached,
             cached_share=round(share, 4),
@@ -159,15 +159,15 @@ def _was(launch: Launch) -> bool | None:
 def _by_prefix(launch: Launch, found: Steady, share: float) -> Finding:
     policy = argument(launch, "schedule_policy")
     limit = (
-        f"; it looks for prefixes only while at most {LPM_QUEUE} wait, and {found.queue:.0f} do"
+        f"; it only looks for prefixes while at most {LPM_QUEUE} wait, and here {found.queue:.0f} do"
         if found.queue > LPM_QUEUE
         else ""
     )
     return _could(
         "shared-prefixes",
-        f"{per_cent(share)} of the tokens of prompts were found in the cache: there are many shared prefixes",
+        f"{per_cent(share)} of the prompt tokens were found in the cache: many prompts share a prefix",
         launch.busiest,
-        f"try `schedule_policy` `lpm`, which starts those with the longest cached prefix first{limit}",
+        f"try `schedule_policy` `lpm`, which starts requests with the longest cached prefix first{limit}",
         Move(parameter="schedule_policy", among=("lpm",), was=policy, to="lpm"),
         cached_share=round(share, 3),
         queue=round(found.queue, 1),
@@ -202,10 +202,10 @@ def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
     gained = weights / 2
     yield _could(
         "quantize",
-        f"weights take {weights:.1f} GB and leave {pool:.1f} GB for a KV cache that is full at full load",
+        f"weights take {weights:.1f} GB and leave {pool:.1f} GB for the KV cache, which is full at full load",
         launch.figures[Fact.WEIGHTS].line,
         f"try `quantization` `fp8`: weights of half the size leave about {gained:.1f} GB more for the KV "
-        "cache; mind what it does to answers",
+        "cache; check answer quality",
         Move(parameter="quantization", among=("fp8",), was=None, to="fp8"),
         weights_gib=weights,
         pool_gib=pool,
@@ -217,9 +217,9 @@ def _drafted(launch: Launch, found: Steady) -> Iterable[Finding]:
     if 0 < found.accepted < HARDLY_ACCEPTED:
         yield _could(
             "drafts-rejected",
-            f"a step of speculative decoding gives {found.accepted:.2f} tokens on average, where one without "
-            "drafts gives 1",
+            f"a step of speculative decoding yields {found.accepted:.2f} tokens on average; without drafts "
+            "it is 1",
             launch.busiest,
-            "try it without `speculative_algorithm`, or with another draft model: few drafts are accepted",
+            "leave out `speculative_algorithm`, or use another draft model: few drafts are accepted",
             accepted=round(found.accepted, 3),
         )
