@@ -266,7 +266,7 @@ def test_a_page_says_what_findings_come_to_in_a_space(tmp_path: Path, capsys: Ca
         "rule in",
         "changes nothing",
         "next launch",
-        "no window",
+        "works with the rest of this launch",
         "configs are left",
     ):
         lines = [line.strip() for line in out.splitlines() if words in line]
