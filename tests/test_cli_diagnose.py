@@ -21,6 +21,7 @@ import spacegen.diagnose
 from server_logs import NEW, Story, write
 from spacegen.cli.main import main
 from spacegen.diagnose import Severity
+from spacegen.errors import UsageError
 
 CASES = Path(__file__).parent / "cases" / "diagnose"
 SERVER, FAILED = CASES / "server.log", CASES / "failed.log"
@@ -96,6 +97,12 @@ def test_python_asks_the_same() -> None:
     assert found.worst is Severity.WARNING
     assert [finding.id for finding in found.findings][-1] == "arguments-changed"
     assert spacegen.diagnose.Diagnosis.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_goal_that_there_is_not_is_refused() -> None:
+    for ask in (spacegen.diagnose.diagnose, spacegen.diagnose.examine):
+        with pytest.raises(UsageError, match="no goal is called `latancy`\nhint: did you mean `latency`"):
+            ask([], goal="latancy")
 
 
 def test_a_config_is_held_against_what_the_server_runs(tmp_path: Path, capsys: Capture) -> None:

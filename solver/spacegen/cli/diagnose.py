@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnose"]
 
-_GOALS: Final = ("throughput", "latency")
 _INTERRUPTED: Final = 130
 _LONG: Final = 2**25
 """Bytes from which it is told how far reading is."""
@@ -55,9 +54,10 @@ class Reading:
 
     def check(self) -> None:
         """Raises UsageError for options that make no sense."""
+        from spacegen.diagnose.advice.rule import Aim
         from spacegen.errors import Fault, UsageError
 
-        one_of(self.goal, _GOALS, "--goal")
+        one_of(self.goal, Aim, "--goal")
         if self.idle is not None and not self.follow:
             raise UsageError(Fault("`--idle` is about `--follow`", hint="add `--follow`, or leave it out"))
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.advice.changed import as_run, changed
+from spacegen.diagnose.advice.changed import as_run
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Launch, asked_of
+from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.sources import LogFile, log_files, name_of, pieces
 from spacegen.errors import ConfigError, Fault
@@ -37,25 +38,26 @@ class Diagnosis(Value):
 
 
 def diagnose(
-    sources: Iterable[str | Path], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
+    sources: Iterable[str | Path], *, config: Mapping[str, Any] | None = None, goal: str = Aim.THROUGHPUT
 ) -> Diagnosis:
     """What the logs show: files (also compressed with gzip), folders of them, and `-` for stdin.
 
     `config` are the arguments that were asked for, which the server may run otherwise; of several launches it
     speaks for those that do not say theirs. `goal` is "throughput" or "latency". Raises ConfigError for what
-    cannot be read, and where no line is a server's.
+    cannot be read, and where no line is a server's; UsageError for another goal.
     """
+    aim = Aim.of(goal)
     found = [launch for file in log_files(sources) for launch in read(file)]
     if not found:
         raise nothing_said(sources)
-    return examine(found, config=config, goal=goal)
+    return examine(found, config=config, goal=aim)
 
 
 def examine(
-    launches: Iterable[Launch], *, config: Mapping[str, Any] | None = None, goal: str = "throughput"
+    launches: Iterable[Launch], *, config: Mapping[str, Any] | None = None, goal: str = Aim.THROUGHPUT
 ) -> Diagnosis:
     """What launches show. One that does not say its arguments is taken to run as it was asked to, but
-    for what it says otherwise."""
+    for what it says otherwise. Raises UsageError for a goal that there is not."""
     # What a launch holds is masked, too: of secrets nobody learns here whether they differ.
     asked = {name: masked(name, value) for name, value in (config or {}).items()}
     seen = tuple(
@@ -64,13 +66,7 @@ def examine(
         else launch.model_copy(update={"arguments": as_run(launch, asked)})
         for launch in launches
     )
-    otherwise = [
-        finding.model_copy(update={"launch": number})
-        for number, (launch, given) in enumerate(zip(seen, asked_of(seen, asked), strict=True))
-        for finding in changed(launch, given or {})
-    ]
-    found = sorted((*otherwise, *findings(seen, goal)), key=lambda one: one.severity.place)
-    return Diagnosis(launches=seen, findings=tuple(found))
+    return Diagnosis(launches=seen, findings=findings(seen, Aim.of(goal), asked))
 
 
 def read(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from spacegen.diagnose.advice.admission import admission
 from spacegen.diagnose.advice.agreed import agreed
+from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.advice.endings import endings
 from spacegen.diagnose.advice.graphs import graphs
 from spacegen.diagnose.advice.load import load
@@ -15,12 +16,12 @@ from spacegen.diagnose.advice.minisgl import mini_graphs
 from spacegen.diagnose.advice.opposed import settled
 from spacegen.diagnose.advice.options import options
 from spacegen.diagnose.advice.outofmemory import gpu_memory
-from spacegen.diagnose.advice.rule import Across, Rule
+from spacegen.diagnose.advice.rule import Across, Aim, Rule
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
 from spacegen.diagnose.advice.window import window, within
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Launch, Phase
+from spacegen.diagnose.launch import Launch, Phase, asked_of
 
 __all__ = ["ACROSS", "RULES", "findings"]
 
@@ -49,9 +50,19 @@ _UNKNOWN: Final = (
 _PHASES: Final = tuple(Phase)
 
 
-def findings(launches: Sequence[Launch], goal: str = "throughput") -> tuple[Finding, ...]:
-    """What launches show, the worst first, then by phase and launch."""
-    return tuple(sorted(agreed(launches, within(launches, _found(launches, goal))), key=_place))
+def findings(
+    launches: Sequence[Launch], goal: str = Aim.THROUGHPUT, asked: Mapping[str, Any] | None = None
+) -> tuple[Finding, ...]:
+    """What launches show, the worst first, then by phase and launch; `asked` are the arguments that were
+    given, where they are known."""
+    found = within(launches, _found(launches, goal))
+    given = asked_of(launches, asked)
+    otherwise = [
+        finding.model_copy(update={"launch": number})
+        for number, launch in enumerate(launches)
+        for finding in changed(launch, given[number] or {})
+    ]
+    return tuple(sorted((*otherwise, *agreed(launches, found)), key=_place))
 
 
 def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:

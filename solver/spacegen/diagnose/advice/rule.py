@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Launch
+from spacegen.errors import Fault, UsageError, did_you_mean
 
-__all__ = ["LATENCY", "Across", "Rule", "besides", "once"]
+__all__ = ["LATENCY", "Across", "Aim", "Rule", "besides", "once"]
 
-LATENCY: Final = "latency"
-"""The goal under which an empty queue is fine and a long one is not; else it is "throughput"."""
+
+class Aim(StrEnum):
+    """What a server is tuned for. For latency an empty queue is fine and a long one is not."""
+
+    THROUGHPUT = "throughput"
+    LATENCY = "latency"
+
+    @classmethod
+    def of(cls, text: str) -> Aim:
+        """The goal of that name. Raises UsageError."""
+        if text not in tuple(cls):
+            hint = did_you_mean(text, cls) or f"choose one of {', '.join(cls)}"
+            raise UsageError(Fault(f"no goal is called `{text}`", hint=hint))
+        return cls(text)
+
+
+LATENCY: Final = Aim.LATENCY
 
 Rule: TypeAlias = Callable[[Launch, str], Iterable[Finding]]
 """What one launch shows, for a goal; the book numbers the launches."""
