@@ -23,11 +23,11 @@ __all__ = [
     "REASON",
     "WHERE",
     "Asked",
+    "asked_by_commands",
     "asked_in",
-    "asked_of",
     "mentioned_in",
-    "settled",
     "under_asked",
+    "with_base_as_rules",
     "without_asked",
 ]
 
@@ -52,7 +52,7 @@ class Asked(Value):
         )
 
 
-def asked_of(space: Space) -> Asked:
+def asked_by_commands(space: Space) -> Asked:
     """What was asked of a space, by this command and by those before whose overlay it is."""
     pins, where = dict(_pins(space)), dict.fromkeys(text for _, text, _ in _where(space))
     return Asked(pins={**pins, **space.pins}, where=tuple(where))
@@ -77,7 +77,7 @@ def _where(space: Space) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             yield rule.id, unparse(plain(rule.condition)), tuple(scope(rule.condition))
 
 
-def settled(space: Space, base: Space) -> Space:
+def with_base_as_rules(space: Space, base: Space) -> Space:
     """The space with what an overlay of ours says below its file as rules like all others: a file cannot take
     back what the one that it extends says. `base` is the space of that file."""
     own = {rule.id for rule in base.rules if (rule.source or "").startswith(f"{MARK}/")}
@@ -96,7 +96,7 @@ def without_asked(space: Space) -> Space:
 
 def under_asked(space: Space, asked: Asked) -> Space:
     """The space with what an earlier command asked as well; a newer pin comes instead of an older one."""
-    known = asked_of(space)
+    known = asked_by_commands(space)
     pins = {n: v for n, v in asked.pins.items() if n not in known.pins and n in space.model.index}
     space = space.pinned(pins) if pins else space
     ids = {rule.id for rule in space.rules}

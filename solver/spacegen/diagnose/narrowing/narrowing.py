@@ -10,11 +10,11 @@ from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.narrowing.edit import Basis, Edit
-from spacegen.diagnose.narrowing.following import Next, following
 from spacegen.diagnose.narrowing.grounding import Dropped, Ground
 from spacegen.diagnose.narrowing.likeness import unlike_the_last
+from spacegen.diagnose.narrowing.missing_window import Window, windows
+from spacegen.diagnose.narrowing.next_launch import Next, next_launch
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve
-from spacegen.diagnose.narrowing.window import Window, windows
 from spacegen.errors import EngineError, how_many
 from spacegen.language.model import Domain, NoDefault
 
@@ -112,7 +112,7 @@ def narrow(
     advised = [_edit(f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    after = following(found.space, _in_order(found.kept, _edits(made)), last, said)
+    after = next_launch(found.space, _in_order(found.kept, _edits(made)), last, said)
     return Narrowing(
         space=found.space,
         edits=found.kept,

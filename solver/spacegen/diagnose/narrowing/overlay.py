@@ -9,11 +9,11 @@ from typing import Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.asked import (
+    asked_by_commands,
     asked_in,
-    asked_of,
     mentioned_in,
-    settled,
     under_asked,
+    with_base_as_rules,
     without_asked,
 )
 from spacegen.diagnose.narrowing.edit import MARK, Edit
@@ -95,7 +95,7 @@ def on_its_base(name: str, space: Space) -> Space:
         return space
     from spacegen.api import load
 
-    return settled(space, load(str(base)))
+    return with_base_as_rules(space, load(str(base)))
 
 
 def as_asked(path: Path, name: str, space: Space) -> Space:
@@ -133,7 +133,7 @@ def overlay_text(
     """The text of an overlay: pins, restrictions and rules, each with its reason and its source; `counts` and
     `inputs` as `write` has them. `beyond` are more edits, already under the names of the file."""
     written = spelling or Spelling.of(space)
-    asked = asked_of(space).under_names(written.renamed, mentioned_in(space))
+    asked = asked_by_commands(space).under_names(written.renamed, mentioned_in(space))
     space = without_asked(without_edits(space))
     known = "" if counts is None else f"# {left(*counts)}"
     head = [f"{known}, with {inputs}." if inputs else f"{known}."] if known else []

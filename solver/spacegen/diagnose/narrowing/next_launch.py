@@ -15,7 +15,7 @@ from spacegen.language.model import Domain, is_number
 from spacegen.questions.near.repair import Change, Repair
 from spacegen.questions.why.together import codes_of, possible
 
-__all__ = ["Next", "following", "weights"]
+__all__ = ["Next", "next_launch", "weights"]
 
 _COSTLY: Final = 3
 _DEAR: Final = (
@@ -39,7 +39,7 @@ class Next:
         return {"config": dict(self.config), "changes": [change.as_dict() for change in self.changes]}
 
 
-def following(
+def next_launch(
     space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], said: Mapping[str, Any] = _NOTHING
 ) -> Next | None:
     """The solution nearest to what was launched, moved as far as each edit says to try first; None where

@@ -7,7 +7,7 @@ from typing import Any
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Edit, Kept, holds
-from spacegen.diagnose.narrowing.following import Next, weights
+from spacegen.diagnose.narrowing.next_launch import Next, weights
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, is_number, same_value
