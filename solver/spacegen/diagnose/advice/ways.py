@@ -206,7 +206,7 @@ def more_of(launch: Launch, name: str) -> Move | None:
 def rather(launch: Launch, name: str, values: Sequence[Scalar], when: Iterable[Any]) -> Move | None:
     """One of these values, where the launch runs with one of `when`."""
     for was in ran(launch, name):
-        if any(was is one or (was == one and type(was) is type(one)) for one in when):
+        if any(was == one and type(was) is type(one) for one in when):
             return Move(parameter=name, among=tuple(values), was=was, to=values[0])
     return None
 

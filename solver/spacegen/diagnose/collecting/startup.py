@@ -194,7 +194,8 @@ class Startup:
         self.server = self.server or ready.server
         if self.ready is None:
             self.ready = line
-            self._troubles.forget()
+            # What was said before did not keep it from that.
+            self._troubles = Troubles()
         self._reach(Phase.SERVING)
 
     def _reach(self, phase: Phase) -> None:

@@ -81,14 +81,9 @@ class Troubles:
                 if not (event.follows and self._follows(event, line, phase)):
                     self._add(event, line, phase, batch, fatal=event.fatal)
 
-    def forget(self) -> None:
-        """The server came up: what was said before did not keep it from that."""
-        self.__init__()  # type: ignore[misc]
-
     def serving(self, batches: Mapping[int, int]) -> None:
         """So many lines of batches of these data-parallel ranks: they go on."""
-        if not batches.keys() <= self._served:
-            self._served |= batches.keys()
+        self._served |= batches.keys()
         for seen in (*self._seen.values(), self._quit, self._exception):
             if seen is not None:
                 seen.after.update(batches)
