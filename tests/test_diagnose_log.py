@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.ended import FIRST, LAST
+from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import MOST_INTERVALS, Intervals
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.queues import Queues
 from spacegen.diagnose.diagnosis import Diagnosis
-from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.launch import Launch, Line
 from spacegen.diagnose.reading.chunks import LONGEST, WholeLines, shortened
 from spacegen.diagnose.reading.fields import SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
@@ -226,6 +227,34 @@ def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cut
     whole = Intervals()
     whole.add(columns_of(times, running))
     assert whole.series(1) == series
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Batch.DECODE, Batch.PREFILL]),
+            st.integers(0, 2),
+            st.sampled_from([0, 8_999, 9_000]),
+            st.sampled_from([-1, 0, 1]),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_there_is_an_example_of_what_is_counted_and_of_nothing_else(
+    said: list[tuple[Batch, int, int, int]],
+) -> None:
+    fields = np.zeros((len(Field), len(said)), np.int64)
+    fields[[Field.KIND, Field.QUEUE, Field.USAGE, Field.GRAPH]] = np.array(said).T
+    intervals, examples = Intervals(), Examples()
+    intervals.add(fields)
+    examples.take(fields, lambda at: Line(file="server.log", number=at + 1, text="?"))
+    counted = {Column.DECODES, Column.EMPTY_QUEUE, Column.UNFILLED, Column.NO_GRAPH}
+    assert set(examples.lines) == counted & set(intervals.series(1).columns)
+    for column, line in examples.lines.items():
+        alone = Intervals()
+        alone.add(fields[:, [line.number - 1]])
+        assert sum(alone.series(1).columns[column]) == 1
 
 
 @given(

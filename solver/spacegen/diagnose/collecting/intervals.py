@@ -1,4 +1,4 @@
-"""What batches tell over time, in constant memory."""
+"""What batches tell over time, added up in constant memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from spacegen.diagnose.reading.fields import MOST_DIGITS, SCALE, Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
 
-__all__ = ["GOOD_USAGE", "MOST_INTERVALS", "Intervals"]
+__all__ = ["MOST_INTERVALS", "Intervals", "decode_masks"]
+
+_Mask = NDArray[np.bool_]
 
 MOST_INTERVALS: Final = 512
-"""An even number: two neighbours become one where there are more."""
-GOOD_USAGE: Final = round(FULL * SCALE)
+"""An even number: where there would be more, each two neighbours become one."""
+_FULL_USAGE: Final = round(FULL * SCALE)
 """In parts of a whole: from this token usage on a cache is full."""
 
 _SUMS: Final = (
@@ -40,12 +42,12 @@ _SUMS: Final = (
 )
 _LARGEST: Final = (Column.MOST_RUNNING, Column.MOST_QUEUED, Column.MOST_USED, Column.MOST_WITHOUT_GRAPH)
 _MOST: Final = 10**MOST_DIGITS
-"""Of what is counted in parts, too, so that sums of millions of lines are exact."""
+"""Larger numbers count as this one, so that sums of millions of lines do not overflow."""
 _FRACTIONS: Final = {Column.USAGE, Column.RATE, Column.ACCEPTED, Column.MOST_USED}
 
 
 class Intervals:
-    """Adds up in whole numbers, so that the pieces in which lines come change no sum."""
+    """Adds up in whole numbers, so that sums are the same in whatever pieces the lines come."""
 
     def __init__(self) -> None:
         self._clock = Clock()
@@ -58,7 +60,7 @@ class Intervals:
         self._largest = np.zeros((MOST_INTERVALS, len(_LARGEST)), np.int64)
 
     def add(self, fields: Integers) -> None:
-        """Takes in batches, a column for each, in the order of the log."""
+        """Adds batches, one in each column of `fields`, in the order of the log."""
         count = fields.shape[1]
         if not count:
             return
@@ -70,7 +72,7 @@ class Intervals:
         self._put(at // self._width, fields)
 
     def _places(self, times: Integers) -> Integers:
-        """Seconds, or lines, since the start, for each line."""
+        """Seconds since the start for each line; lines since the start in a log without times."""
         if not self._lines:
             self._timed = bool(times[0] >= 0)
         return self._clock.since(times) if self._timed else np.arange(self._lines, self._lines + len(times))
@@ -94,7 +96,7 @@ class Intervals:
         np.maximum.at(self._largest, places, np.maximum.reduceat(largest, firsts, axis=1).T)
 
     def series(self, ranks: int) -> Series:
-        """What was added until now."""
+        """All that was added until now."""
         columns = {}
         for names, table in ((_SUMS, self._sums), (_LARGEST, self._largest)):
             for name, values in zip(names, table[: self._used].T, strict=True):
@@ -110,11 +112,23 @@ class Intervals:
         )
 
 
-def _columns(fields: Integers, uneven: NDArray[np.bool_]) -> tuple[Integers, Integers]:
-    """What each line adds to the sums, and what it is compared with."""
+def decode_masks(fields: Integers) -> dict[Column, _Mask]:
+    """Which lines the columns that count lines of decoding count."""
     decode = fields[Field.KIND] == Batch.DECODE
+    empty = fields[Field.QUEUE] == 0
+    return {
+        Column.DECODES: decode,
+        Column.EMPTY_QUEUE: decode & empty,
+        Column.UNFILLED: decode & ~empty & (fields[Field.USAGE] < _FULL_USAGE),
+        Column.NO_GRAPH: decode & (fields[Field.GRAPH] == 0),
+    }
+
+
+def _columns(fields: Integers, uneven: _Mask) -> tuple[Integers, Integers]:
+    """What each line adds to the sums, and what it is compared with."""
+    counted = decode_masks(fields)
+    decode, without = counted[Column.DECODES], counted[Column.NO_GRAPH]
     running, queue, usage = (fields[field] * decode for field in (Field.RUNNING, Field.QUEUE, Field.USAGE))
-    without = decode & (fields[Field.GRAPH] == 0)
     sums = (
         decode,
         running,
@@ -122,9 +136,9 @@ def _columns(fields: Integers, uneven: NDArray[np.bool_]) -> tuple[Integers, Int
         usage,
         fields[Field.RATE] * decode,
         fields[Field.ACCEPTED] * decode,
-        decode & (queue == 0),
+        counted[Column.EMPTY_QUEUE],
         uneven,
-        decode & (queue > 0) & (usage < GOOD_USAGE),
+        counted[Column.UNFILLED],
         without,
         fields[Field.KIND] == Batch.PREFILL,
         fields[Field.NEW],

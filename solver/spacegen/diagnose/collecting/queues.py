@@ -1,4 +1,4 @@
-"""Whether requests wait for some data-parallel ranks while others have none that wait."""
+"""Whether requests wait for some data-parallel ranks while the queues of others are empty."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["Queues"]
 
 
 class Queues:
-    """What waits for each data-parallel rank, as its last line of decoding says."""
+    """How many requests wait for each data-parallel rank, as its last line of decoding says."""
 
     def __init__(self) -> None:
         self._last = np.empty(0, np.int64)
-        """By rank, -1 where it said nothing yet."""
+        """By rank, -1 for one that logged nothing yet."""
         self._waiting = 0
         self._ranks = 0
 
     def uneven(self, fields: Integers) -> NDArray[np.bool_]:
-        """The lines of decoding of a rank for which nothing waits, while many do for others."""
+        """Which lines are of a rank with an empty queue while many requests wait for others."""
         found = np.zeros(fields.shape[1], bool)
         places = np.flatnonzero(fields[Field.KIND] == Batch.DECODE)
         if not len(places):
@@ -36,7 +36,7 @@ class Queues:
         return found
 
     def _before(self, ranks: Integers, queues: Integers) -> Integers:
-        """The queue that each rank told of in its line before."""
+        """For each line, the queue in the line that its rank logged before; -1 for its first."""
         missing = int(ranks.max()) + 1 - len(self._last)
         if missing > 0:
             self._last = np.append(self._last, np.full(missing, -1))
