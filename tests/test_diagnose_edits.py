@@ -16,9 +16,9 @@ from spacegen.diagnose.diagnosis import Diagnosis, diagnose, examine
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble, asked_of
 from spacegen.diagnose.narrowing import overlay
+from spacegen.diagnose.narrowing.clause_forms import members
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
-from spacegen.diagnose.narrowing.forms import members
-from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.narrowing.resolving import edits_in, resolve
 from spacegen.diagnose.telling.flags import changes

@@ -15,7 +15,7 @@ from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Line, Phase
 from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.edit import Basis, Edit
-from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.telling.narrowed import narrowing_lines
 from spacegen.diagnose.telling.text import body
@@ -227,7 +227,7 @@ def test_an_edit_is_told_under_each_finding_that_says_it(tmp_path: Path) -> None
     made = narrow(load(two(tmp_path)), launches, found)
     assert len(made.edits) == 1
     lines = list(body(Diagnosis(launches=launches, findings=tuple(found)), made))
-    seen = lines.index("  seen in 2 of 3 launches, here in the last of them")
+    seen = lines.index("  seen in 2 of 3 launches; the last is shown")
     assert lines[seen - 1] == f"  restrict in `base`: {SHARE} <= 0.88"
     # What the ones before say besides is told, too.
     both = [

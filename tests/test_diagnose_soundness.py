@@ -16,7 +16,7 @@ from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.finding import Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
 from spacegen.diagnose.narrowing.edit import Basis, holds
-from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import narrow
 from spacegen.servers.schema import load
 from spacegen.tune.outcome import Cause

@@ -47,12 +47,14 @@ class Evidence:
         _option("--study", metavar="NAME", help="Its name, where there are several.", show_default=False),
     ] = None
     keep_best: Annotated[
-        str, _option("--keep-best", metavar="SHARE", help="The share of the configs that are the best.")
+        str, _option("--keep-best", metavar="SHARE", help="The share of configs that count as the best.")
     ] = "20%"
     chance: Annotated[
         str,
         _option(
-            "--chance", metavar="SHARE", help="How likely chance may be as the reason, for a value to go."
+            "--chance",
+            metavar="SHARE",
+            help="Drop a value only if chance explains its absence with at most this probability.",
         ),
     ] = "5%"
     drop_untried: Annotated[
@@ -107,7 +109,7 @@ def narrow(
     output = evidence.output
     chosen = chosen if output is None else as_asked(Path(output), space, chosen)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
-    narrowed = _thin(chosen, space, found, evidence)
+    narrowed = _narrowed(chosen, space, found, evidence)
     text = ""
     if output is not None:
         asked = inputs(selection)
@@ -123,14 +125,14 @@ def narrow(
     return 0
 
 
-def _thin(space: Space, name: str, found: Measurements, evidence: Evidence) -> Narrowing:
+def _narrowed(space: Space, name: str, found: Measurements, evidence: Evidence) -> Narrowing:
     """The space without what goes, and with what the overlay says that is to be written."""
+    from spacegen.diagnose.narrowing.by_measurements import narrow_by_measurements
     from spacegen.diagnose.narrowing.overlay import earlier
-    from spacegen.diagnose.narrowing.thinning import thin
 
     before = () if evidence.output is None else earlier(Path(evidence.output), name, space)
     sources = ", ".join(evidence.names())
-    return thin(space, found, sources, drop_untried=evidence.drop_untried, earlier=before)
+    return narrow_by_measurements(space, found, sources, drop_untried=evidence.drop_untried, earlier=before)
 
 
 def share(text: str, flag: str) -> float:
@@ -140,8 +142,8 @@ def share(text: str, flag: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*(%?)", text.strip())
     value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 < value <= 1:
-        hint = f"write `{flag} 20%` or `{flag} 0.2`"
-        raise UsageError(Fault(f"`{flag} {text}` is no share within 0 … 1", hint=hint))
+        hint = f"give more than 0 and at most 100 %, as `{flag} 20%` or `{flag} 0.2`"
+        raise UsageError(Fault(f"`{flag} {text}` is not a share", hint=hint))
     return value
 
 

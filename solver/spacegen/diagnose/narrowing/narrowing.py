@@ -10,7 +10,7 @@ from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.narrowing.edit import Basis, Edit
-from spacegen.diagnose.narrowing.grounding import Dropped, Ground
+from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.likeness import unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
 from spacegen.diagnose.narrowing.next_launch import Next, next_launch

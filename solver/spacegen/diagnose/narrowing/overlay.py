@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spacegen.api import Space
-from spacegen.diagnose.narrowing.asked import (
+from spacegen.diagnose.narrowing.command_options import (
     asked_by_commands,
     asked_in,
     mentioned_in,
@@ -18,9 +18,9 @@ from spacegen.diagnose.narrowing.asked import (
 )
 from spacegen.diagnose.narrowing.edit import MARK, Edit
 from spacegen.diagnose.narrowing.narrowing import left
+from spacegen.diagnose.narrowing.overlay_files import FIRST, base_of, edits_of, extended, is_ours, read
 from spacegen.diagnose.narrowing.resolving import without_edits
 from spacegen.diagnose.narrowing.spelling import Spelling, spelling_of
-from spacegen.diagnose.narrowing.written import FIRST, base_of, edits_of, extended, is_ours, read
 from spacegen.diagnose.narrowing.yaml_of_edits import yaml_lines
 from spacegen.errors import Fault, UsageError
 from spacegen.language import catalog

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spacegen.api import Space
+from spacegen.diagnose.narrowing.clause_forms import conditions, members
 from spacegen.diagnose.narrowing.edit import STEM, Basis, Edit, Kept
-from spacegen.diagnose.narrowing.forms import conditions, members
-from spacegen.diagnose.narrowing.grounding import Dropped
+from spacegen.diagnose.narrowing.edits_from_findings import Dropped
 from spacegen.language.columns import column
 from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Expr

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Edit, Kept
-from spacegen.diagnose.narrowing.written import base_of
+from spacegen.diagnose.narrowing.overlay_files import base_of
 from spacegen.language.model import Domain
 from spacegen.servers import renames
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spacegen.api import Space
-from spacegen.diagnose.narrowing.asked import PIN, REASON, WHERE, Asked
+from spacegen.diagnose.narrowing.clause_forms import conditions
+from spacegen.diagnose.narrowing.command_options import PIN, REASON, WHERE, Asked
 from spacegen.diagnose.narrowing.edit import STEM, Basis, Edit
-from spacegen.diagnose.narrowing.forms import conditions
 from spacegen.language.expr import Compare, Const, Ref, Scalar
 from spacegen.language.model import Domain
 from spacegen.language.scalars import write_scalar

@@ -10,10 +10,10 @@ from spacegen.diagnose.narrowing.measured import Measurements
 from spacegen.diagnose.narrowing.narrowing import Narrowing, counted
 from spacegen.diagnose.narrowing.resolving import resolve
 
-__all__ = ["thin"]
+__all__ = ["narrow_by_measurements"]
 
 
-def thin(
+def narrow_by_measurements(
     space: Space,
     found: Measurements,
     source: str,

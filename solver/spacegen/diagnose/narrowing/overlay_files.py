@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from spacegen.diagnose.narrowing.asked import PIN, WHERE
+from spacegen.diagnose.narrowing.command_options import PIN, WHERE
 from spacegen.diagnose.narrowing.edit import Edit, Kept
 from spacegen.diagnose.narrowing.resolving import read_edit
 from spacegen.errors import Fault, SpaceError, UsageError
