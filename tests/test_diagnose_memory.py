@@ -322,6 +322,9 @@ def test_advice_that_makes_an_error_worse_waits_for_it() -> None:
     assert (warning.summary, warning.moves) == ("seen", ())
     assert "".join(warning.advice).startswith("raise `max_running_requests` only when `out-of-memory-decode`")
     assert advice_beside(advised(Severity.INFO, MORE)) == []
+    within = Move(parameter="mem_fraction_static", at_least=0.9, at_most=0.95, was=0.97, to=0.92)
+    (lower,) = advice_beside(advised(Severity.WARNING, within))
+    assert lower.advice[0].startswith("lower `mem_fraction_static` ")
     (partly,) = advice_beside(advised(Severity.INFO, MORE, OTHER))
     assert (partly.moves, partly.advice[1]) == ((OTHER,), told(OTHER))
     # What has to change with a way out is as much against it.
@@ -515,6 +518,26 @@ def test_one_message_has_many_causes() -> None:
     assert (finding.id, finding.moves) == ("graph-capture-failed", ())
     memory = failed(Kind.CAPTURE, Phase.GRAPHS, words="Capture cuda graph failed: CUDA out of memory.")
     assert only(launch(ARGUMENTS, FACTS, memory)).id == "out-of-memory-graphs"
+
+
+def test_figures_that_no_server_has_are_none() -> None:
+    seen = launch(ARGUMENTS, {**FACTS, Fact.LEFT: -1.0, Fact.MOST_RUNNING: 1e30, Fact.GRAPHS: float("nan")})
+    assert seen.figures.keys() == FACTS.keys()
+    assert seen.figure(Fact.MOST_RUNNING) is None
+
+
+@pytest.mark.parametrize(
+    ("move", "sentence"),
+    [
+        (Move(parameter="x", among=(None,), was="EAGLE"), "leave out `x`"),
+        (Move(parameter="x", among=("fp8", "awq"), to="fp8"), "set `x` to `fp8`"),
+        (Move(parameter="x", at_least=2, at_most=8, was=16, to=8), "lower `x` from 16 to 8"),
+        (Move(parameter="x", at_least=2, at_most=8, was=1, to=8), "raise `x` from 1 to 8"),
+        (Move(parameter="x", apart_from=(True,), was=True), "try another `x` than `true`"),
+    ],
+)
+def test_a_move_is_a_sentence(move: Move, sentence: str) -> None:
+    assert told(move) == sentence
 
 
 def test_one_failure_is_told_once() -> None:

@@ -50,6 +50,22 @@ class Move(Value):
     because: str = ""
     """Why so far: the numbers behind `to`, in a few words."""
 
+    @property
+    def verb(self) -> str:
+        """What is done to the argument, as words before its name."""
+        if self.among is not None:
+            return "leave out" if self.to is None and None in self.among else "set"
+        if self.apart_from is not None:
+            return "try another"
+        if self.at_most is None or (self.at_least is not None and not self._lowers):
+            return "raise"
+        return "lower"
+
+    @property
+    def _lowers(self) -> bool:
+        was, to = self.was, self.to
+        return isinstance(was, int | float) and isinstance(to, int | float) and to < was
+
 
 class Finding(Value):
     """One thing that a launch shows, and what to do about it.

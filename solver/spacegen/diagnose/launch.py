@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, field_validator
 
@@ -12,7 +13,9 @@ from spacegen.diagnose.series import Column, Series
 from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
 
-__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble", "asked_of"]
+__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble", "asked_of", "sensible"]
+
+_LARGEST: Final = 1e12
 
 
 class Phase(StrEnum):
@@ -115,6 +118,7 @@ class Launch(Value):
     """The last that it reached."""
     ready: Line | None = None
     figures: dict[Fact, Figure] = Field(default_factory=dict)
+    """Those that make sense: no server has negative ones."""
     graph_sizes: tuple[int, ...] = ()
     """The batches that graphs were captured for."""
     troubles: tuple[Trouble, ...] = ()
@@ -137,10 +141,28 @@ class Launch(Value):
         # What is known of a launch is shown, written and sent around.
         return {name: masked(name, value) for name, value in arguments.items()}
 
+    @field_validator("figures")
+    @classmethod
+    def _of_servers(cls, figures: dict[Fact, Figure]) -> dict[Fact, Figure]:
+        values = {fact: sensible(figure.value) for fact, figure in figures.items()}
+        return {fact: figures[fact] for fact, value in values.items() if value is not None and value >= 0}
+
     def figure(self, fact: Fact) -> float | None:
         """The number, where the log says it."""
         found = self.figures.get(fact)
         return None if found is None else found.value
+
+    @property
+    def ended(self) -> Trouble | None:
+        """What the launch ended of, the first where it was several things; None where it has not failed."""
+        return next((trouble for trouble in self.troubles if trouble.fatal), None)
+
+
+def sensible(value: Any) -> float | None:
+    """The value as a number; None for what is none, and for sizes that no server has."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) and abs(value) <= _LARGEST else None
 
 
 def asked_of(

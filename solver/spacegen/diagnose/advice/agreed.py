@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spacegen.diagnose.advice.opposed import opposed
-from spacegen.diagnose.advice.said import Key, key
+from spacegen.diagnose.advice.said import Key, key, shown
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.advice.window import likeness
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -48,7 +48,7 @@ def _agreed(launches: Sequence[Launch], errors: Sequence[Finding], finding: Find
             continue
         kept = _short_of(move, against)
         if kept is None:
-            where = " and ".join(f"{_shown(one.was)} ends in `{one.id}`" for one in against)
+            where = " and ".join(f"{shown(one.was)} ends in `{one.id}`" for one in against)
             said = f"another `{move.parameter}` does not help: {where}"
         else:
             said = told(kept)
@@ -114,7 +114,7 @@ def _short_of(move: Move, against: Iterable[_Failure]) -> Move | None:
     nearest = near if near is not None else min(max(to, bottom), top)
     if bottom > top or same_value(nearest, was):
         return None
-    failed = " and ".join(f"{_shown(one.was)} ends in `{one.id}`" for one in against)
+    failed = " and ".join(f"{shown(one.was)} ends in `{one.id}`" for one in against)
     return move.model_copy(
         update={
             "at_least": bottom if math.isfinite(bottom) else None,
@@ -123,7 +123,3 @@ def _short_of(move: Move, against: Iterable[_Failure]) -> Move | None:
             "because": failed,
         }
     )
-
-
-def _shown(value: Scalar) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

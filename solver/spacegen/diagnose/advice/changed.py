@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from spacegen.diagnose.advice.said import Key, attention_groups
+from spacegen.diagnose.advice.said import Key, attention_groups, shown
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.versions import both_names
@@ -51,7 +51,7 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
     taken = launch.model_copy(update={"arguments": dict(asked)})
     said = [line for _, line in _said(taken).values()]
     lines = said if launch.arguments_line is None else [launch.arguments_line]
-    told = ", ".join(f"`{name}` is {_shown(run)}, not {_shown(given)}" for name, given, run in differing)
+    told = ", ".join(f"`{name}` is {shown(run)}, not {shown(given)}" for name, given, run in differing)
     yield Finding(
         id="arguments-changed",
         phase=Phase.ARGUMENTS,
@@ -69,7 +69,3 @@ def _differing(launch: Launch, asked: Mapping[str, Any]) -> Iterator[tuple[str, 
             continue
         if not same_value(given, launch.arguments[known]):
             yield name, given, launch.arguments[known]
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

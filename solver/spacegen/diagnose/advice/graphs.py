@@ -8,7 +8,7 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP, OFTEN
 from spacegen.diagnose.advice.room import free_room
-from spacegen.diagnose.advice.said import Key, argument, fact, key, number, whole
+from spacegen.diagnose.advice.said import Key, argument, key, number, whole
 from spacegen.diagnose.advice.serving import amount, each_rank, evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.ways import steps_up, told
@@ -186,7 +186,7 @@ def _captured(launch: Launch) -> Line | None:
 
 def _more(launch: Launch, to: float, largest: float) -> float:
     """GiB of a GPU: in proportion to what graphs take now, where the log says that."""
-    now = fact(launch, Fact.GRAPHS)
+    now = launch.figure(Fact.GRAPHS)
     return (to - largest) * (now / max(largest, _LEAST) if now else _MIB_EACH / 1024)
 
 

@@ -10,10 +10,22 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from spacegen.diagnose.advice.said import Key, argument, fact, few_bits, is_mini, number, ran, sensible, whole
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    chosen_by_server,
+    few_bits,
+    is_mini,
+    key,
+    number,
+    ran,
+    sensible,
+    whole,
+)
 from spacegen.diagnose.advice.ways import (
     any_lower_share,
     fewer_running,
+    larger_cap,
     less_context,
     more_of,
     rather,
@@ -128,7 +140,7 @@ def dense_tokens(launch: Launch) -> tuple[Move, ...]:
     """More tokens in the same pool."""
     wide = rather(launch, "kv_cache_dtype", (*_SMALL_CACHE, _SMALLEST_CACHE), ("auto", "bf16", "bfloat16"))
     return known(
-        wide or rather(launch, "kv_cache_dtype", (_SMALLEST_CACHE,), _SMALL_CACHE), _uncapped(launch)
+        wide or rather(launch, "kv_cache_dtype", (_SMALLEST_CACHE,), _SMALL_CACHE), larger_cap(launch)
     )
 
 
@@ -197,8 +209,7 @@ def reserves(launch: Launch) -> tuple[Move, ...]:
     """What else decides the share where the server chose it: it keeps room for chunks and graphs, and so
     chooses a lower share for larger ones and a higher one for smaller ones."""
     share = number(launch, Key.SHARE)
-    if is_mini(launch) or share is None or round(share, 2) == share:
-        # Servers choose in thousandths, people in hundredths.
+    if is_mini(launch) or share is None or not chosen_by_server(share):
         return ()
     sizes = ((which, number(launch, which)) for which in (Key.CHUNK, Key.GRAPHS))
     return tuple(
@@ -238,19 +249,12 @@ def _larger_pages(launch: Launch) -> Move | None:
 
 
 def _smaller_pool(launch: Launch) -> Move | None:
-    tokens = fact(launch, Fact.POOL_TOKENS)
+    tokens = launch.figure(Fact.POOL_TOKENS)
     if tokens is None or tokens < 2:
         return None
-    name = "num_page_override" if is_mini(launch) else "max_total_tokens"
+    name = key(launch, Key.POOL_TOKENS)
     page = max(whole(launch, "page_size") or 1, 1) if is_mini(launch) else 1
     return Move(parameter=name, at_most=tokens // page - 1, to=int(tokens // page * 0.9))
-
-
-def _uncapped(launch: Launch) -> Move | None:
-    limit = whole(launch, "max_total_tokens")
-    if limit is None:
-        return None
-    return Move(parameter="max_total_tokens", at_least=limit + 1, was=limit, to=limit * 2)
 
 
 def _offloaded(launch: Launch) -> Move | None:

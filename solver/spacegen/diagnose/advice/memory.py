@@ -15,9 +15,9 @@ from spacegen.diagnose.advice.graphs import larger_gib
 from spacegen.diagnose.advice.guide import FULL, HIGHEST_SHARE, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, fact, is_mini, key, number, troubled, whole
+from spacegen.diagnose.advice.said import Key, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.serving import full_load, span
-from spacegen.diagnose.advice.ways import STEP, steps_down, steps_up, told
+from spacegen.diagnose.advice.ways import STEP, larger_cap, steps_down, steps_up, told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
 from spacegen.diagnose.series import Column
@@ -82,8 +82,8 @@ def _numbers(room: Room) -> dict[str, float]:
 
 
 def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
-    cap = _cap(launch)
-    move = _uncapped(launch, cap) if cap is not None else _raised(launch, room)
+    cap = larger_cap(launch) if _capped(launch) else None
+    move = _raised(launch, room) if cap is None else cap
     gained = _tokens_a_step(launch, room.gpu)
     steps = steps_down((room.rest - room.aim) / room.gpu) if room.gpu else None
     numbers = _numbers(room)
@@ -109,11 +109,11 @@ def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
 
 
 def _more(
-    launch: Launch, move: Move | None, steps: float | None, gained: float | None, cap: str | None
+    launch: Launch, move: Move | None, steps: float | None, gained: float | None, cap: Move | None
 ) -> Iterable[str]:
     share = key(launch, Key.SHARE)
     if cap is not None:
-        yield f"raise `{cap}` or leave it out: it limits the KV cache, not `{share}`"
+        yield f"raise `{cap.parameter}` or leave it out: it limits the KV cache, not `{share}`"
         return
     if move is not None:
         yield told(move)
@@ -186,25 +186,19 @@ def _lowered(launch: Launch, room: Room) -> Move | None:
     )
 
 
-def _cap(launch: Launch) -> str | None:
-    """The argument that keeps the pool smaller than the memory would allow."""
-    name = "num_page_override" if is_mini(launch) else "max_total_tokens"
-    limit, tokens = whole(launch, name), fact(launch, Fact.POOL_TOKENS)
+def _capped(launch: Launch) -> bool:
+    """Whether an argument keeps the pool smaller than the memory would allow."""
+    limit, tokens = whole(launch, key(launch, Key.POOL_TOKENS)), launch.figure(Fact.POOL_TOKENS)
     if limit is None:
-        return None
+        return False
     page = max(whole(launch, "page_size") or 1, 1)
     held = limit * page if is_mini(launch) else limit
-    return name if tokens is None or tokens > held - page else None
-
-
-def _uncapped(launch: Launch, name: str) -> Move:
-    limit = whole(launch, name) or 0
-    return Move(parameter=name, at_least=limit + 1, was=limit, to=limit * 2)
+    return tokens is None or tokens > held - page
 
 
 def _tokens_a_step(launch: Launch, gpu: float | None) -> float | None:
     """KV tokens that one step of the share is worth, as this launch stores them."""
-    tokens, pool = fact(launch, Fact.POOL_TOKENS), fact(launch, Fact.POOL)
+    tokens, pool = launch.figure(Fact.POOL_TOKENS), launch.figure(Fact.POOL)
     return round(tokens / pool * gpu * STEP) if tokens and pool and gpu else None
 
 

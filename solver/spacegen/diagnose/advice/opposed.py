@@ -42,8 +42,7 @@ def _beside(errors: Sequence[Finding], finding: Finding) -> Iterator[Finding]:
 
 
 def _waits(move: Move, error: Finding) -> str:
-    verb = "set" if move.among is not None else "raise" if move.at_least is not None else "lower"
-    return f"{verb} `{move.parameter}` only when `{error.id}` is mended, which that would make worse"
+    return f"{move.verb} `{move.parameter}` only when `{error.id}` is mended, which that would make worse"
 
 
 def _against(error: Finding, move: Move) -> bool:

@@ -19,7 +19,7 @@ from spacegen.diagnose.advice.guide import (
     SMALL_WEIGHTS_GIB,
 )
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, argument, fact, few_bits, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.said import Key, argument, few_bits, gpu_gib, is_mini, key
 from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -84,7 +84,7 @@ def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
 
 def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
     """Fewer ranks for each replica, where the weights would then still leave half of each GPU free."""
-    ranks, gpu, weights = _count(launch, Key.RANKS), gpu_gib(launch), fact(launch, Fact.WEIGHTS)
+    ranks, gpu, weights = _count(launch, Key.RANKS), gpu_gib(launch), launch.figure(Fact.WEIGHTS)
     if ranks < 2 or ranks % 2 or gpu is None or weights is None:
         return
     fewer = ranks // 2
@@ -175,7 +175,7 @@ def _by_prefix(launch: Launch, found: Steady, share: float) -> Finding:
 
 
 def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
-    weights = fact(launch, Fact.WEIGHTS)
+    weights = launch.figure(Fact.WEIGHTS)
     if weights is None or argument(launch, "enable_torch_compile") is not False:
         return
     whole = weights * _count(launch, Key.RANKS)
@@ -193,7 +193,7 @@ def _compiled(launch: Launch, found: Steady) -> Iterable[Finding]:
 
 
 def _quantized(launch: Launch, found: Steady) -> Iterable[Finding]:
-    weights, pool = fact(launch, Fact.WEIGHTS), fact(launch, Fact.POOL)
+    weights, pool = launch.figure(Fact.WEIGHTS), launch.figure(Fact.POOL)
     limited = found.usage > FULL and found.empty_queue < OFTEN
     if weights is None or pool is None or not limited or weights <= pool or few_bits(launch):
         return

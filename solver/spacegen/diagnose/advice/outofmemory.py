@@ -24,7 +24,7 @@ from spacegen.diagnose.advice.rule import besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
-    fact,
+    dummy_weights,
     is_mini,
     key,
     numbers_of,
@@ -59,7 +59,7 @@ def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
         yield _capture(launch, trouble)
         return
     match Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase:
-        case Phase.WEIGHTS if fact(launch, Fact.POOL_TOKENS) is not None:
+        case Phase.WEIGHTS if launch.figure(Fact.POOL_TOKENS) is not None:
             yield _drafting(launch, trouble)
         case Phase.ARGUMENTS | Phase.WEIGHTS:
             yield _loading(launch, trouble)
@@ -80,8 +80,11 @@ def _of_memory(launch: Launch, trouble: Trouble) -> bool:
 
 def _loading(launch: Launch, trouble: Trouble) -> Finding:
     ways = weights(launch)
-    dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
-    advice = (*map(told, ways[:3]), "stop other processes that use this GPU", _DUMMY.format(dummy))
+    advice = (
+        *map(told, ways[:3]),
+        "stop other processes that use this GPU",
+        _DUMMY.format(dummy_weights(launch)),
+    )
     return _failed(
         launch,
         trouble,
@@ -218,20 +221,20 @@ def _failed(
         advice=(*proposed, *_of_torch(launch, trouble)),
         command=command,
         moves=moves,
-        unless=besides(moves, (*unless, *reserves(launch)) if _shared(moves) else unless),
+        unless=besides(moves, (*unless, *reserves(launch)) if _shared(launch, moves) else unless),
     )
 
 
 def _short(launch: Launch, trouble: Trouble, missing: float, tried: float) -> str:
     """What was asked for last, which is rarely all that does not fit."""
-    if trouble.phase in (Phase.ARGUMENTS, Phase.WEIGHTS) and fact(launch, Fact.WEIGHTS) is None:
+    if trouble.phase in (Phase.ARGUMENTS, Phase.WEIGHTS) and launch.figure(Fact.WEIGHTS) is None:
         return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short, and more may follow"
     return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short"
 
 
-def _shared(moves: tuple[Move, ...]) -> bool:
-    """Whether a share is among the moves."""
-    return any(move.parameter in (Key.SHARE, "memory_ratio") for move in moves)
+def _shared(launch: Launch, moves: tuple[Move, ...]) -> bool:
+    """Whether the static share is among the moves."""
+    return any(move.parameter == key(launch, Key.SHARE) for move in moves)
 
 
 def _missing(trouble: Trouble) -> float | None:
@@ -249,7 +252,7 @@ def _gib(size: re.Match[str]) -> float:
 def _grown(launch: Launch, trouble: Trouble, own: float) -> float:
     """How much more of the GPU others hold than before loading, in GiB, where that can be told."""
     capacity, free = said(trouble, "capacity_gib"), said(trouble, "free_gib")
-    before = fact(launch, Fact.BEFORE_LOADING)
+    before = launch.figure(Fact.BEFORE_LOADING)
     if capacity is None or free is None or before is None:
         return 0.0
     return (capacity - free - own) - (capacity - before)

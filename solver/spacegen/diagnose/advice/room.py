@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spacegen.diagnose.advice.guide import AIMED_LEFT, ENOUGH_LEFT, LARGE_GPU, LITTLE_LEFT, MUCH_LEFT
-from spacegen.diagnose.advice.said import fact, gpu_gib
+from spacegen.diagnose.advice.said import gpu_gib
 from spacegen.diagnose.launch import Fact, Launch
 
 __all__ = ["Room", "free_room"]
@@ -36,7 +36,7 @@ class Room:
 
 def free_room(launch: Launch, more: float = 0.0) -> Room | None:
     """None where the log does not say what is left."""
-    left, gpu = fact(launch, Fact.LEFT), gpu_gib(launch)
+    left, gpu = launch.figure(Fact.LEFT), gpu_gib(launch)
     if left is None:
         return None
     scale = min(1.0, gpu / LARGE_GPU) if gpu else 1.0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
-from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble
+from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble, sensible
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER, both_names
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import REQUIRED, load
@@ -17,7 +16,8 @@ __all__ = [
     "Key",
     "argument",
     "attention_groups",
-    "fact",
+    "chosen_by_server",
+    "dummy_weights",
     "few_bits",
     "gpu_gib",
     "is_mini",
@@ -27,12 +27,12 @@ __all__ = [
     "ran",
     "said",
     "sensible",
+    "shown",
     "troubled",
     "whole",
     "words",
 ]
 
-_LARGEST: Final = 1e12
 _QUANTIZED: Final = re.compile(r"[,. ]quant(?:ization)?=\w")
 """How the newer version names the format of weights that are loaded."""
 _FEW_BITS: Final = re.compile(
@@ -53,6 +53,7 @@ class Key(StrEnum):
     CONTEXT = "context_length"
     MODEL = "model_path"
     PORT = "port"
+    POOL_TOKENS = "max_total_tokens"
 
 
 _MINI: Final = {
@@ -61,6 +62,8 @@ _MINI: Final = {
     Key.RUNNING: "max_running_req",
     Key.CONTEXT: "max_seq_len_override",
     Key.PORT: "server_port",
+    # Of pages.
+    Key.POOL_TOKENS: "num_page_override",
 }
 
 # What the server says in place of an argument that it chose itself.
@@ -79,19 +82,6 @@ def is_mini(launch: Launch) -> bool:
 def key(launch: Launch, which: Key) -> str:
     """What the server of the launch calls an argument in advice."""
     return _MINI.get(which, which.value) if is_mini(launch) else which.value
-
-
-def sensible(value: Any) -> float | None:
-    """The value as a number; None for what is none, and for sizes that no server has."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) and abs(value) <= _LARGEST else None
-
-
-def fact(launch: Launch, which: Fact) -> float | None:
-    """A figure of the log, where it is there and makes sense: none of them is negative."""
-    found = sensible(launch.figure(which))
-    return None if found is None or found < 0 else found
 
 
 def said(trouble: Trouble, name: str) -> float | None:
@@ -144,10 +134,33 @@ def few_bits(launch: Launch) -> bool:
     loaded = launch.figures.get(Fact.WEIGHTS)
     model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
     return (
-        fact(launch, Fact.BITS) is not None
+        launch.figure(Fact.BITS) is not None
         or (loaded is not None and _QUANTIZED.search(loaded.line.text) is not None)
         or _FEW_BITS.search(model) is not None
     )
+
+
+def dummy_weights(launch: Launch) -> str:
+    """The flags with which a server starts without a checkpoint."""
+    return "--dummy-weight" if is_mini(launch) else "--load-format dummy"
+
+
+def chosen_by_server(share: float) -> bool:
+    """Whether it is the server that chose a static share: in thousandths, and people choose in hundredths."""
+    return round(share, 2) != share
+
+
+def shown(value: Any) -> str:
+    """The value of an argument as people write it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.10g}"
+        case _:
+            return str(value)
 
 
 def attention_groups(launch: Launch) -> int:
@@ -169,13 +182,13 @@ def number(launch: Launch, which: Key) -> float | None:
         shares = (said(trouble, Key.SHARE) for trouble in launch.troubles)
         return next((share for share in shares if share is not None), None)
     effective = _EFFECTIVE.get(which)
-    return None if effective is None else fact(launch, effective)
+    return None if effective is None else launch.figure(effective)
 
 
 def gpu_gib(launch: Launch) -> float | None:
     """The memory of one GPU that shares are shares of, in GiB: what was free before loading."""
     before, after, weights = (
-        fact(launch, one) for one in (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS)
+        launch.figure(one) for one in (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS)
     )
     loaded = after + weights if after is not None and weights is not None else None
     totals = (said(trouble, "capacity_gib") for trouble in launch.troubles)

@@ -21,7 +21,6 @@ from spacegen.diagnose.advice.rule import besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
-    fact,
     gpu_gib,
     is_mini,
     key,
@@ -156,7 +155,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _too_large(launch: Launch, trouble: Trouble) -> Finding:
-    pool = fact(launch, Fact.POOL_TOKENS)
+    pool = launch.figure(Fact.POOL_TOKENS)
     size = "" if pool is None else f" of {pool:.0f} tokens"
     context, share = _context_within(launch, pool), _roomier(launch)
     ways = known(share, context) or known(less_context(launch))
@@ -218,7 +217,7 @@ def _shortfall(launch: Launch) -> float | None:
 
     The pool is what is left after loading, less (1 - share) of what was free before.
     """
-    after, share, gpu = fact(launch, Fact.AFTER_LOADING), number(launch, Key.SHARE), gpu_gib(launch)
+    after, share, gpu = launch.figure(Fact.AFTER_LOADING), number(launch, Key.SHARE), gpu_gib(launch)
     if after is None or share is None or gpu is None:
         return None
     short = gpu * (1 - share) - after
@@ -227,7 +226,7 @@ def _shortfall(launch: Launch) -> float | None:
 
 def _least_share(launch: Launch) -> tuple[str, ...]:
     """What the log says of the share where it says no arguments: above what the weights take."""
-    after, gpu = fact(launch, Fact.AFTER_LOADING), gpu_gib(launch)
+    after, gpu = launch.figure(Fact.AFTER_LOADING), gpu_gib(launch)
     if number(launch, Key.SHARE) is not None:
         return ()
     least = None if after is None or gpu is None else 1 - after / gpu
@@ -239,7 +238,7 @@ def _least_share(launch: Launch) -> tuple[str, ...]:
 
 def _roomier(launch: Launch) -> Move | None:
     """A larger pool: a higher share, where what is left allows for it."""
-    left = fact(launch, Fact.LEFT)
+    left = launch.figure(Fact.LEFT)
     return higher_share(launch) if left is None or left > LITTLE_LEFT else None
 
 

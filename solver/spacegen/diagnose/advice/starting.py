@@ -7,7 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.guide import SLOW_CAPTURE, SLOW_LOADING
-from spacegen.diagnose.advice.said import Key, argument, fact, is_mini, key, number, said, troubled, words
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    dummy_weights,
+    is_mini,
+    key,
+    number,
+    said,
+    troubled,
+    words,
+)
 from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
@@ -104,10 +114,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
 
 def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
     """What takes long before a server is ready: a download, or graphs that no batch needs."""
-    loading, capture = (
-        launch.figures[one] if fact(launch, one) is not None else None
-        for one in (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
-    )
+    loading, capture = map(launch.figures.get, (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS))
     if loading is not None and loading.value > SLOW_LOADING:
         yield Finding(
             id="slow-loading",
@@ -140,8 +147,7 @@ def _faster_loading(launch: Launch) -> Iterator[str]:
     if not isinstance(model, str) or not _is_local(model):
         yield "download the model once and give its local folder as `model_path`"
     yield "keep the weights on a local disk that is not shared"
-    dummy = "--dummy-weight" if is_mini(launch) else "--load-format dummy"
-    yield f"if you only test memory and speed, `{dummy}` skips loading"
+    yield f"if you only test memory and speed, `{dummy_weights(launch)}` skips loading"
 
 
 def _fewer_graphs(launch: Launch) -> Move | None:

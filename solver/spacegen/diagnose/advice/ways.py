@@ -15,13 +15,14 @@ from spacegen.diagnose.advice.said import (
     Key,
     argument,
     attention_groups,
-    fact,
     gpu_gib,
     is_mini,
     key,
     number,
     ran,
     sensible,
+    shown,
+    whole,
 )
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Fact, Launch
@@ -37,6 +38,7 @@ __all__ = [
     "fewer_running",
     "higher_share",
     "in_batches",
+    "larger_cap",
     "less_context",
     "lower_share",
     "more_of",
@@ -153,7 +155,7 @@ def smaller_chunk(launch: Launch) -> Move:
 def fewer_running(launch: Launch) -> Move | None:
     """Fewer requests at a time than ran, or than may run; None where the log says neither."""
     name, groups = key(launch, Key.RUNNING), attention_groups(launch)
-    given, each = sensible(argument(launch, name)), fact(launch, Fact.MOST_RUNNING)
+    given, each = sensible(argument(launch, name)), launch.figure(Fact.MOST_RUNNING)
     # The argument is shared out among the groups of attention data parallelism; logs count in each of them.
     may = given if given is not None else None if each is None else each * groups
     most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0) * groups
@@ -195,6 +197,13 @@ def less_context(launch: Launch) -> Move | None:
     )
 
 
+def larger_cap(launch: Launch) -> Move | None:
+    """Twice as many tokens, or pages of them, as the pool was limited to; None where it was not."""
+    name = key(launch, Key.POOL_TOKENS)
+    limit = whole(launch, name)
+    return None if limit is None else Move(parameter=name, at_least=limit + 1, was=limit, to=limit * 2)
+
+
 def more_of(launch: Launch, name: str) -> Move | None:
     """Twice as many of something that is counted, such as ranks; None where it is not known how many."""
     was = next(map(sensible, ran(launch, name)), None)
@@ -222,30 +231,18 @@ def unlike(launch: Launch, name: str) -> Move | None:
 def told(move: Move) -> str:
     """A move as a sentence."""
     because = f" ({move.because})" if move.because else ""
-    if move.among is not None:
-        return f"set `{move.parameter}` to {_shown(move.to)}{because}"
+    what = f"{move.verb} `{move.parameter}`"
     if move.apart_from is not None:
-        return f"try another `{move.parameter}` than {_shown(move.was)}{because}"
-    verb = "lower" if move.at_most is not None and (move.at_least is None or _less(move)) else "raise"
-    since = "" if move.was is None else f" from {_shown(move.was)}"
-    return f"{verb} `{move.parameter}`{since} to {_shown(move.to)}{because}"
-
-
-def _less(move: Move) -> bool:
-    was, to = move.was, move.to
-    return isinstance(was, int | float) and isinstance(to, int | float) and to < was
+        return f"{what} than {_shown(move.was)}{because}"
+    if move.verb == "leave out":
+        return f"{what}{because}"
+    since = "" if move.was is None or move.among is not None else f" from {_shown(move.was)}"
+    return f"{what}{since} to {_shown(move.to)}{because}"
 
 
 def _shown(value: Scalar) -> str:
-    match value:
-        case bool():
-            return f"`{str(value).lower()}`"
-        case None:
-            return "`null`"
-        case str():
-            return f"`{value}`"
-        case _:
-            return f"{value:.10g}"
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return shown(value) if plain else f"`{shown(value)}`"
 
 
 def _whole(value: float | None) -> Scalar:

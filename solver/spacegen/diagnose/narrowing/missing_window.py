@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spacegen.api import Space
+from spacegen.diagnose.advice.said import shown
 from spacegen.diagnose.narrowing.edit import Edit, Kept, holds
 from spacegen.diagnose.narrowing.next_launch import Next, weights
 from spacegen.errors import EngineError
@@ -39,7 +40,7 @@ class Window(Value):
         if self.opening is None:
             return f"{none}; nothing in the space changes that"
         changes = ", ".join(
-            f"{name} = {write_scalar(after)} (was {_shown(before)})"
+            f"{name} = {write_scalar(after)} (was {shown(before)})"
             for name, (before, after) in self.opening.items()
         )
         return f"{none}; smallest change that makes one work: {changes}"
@@ -217,7 +218,3 @@ def _opens(
     """Whether all the edits hold at some value of the parameter, beside the changes."""
     config = {**rest, **{other: after for other, (_, after) in changes.items()}}
     return any(all(holds(edit, {**config, name: value}) for edit in edits) for value in numbers)
-
-
-def _shown(value: Any) -> str:
-    return write_scalar(value) if value is None or isinstance(value, bool | int | float | str) else str(value)

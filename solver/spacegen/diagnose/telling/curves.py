@@ -44,7 +44,7 @@ _MANY_PREFILLS: Final = 10
 def telling(launches: Sequence[Launch]) -> Launch:
     """The last launch that did something or failed, of the nodes of one start the busiest; else the last."""
     busy = [launch for launch in launches if curves(launch.series, 1)]
-    if not busy or any(trouble.fatal for trouble in launches[-1].troubles):
+    if not busy or launches[-1].ended is not None:
         return launches[-1]
     last = busy[-1]
     nodes = [launch for launch in busy if _start(launch) == _start(last) is not None]

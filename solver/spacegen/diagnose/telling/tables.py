@@ -138,7 +138,7 @@ def _launch(launches: Sequence[Launch], number: int, findings: int) -> Iterator[
     launch = launches[number]
     yield _pick(name_of(launches, number), number)
     yield " ".join(filter(None, (launch.server, launch.version))) or "–"
-    ended = next((trouble for trouble in launch.troubles if trouble.fatal), None)
+    ended = launch.ended
     yield f"{launch.phase}: {ended.kind}" if ended is not None else str(launch.phase)
     for fact in _FACTS:
         value = launch.figure(fact)

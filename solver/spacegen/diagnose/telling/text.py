@@ -170,7 +170,7 @@ def _launch(launch: Launch) -> str:
 
 def _end(launch: Launch) -> str:
     """How it ended, or how far it came."""
-    ended = next((trouble for trouble in launch.troubles if trouble.fatal), None)
+    ended = launch.ended
     if ended is not None:
         return f"ended: {ended.kind} ({ended.phase})"
     return "ready" if launch.ready is not None else f"last seen: {launch.phase}"

@@ -139,6 +139,7 @@ def _anchors(launch: Launch) -> Iterator[tuple[int, float]]:
     if series.timed or not len(series):
         yield from stamped
     if len(series):
-        yield from ((trouble.lines[0].number, end) for trouble in launch.troubles if trouble.fatal)
+        if launch.ended is not None:
+            yield launch.ended.lines[0].number, end
         if not stamped:
             yield from ((1, start), (launch.lines, end))
