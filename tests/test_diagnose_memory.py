@@ -520,6 +520,19 @@ def test_one_message_has_many_causes() -> None:
     assert only(launch(ARGUMENTS, FACTS, memory)).id == "out-of-memory-graphs"
 
 
+def test_a_failure_without_arguments_asks_for_them_where_they_say_more() -> None:
+    def advice(trouble: Trouble) -> str:
+        silent = launch({}, {}, trouble).model_copy(update={"arguments_line": None})
+        (finding,) = (one for one in findings([silent]) if one.severity is Severity.ERROR)
+        assert finding.moves == ()
+        return finding.advice[-1]
+
+    # Also where the log alone gives no way out.
+    assert "with `--config`" in advice(failed(Kind.NO_POOL, Phase.KV_POOL))
+    assert "with `--config`" in advice(failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS))
+    assert "with `--config`" not in advice(failed(Kind.CRASH, Phase.SERVING, words="ValueError: no"))
+
+
 def test_figures_that_no_server_has_are_none() -> None:
     seen = launch(ARGUMENTS, {**FACTS, Fact.LEFT: -1.0, Fact.MOST_RUNNING: 1e30, Fact.GRAPHS: float("nan")})
     assert seen.figures.keys() == FACTS.keys()

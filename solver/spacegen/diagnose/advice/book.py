@@ -47,6 +47,8 @@ ACROSS: Final[tuple[Across, ...]] = (window,)
 _UNKNOWN: Final = (
     "the log does not show the launch's arguments: pass them with `--config` for specific advice"
 )
+_WHATEVER: Final = ("arguments-refused", "port-in-use", "crashed")
+"""What rules have no better advice about, whatever the arguments are."""
 _PHASES: Final = tuple(Phase)
 
 
@@ -77,7 +79,7 @@ def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:
 def _grounded(launch: Launch, finding: Finding) -> Finding:
     """The finding, as advice alone where nobody knows what the launch that failed ran with: which others fail
     too cannot be told then."""
-    if finding.severity is not Severity.ERROR or launch.arguments or not finding.moves:
+    if finding.severity is not Severity.ERROR or launch.arguments or finding.id in _WHATEVER:
         return finding
     return finding.model_copy(
         update={"moves": (), "unless": (), "also": (), "advice": (*finding.advice, _UNKNOWN)}
