@@ -173,7 +173,7 @@ def test_a_launch_after_the_end_is_another_one() -> None:
 def test_what_native_code_says_when_it_fails(line: str, advice: str, before: tuple[str, ...]) -> None:
     launch = only(*before, line, "Fatal Python error: Aborted", "", "Thread 0x01 (most recent call first):")
     (finding,) = findings((launch,), "throughput")
-    assert finding.id == "crashed"
+    assert (finding.id, finding.phase) == ("crashed", Phase.SERVING)
     assert any(advice in told for told in finding.advice)
 
 
@@ -256,6 +256,10 @@ def test_what_is_left_of_a_log_is_placed_by_its_words(lines: list[str], found: s
     [
         (LEAK, "SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE"),
         ("RuntimeError: Rank 0 failed to pass monitoredBarrier in 480000 ms", "storage"),
+        (
+            "subprocess.CalledProcessError: Command '['/usr/bin/gcc', 'a.c']' returned non-zero exit",
+            "compiled",
+        ),
         ("ValueError: Model architectures ['X'] are not supported for now.", "newer"),
     ],
 )

@@ -66,6 +66,9 @@ _REASONS: Final = {
         "the server's own bookkeeping of the KV cache is wrong, and no launch argument fixes that: try "
         "another version, or only be warned with `SGLANG_ENABLE_STRICT_MEM_CHECK_DURING_IDLE=0`"
     ),
+    r"CalledProcessError: .*\b(?:gcc|g\+\+|cc|nvcc|ninja|hipcc)\b|Ninja build failed": (
+        "a kernel could not be compiled: the compiler, or headers of Python or CUDA, may be missing here"
+    ),
     r"monitoredBarrier|didn't finish loading": (
         "not every rank loaded its weights in time: find the one that failed before, or that reads from "
         "slower storage"

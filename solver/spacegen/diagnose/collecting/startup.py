@@ -41,6 +41,9 @@ _OWN: Final = re.compile(
     r"^(?:\w+: )?Capture .{0,80}graph failed: |Health check failed\. Server couldn't get a response"
 )
 """What servers alone say of what goes wrong."""
+_OF_BATCHES: Final = re.compile(
+    r"illegal memory access|device-side assert|Memory access fault by GPU|memory leak detected"
+)
 _UNPLACED: Final = (Kind.OUT_OF_MEMORY, Kind.NO_TOKENS, Kind.NO_SLOTS, Kind.WATCHDOG, Kind.UNHEALTHY)
 """What goes wrong while a server serves, where nothing says in which phase."""
 _OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random_seed", "base_gpu_id"})
@@ -273,7 +276,8 @@ def _phases(troubles: tuple[Trouble, ...]) -> tuple[Phase, ...]:
 
 def _served(trouble: Trouble) -> Trouble:
     # Most memory is taken then, and batches are looked after.
-    unknown = trouble.phase is Phase.ARGUMENTS and trouble.kind in _UNPLACED
+    unplaced = trouble.kind in _UNPLACED or _OF_BATCHES.search(trouble.words)
+    unknown = trouble.phase is Phase.ARGUMENTS and unplaced
     return trouble.model_copy(update={"phase": Phase.SERVING}) if unknown else trouble
 
 
