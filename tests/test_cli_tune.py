@@ -17,6 +17,7 @@ from rich.console import Console
 import spacegen.tune
 from spacegen.cli import progress
 from spacegen.cli.main import main
+from spacegen.extras import installing
 from spacegen.tune.metrics import DEFAULT_GOALS
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.record import Provenance, Record
@@ -217,7 +218,7 @@ def test_without_optuna_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert tune() == 2
-    hint = "hint: pip install 'spacegen[tune]'\n"
+    hint = f"hint: {installing('tune')}\n"
     assert capsys.readouterr().err == f"error: `spacegen tune` needs `optuna`\n{hint}"
     monkeypatch.delitem(spacegen.tune.__dict__, "tune", raising=False)
     with pytest.raises(spacegen.UsageError, match=r"`spacegen\.tune\.tune` needs `optuna`"):

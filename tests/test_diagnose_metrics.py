@@ -11,6 +11,7 @@ from spacegen.diagnose.diagnosis import examine
 from spacegen.diagnose.launch import Fact, Launch, Phase
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
+from spacegen.extras import installing
 from spacegen.diagnose.series import Column
 from spacegen.errors import UsageError
 from tests.server_logs import NEW, OLD, log
@@ -264,4 +265,4 @@ def test_without_the_parser_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "prometheus_client.parser", None)
     with pytest.raises(UsageError) as raised:
         _read(_scrape(5))
-    assert raised.value.faults[0].hint == "pip install 'spacegen[diagnose]'"
+    assert raised.value.faults[0].hint == installing("diagnose")

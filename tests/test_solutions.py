@@ -142,8 +142,7 @@ def test_a_missing_library_is_named_with_its_extra(
     some: Solutions, method: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, library, None)
-    extra = method.removeprefix("to_")
-    with pytest.raises(ImportError, match=rf"{library} is not installed: pip install 'spacegen\[{extra}\]'"):
+    with pytest.raises(ImportError, match=rf"{library} is not installed: .* install '{library}>="):
         getattr(some, method)()
 
 

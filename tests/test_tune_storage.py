@@ -14,7 +14,6 @@ import optuna
 import pytest
 
 from spacegen.errors import UsageError
-from spacegen.tune.extras import require
 from spacegen.tune.study.storage import StudyStorage, open_storage
 from tune_studies import address
 
@@ -160,21 +159,3 @@ def test_a_waiting_trial_is_taken_once(kind: str, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(found) == list(range(number))
-
-
-def test_an_extra_that_is_missing_is_named() -> None:
-    with pytest.raises(UsageError) as caught:
-        require("no_such_library.part", "tune", "`spacegen tune`")
-    assert str(caught.value) == (
-        "`spacegen tune` needs `no_such_library`\nhint: pip install 'spacegen[tune]'"
-    )
-    assert require("json", "tune", "this").__name__ == "json"
-
-
-def test_a_library_that_is_broken_is_no_missing_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "broken_library.py").write_text("import no_such_library")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ImportError):
-        require("broken_library", "tune", "this")

@@ -74,8 +74,8 @@ class Page:
         """Raises UsageError where a file that is no page of ours would be lost, where Plotly is missing, and
         where the overlay goes to stdout, too."""
         from spacegen.errors import Fault, UsageError
+        from spacegen.extras import require
         from spacegen.launch.files import refuse_foreign
-        from spacegen.tune.extras import require
 
         if self.alone and narrowed == "-":
             message = "stdout takes one of `--html -` and `--narrow -`"

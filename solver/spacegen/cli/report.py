@@ -82,8 +82,8 @@ def _aimed(found: Material, aims: Aims) -> Material:
 
 
 def _write(found: Material, output: str, title: str | None, *, quiet: bool) -> None:
+    from spacegen.extras import require
     from spacegen.launch.files import refuse_foreign
-    from spacegen.tune.extras import require
 
     require("optuna", "tune", "a page")
     require("plotly", "tune", "a page")

@@ -44,7 +44,7 @@ def tune(
     nothing can be measured. `--timeout` is the study's here; `--engine-timeout` that of CP-SAT.
     """
     from spacegen.errors import EmptySpaceError
-    from spacegen.tune.extras import require
+    from spacegen.extras import require
 
     require("optuna", "tune", "`spacegen tune`").logging.set_verbosity(30)
     chosen = launching.load(selection, space, engine=engine)

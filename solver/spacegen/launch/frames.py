@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from spacegen.errors import Fault, UsageError
+from spacegen.extras import installing, require
 from spacegen.language.expr import Scalar
 from spacegen.launch.fields import Field, Table
 
@@ -38,7 +38,7 @@ def _library(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        message = f"{name} is not installed: pip install 'spacegen[{extra}]'"
+        message = f"{name} is not installed: {installing(extra)}"
         raise ImportError(message, name=name) from error
 
 
@@ -94,10 +94,7 @@ def to_arrow(fields: Sequence[Field]) -> pa.Table:
 
 def parquet(tables: Iterable[Table]) -> Iterator[bytes]:
     """The bytes of a Parquet file, a table at a time. Raises UsageError without pyarrow."""
-    try:
-        parquet = _library("pyarrow.parquet", "arrow")
-    except ImportError as error:
-        raise UsageError(Fault(f"Parquet needs {error.name}", hint="pip install 'spacegen[arrow]'")) from None
+    parquet: Any = require("pyarrow.parquet", "arrow", "Parquet")
     sink, writer = _Sink(), None
     for table in map(to_arrow, tables):
         writer = writer or parquet.ParquetWriter(sink, table.schema)

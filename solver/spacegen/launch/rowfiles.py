@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import numpy as np
 
-from spacegen.errors import ConfigError, Fault, SpaceError, UsageError, how_many
+from spacegen.errors import ConfigError, Fault, SpaceError, how_many
+from spacegen.extras import require
 from spacegen.language.model import Domain, Model
 from spacegen.launch.sifting import Sieve
 from spacegen.questions.configs import Batch, check_separator, read_cell
@@ -229,11 +230,7 @@ def _reader(name: str, model: Model, sieve: Sieve) -> Callable[[str], Any]:
 
 def needs_arrow() -> Any:
     """`pyarrow.parquet`. Raises UsageError where it is not installed."""
-    try:
-        return import_module("pyarrow.parquet")
-    except ImportError:
-        hint = "pip install 'spacegen[arrow]'"
-        raise UsageError(Fault("Parquet needs pyarrow, which is not installed", hint=hint)) from None
+    return require("pyarrow.parquet", "arrow", "Parquet")
 
 
 def _parquet_file(stream: BinaryIO, name: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from spacegen.extras import require
+
 if TYPE_CHECKING:
     from spacegen.tune.load.reading import read_workload
     from spacegen.tune.metrics import Goal, Limit
@@ -60,7 +62,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOME_OF[name] not in _PLAIN:
-        import_module(f"{__name__}.extras").require("optuna", "tune", f"`{__name__}.{name}`")
+        require("optuna", "tune", f"`{__name__}.{name}`")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value

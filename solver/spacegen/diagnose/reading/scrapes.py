@@ -12,7 +12,7 @@ from typing import Final
 from spacegen.diagnose.reading.chunks import WholeLines
 from spacegen.diagnose.reading.serverinfo import MARK
 from spacegen.diagnose.reading.stamps import STAMP, seconds
-from spacegen.tune.extras import require
+from spacegen.extras import require
 
 __all__ = ["WANTED", "Sample", "Scrape", "ScrapeReader", "looks_like_metrics"]
 

@@ -19,7 +19,7 @@ from spacegen.diagnose.telling.tables import (
 )
 from spacegen.diagnose.telling.text import SIMULATED, verdict
 from spacegen.diagnose.telling.timeline import timeline
-from spacegen.tune.extras import require
+from spacegen.extras import require
 from spacegen.tune.report.markup import element, html
 
 __all__ = ["page"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spacegen.tune.extras import require
+from spacegen.extras import require
 
 __all__ = ["PathError", "compiled", "first"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from spacegen.errors import ConfigError, Fault, UsageError, did_you_mean
-from spacegen.tune.extras import require
+from spacegen.extras import require
 from spacegen.tune.files import expanded, storage_file
 from spacegen.tune.metrics import DEFAULT_GOALS, Goal, Limit, read_limit
 from spacegen.tune.record import Record

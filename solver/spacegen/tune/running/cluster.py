@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from spacegen.errors import how_many
-from spacegen.tune.extras import require
+from spacegen.extras import require
 from spacegen.tune.jobs import Job, Phase, Report
 from spacegen.tune.outcome import Cause, Outcome
 from spacegen.tune.running.connecting import Connection

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spacegen.errors import Fault, UsageError
+from spacegen.extras import require
 from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.flags import owner
 from spacegen.launch.mistakes import worded
 from spacegen.servers.schema import TargetSchema, load
-from spacegen.tune.extras import require
 from spacegen.tune.gpus import cuda_environment
 from spacegen.tune.jobs import Job
 from spacegen.tune.running.templates import Places, assigns_gpus, filled, for_elsewhere, read_template

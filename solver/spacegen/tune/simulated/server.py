@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from spacegen.errors import Fault, SpacegenError
+from spacegen.extras import require
 from spacegen.launch.commandline import parse
 from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.mistakes import worded
 from spacegen.servers.schema import TargetSchema, load, shipped
-from spacegen.tune.extras import require
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.admission import Endings, share_in
 from spacegen.tune.simulated.clock import Clock

@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from sqlalchemy.engine import URL, Engine, make_url
 
 from spacegen.errors import Fault, UsageError, did_you_mean
-from spacegen.tune.extras import require
+from spacegen.extras import require
 from spacegen.tune.files import JOURNAL, expanded
 from spacegen.tune.study.journal import Journal, locked_file
 
