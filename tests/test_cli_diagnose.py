@@ -66,7 +66,7 @@ def test_the_document_says_the_same(capsys: Capture) -> None:
 def test_stdin_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"nothing\n")))
     assert main(["diagnose", "-"]) == 2
-    assert "no line of <stdin> is a server's" in capsys.readouterr().err
+    assert "no server output in <stdin>" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("part", [1.0, 0.7])
@@ -74,7 +74,7 @@ def test_an_archive_that_is_cut_off_is_read_and_told(part: float, tmp_path: Path
     packed = gzip.compress(SERVER.read_bytes())
     (tmp_path / "old.log.gz").write_bytes(packed[: int(len(packed) * part)])
     main(["diagnose", str(tmp_path)])
-    assert ("old.log.gz is cut off" in capsys.readouterr().err) is (part < 1)
+    assert ("old.log.gz is truncated" in capsys.readouterr().err) is (part < 1)
 
 
 def test_folders_archives_and_stdin_are_read(
@@ -89,7 +89,7 @@ def test_folders_archives_and_stdin_are_read(
 
 def test_of_several_logs_one_may_be_of_no_server(capsys: Capture) -> None:
     assert main(["diagnose", str(SERVER), __file__]) == 1
-    assert capsys.readouterr().err == f"note: no line of {__file__} is a server's\n"
+    assert capsys.readouterr().err == f"note: no server output in {__file__}\n"
 
 
 def test_python_asks_the_same() -> None:
@@ -120,7 +120,7 @@ def test_a_variable_of_the_shell_is_no_value(tmp_path: Path, capsys: Capture) ->
     main(["diagnose", str(SERVER), "--config", str(config)])
     out, err = capsys.readouterr()
     assert "than it was asked to: `chunked_prefill_size` is 8192, not 4096  [" in out
-    assert f"note: {config} gives `mem_fraction_static` by a variable of the shell: it is what the log" in err
+    assert f"note: {config} sets `mem_fraction_static` from a shell variable: the log's value is used" in err
     assert "$" not in out + err
     main(["diagnose", str(SERVER), "--config", str(config), "-q"])
     assert capsys.readouterr().err == ""
@@ -297,7 +297,7 @@ def test_null_that_stays_is_told(tmp_path: Path, capsys: Capture) -> None:
         ([str(SERVER), "--pin", "tp_size=2"], "nothing says which space is meant"),
         ([str(SERVER), "--space", "h100", "--apply", "all"], "`--apply` cannot be `all`"),
         ([str(SERVER), "--idle", "3"], "`--idle` is about `--follow`"),
-        ([str(CASES / "failed.txt"), str(Path(__file__))], "is a server's"),
+        ([str(CASES / "failed.txt"), str(Path(__file__))], "no server output in"),
     ],
 )
 def test_what_makes_no_sense_is_said(

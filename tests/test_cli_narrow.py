@@ -120,13 +120,13 @@ def test_rates_may_count_for_each_gpu(folder: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("flag", ["--keep-best", "--chance"])
-@pytest.mark.parametrize("text", ["0", "3", "120%", "most"])
+@pytest.mark.parametrize("text", ["0", "0%", "3", "120%", "most"])
 def test_a_share_is_within_0_and_1(
     folder: Path, flag: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert folder.is_dir()
     assert _narrow(flag, text) == 2
-    assert f"`{flag} {text}` is no share" in capsys.readouterr().err
+    assert f"`{flag} {text}` is not a share" in capsys.readouterr().err
 
 
 def test_what_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,7 +167,7 @@ def test_a_server_without_metrics_names_the_flag(site: Site) -> None:
 def test_one_scrape_is_told_to_be_few(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.answers = {"/metrics": _scrapes(1)[0]}
     assert main(["diagnose", site.address]) == 0
-    assert f"note: {site.address} shows hardly a moment of serving; `--follow" in capsys.readouterr().err
+    assert f"note: {site.address} is one moment of serving at most; watch" in capsys.readouterr().err
     assert main(["diagnose", site.address, "-q"]) == 0
     assert capsys.readouterr().err == ""
 

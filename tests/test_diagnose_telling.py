@@ -118,7 +118,7 @@ def test_a_terminal_gets_the_same_words_in_colours(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_diagnosis_without_a_finding_says_so() -> None:
-    assert list(in_words(Diagnosis(launches=(OLD,))))[-1] == "nothing to say"
+    assert list(in_words(Diagnosis(launches=(OLD,))))[-1] == "no findings"
 
 
 def test_what_the_simulated_server_says_is_marked() -> None:
@@ -299,7 +299,7 @@ def test_what_many_launches_show_is_told_once() -> None:
     assert [line for line in lines if "too-conservative" in line] == [
         "warning: something is seen  [too-conservative, serving]"
     ]
-    assert lines[-2:] == ["  server.log:11: x", "  seen in 12 of 12 launches, here in the last of them"]
+    assert lines[-2:] == ["  server.log:11: x", "  seen in 12 of 12 launches; the last is shown"]
 
 
 def test_reading_a_log_loads_nothing_that_spaces_are_for(tmp_path: Path) -> None:

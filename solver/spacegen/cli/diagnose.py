@@ -38,18 +38,24 @@ class Reading:
     """How logs are read, and from which point of view."""
 
     goal: Annotated[
-        str, _option("--goal", metavar="NAME", help="throughput, or latency: then an empty queue is fine.")
+        str, _option("--goal", metavar="NAME", help="What to tune for: throughput or latency.")
     ] = "throughput"
     config: Annotated[
         str | None,
-        _option("--config", metavar="FILE", help="What the launch was asked for, where the log may differ."),
+        _option(
+            "--config", metavar="FILE", help="What the launch was given: a command, a --config file or JSON."
+        ),
     ] = None
     follow: Annotated[bool, _option("--follow", "-f", help="Go on while the logs grow, until Ctrl-C.")] = (
         False
     )
     idle: Annotated[
         float | None,
-        _option("--idle", metavar="SECONDS", help="With --follow: end when nothing has come for so long."),
+        _option(
+            "--idle",
+            metavar="SECONDS",
+            help="With --follow: stop after so many seconds without anything new.",
+        ),
     ] = None
 
     def check(self) -> None:
@@ -68,7 +74,7 @@ def diagnose(
         list[str],
         typer.Argument(
             metavar="LOG…",
-            help="Logs of servers, packed or not; folders of them; http://…/metrics; `-` is stdin.",
+            help="Server logs (plain or gzip), folders of them, http://…/metrics, or `-` for stdin.",
             show_default=False,
         ),
     ],
@@ -80,12 +86,12 @@ def diagnose(
     narrowed: Narrowed,
     selection: Selection,
 ) -> int:
-    """Read the logs of servers and say what to change, from what to what.
+    """Read server logs and say what to change: which argument, from which value to which.
 
     With a space: what each finding changes in it, how much is left, and the solution to launch next.
 
-    Exits with 0 where nothing is wrong, with 1 where something went wrong or throughput is lost, and with 2
-    where a log cannot be read.
+    Exits with 0 where nothing is wrong, with 1 where there is a warning or an error, and with 2 where a log
+    cannot be read.
     """
     reading.check()
     page.refuse(narrowed.output)
@@ -125,7 +131,7 @@ def _read(log: Sequence[str], reading: Reading, *, quiet: bool) -> Diagnosis:
         through = partial(watched, total=total, quiet=quiet, what=file.name)
         found = read(file, through, None if quiet else _cut)
         if not found and file.name in map(name_of, log) and len(log) > 1 and not quiet:
-            say(f"note: no line of {file.name} is a server's")
+            say(f"note: no server output in {file.name}")
         launches += found
     if not quiet:
         _hint_at_following(launches)
@@ -140,11 +146,11 @@ def _hint_at_following(launches: Sequence[Launch]) -> None:
         moments = sum(launch.series.columns.get(Column.DECODES, ()))
         if launch.series.sampled and moments <= launch.series.ranks:
             name = launch.files[0]
-            say(f"note: {name} shows hardly a moment of serving; `--follow http://…/metrics` reads on")
+            say(f"note: {name} is one moment of serving at most; watch it with `--follow http://…/metrics`")
 
 
 def _cut(name: str) -> None:
-    say(f"note: {name} is cut off: what stands after that is not known")
+    say(f"note: {name} is truncated: the rest is missing")
 
 
 def _followed(log: Sequence[str], reading: Reading, *, as_json: bool) -> tuple[Diagnosis, bool]:
@@ -192,7 +198,7 @@ def _tell_unset(reading: Reading, launches: Sequence[Launch]) -> None:
     """Says which arguments of the config file are not compared."""
     if reading.config is not None and launches:
         for name in _variables(_read_config(reading.config, _target(launches[-1]))):
-            say(f"note: {reading.config} gives `{name}` by a variable of the shell: it is what the log says")
+            say(f"note: {reading.config} sets `{name}` from a shell variable: the log's value is used")
 
 
 # Logs that grow are looked at again and again, and stdin is read once.

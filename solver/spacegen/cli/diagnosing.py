@@ -45,9 +45,7 @@ class Narrowed:
             help="Write what findings leave of the space, as an overlay; - is stdout.",
         ),
     ] = None
-    apply: Annotated[
-        str | None, _option("--apply", metavar="info", help="Narrow by what could be tried, too.")
-    ] = None
+    apply: Annotated[str | None, _option("--apply", metavar="info", help="Also narrow by notes.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Page:
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write a page with all of it over time; - is stdout.",
+            help="Write the diagnosis as one HTML page; - is stdout.",
             rich_help_panel="The output",
             show_default=False,
         ),

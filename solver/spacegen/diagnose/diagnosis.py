@@ -95,4 +95,4 @@ def nothing_said(sources: Iterable[str | Path]) -> ConfigError:
     """The error for sources without a line of a server."""
     names = ", ".join(map(name_of, sources))
     hint = "logs of sglang and mini-SGLang are read, such as what `python -m sglang.launch_server` prints"
-    return ConfigError(Fault(f"no line of {names} is a server's", hint=hint))
+    return ConfigError(Fault(f"no server output in {names}", hint=hint))

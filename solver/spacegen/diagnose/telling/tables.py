@@ -48,7 +48,7 @@ def findings_table(
 ) -> Element:
     """All findings with the lines that show them, what to do, and what that leaves of the space."""
     if not findings:
-        return element("p", "Nothing to say.", class_="none")
+        return element("p", "No findings.", class_="none")
     headers = ["what", "phase", *(["launch"] if len(launches) > 1 else []), "seen", "what to do"]
     rows = (_finding(launches, finding, narrowing) for finding in findings)
     found = table("Findings", headers, rows, class_="findings")
@@ -129,7 +129,7 @@ def _pick(words: str, number: int) -> Element:
 def launches_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> Element:
     """Each launch in a line: how far it came, where memory went, what it did on average."""
     counts = [sum(one.launch == number for one in findings) for number in range(len(launches))]
-    headers = ["launch", "server", "came to", *_FACTS.values(), *_MEANS, "retractions", "findings"]
+    headers = ["launch", "server", "reached", *_FACTS.values(), *_MEANS, "retractions", "findings"]
     rows = (_launch(launches, number, counts[number]) for number in range(len(launches)))
     return table("Launches", headers, rows, class_="launches")
 

@@ -51,8 +51,8 @@ _LIMITS: Final = {
     Fact.MOST_RUNNING: "most running",
     Fact.LARGEST_GRAPH: "largest graph",
     Fact.CONTEXT: "context",
-    Fact.LOADING_SECONDS: "s loading",
-    Fact.CAPTURE_SECONDS: "s capturing",
+    Fact.LOADING_SECONDS: "loading (s)",
+    Fact.CAPTURE_SECONDS: "capturing (s)",
 }
 _SECONDS: Final = (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
 
@@ -70,7 +70,7 @@ def head(diagnosis: Diagnosis) -> Iterator[str]:
         yield SIMULATED
         yield ""
     if not diagnosis.launches:
-        yield "no line of a server yet"
+        yield "no server output yet"
         return
     yield from _launches(diagnosis.launches)
     yield verdict(_worth_telling(diagnosis.findings))
@@ -82,7 +82,7 @@ def body(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> Iterator[s
         yield ""
         yield from finding_lines(alike[-1], diagnosis, narrowing)
         if len(alike) > 1:
-            yield f"  seen in {len(alike)} of {len(diagnosis.launches)} launches, here in the last of them"
+            yield f"  seen in {len(alike)} of {len(diagnosis.launches)} launches; the last is shown"
             yield from () if narrowing is None else _other_edits(alike, narrowing)
     for part in _parts(diagnosis, narrowing):
         if part:
@@ -155,7 +155,7 @@ def verdict(findings: Iterable[Finding]) -> str:
     """How many findings of each severity, in a line."""
     counted = Counter(finding.severity for finding in findings)
     parts = [how_many(counted[one], one.word) for one in sorted(counted, key=lambda one: one.place)]
-    return ", ".join(parts) or "nothing to say"
+    return ", ".join(parts) or "no findings"
 
 
 def _launch(launch: Launch) -> str:
