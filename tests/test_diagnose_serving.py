@@ -142,7 +142,7 @@ def test_a_retraction_alone_says_nothing_of_how_often() -> None:
     (found,) = findings([lines(RETRACT)])
     assert (found.id, found.severity) == ("retracts-sometimes", Severity.INFO)
     assert "about once a minute" in found.advice[0]
-    assert "without times the rate is unknown" in found.summary
+    assert "the log does not tell the rate" in found.summary
     assert found.moves == ()
     (beside,) = (f for f in findings([lines(DECODE.replace("0.82", "0.97"), RETRACT)]) if f.id == found.id)
     assert beside.summary == found.summary

@@ -75,7 +75,7 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
 
 
 def _timid(found: Steady, goal: str) -> bool:
-    """Whether room stays free while requests wait, and more of it than one more request would take."""
+    """Whether requests wait although there is room in the cache for at least one more."""
     free = 1 - found.usage
     kept = found.kept_waiting if goal != LATENCY else found.waiting >= KEPT_WAITING
     return kept and found.unfilled >= OFTEN and found.usage < FULL and free * (found.running + 1) > 1

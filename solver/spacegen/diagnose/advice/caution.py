@@ -1,7 +1,7 @@
-"""`schedule_conservativeness`: what a launch runs with, and how far it goes down or up.
+"""`schedule_conservativeness`: the value of a launch, and what to lower or raise it to.
 
-The scheduler keeps a share of `max_new_tokens` free for each running request: 0.7 times the argument at
-first, and 0.14 of that after a while without trouble, so that at full load the room it leaves free is in
+For each running request the scheduler keeps a share of `max_new_tokens` free: 0.7 times the argument at
+first, and 0.14 of that after a while without trouble. So at full load the room that stays free is in
 proportion to the argument.
 """
 
@@ -38,8 +38,11 @@ def asked(launch: Launch) -> float | None:
 
 
 def lowered(launch: Launch, found: Steady) -> Move | None:
-    """Such that the room that stays free shrinks to what it is in a well-filled cache, by the guide's step at
-    most, and by as much less of it as less room is missing: beyond that requests are taken back."""
+    """A value at which as much room stays free as in a well-filled cache; None at the guide's lower limit.
+
+    The step is the guide's at most, and smaller where less room is wasted: any further, and requests are
+    retracted.
+    """
     was = asked(launch)
     value = CONSERVATIVENESS if was is None else was
     if value <= LEAST_CONSERVATIVE:
@@ -55,7 +58,7 @@ def lowered(launch: Launch, found: Steady) -> Move | None:
 
 
 def raised(launch: Launch) -> Move | None:
-    """As far as from the default to the guide's value; None where it is there."""
+    """A value higher by the guide's step, up to the guide's limit; None where it is there already."""
     was = asked(launch)
     value = CONSERVATIVENESS if was is None else was
     if value >= MOST_CONSERVATIVE:

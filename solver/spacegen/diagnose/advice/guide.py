@@ -1,7 +1,7 @@
-"""The numbers of SGLang's hyperparameter tuning guide, and where it only says "often", ours.
+"""The numbers of SGLang's hyperparameter tuning guide, and ours where the guide only says "often".
 
-The guide is about throughput in a steady state under full load. Numbers marked as ours say how often is often
-and how much evidence there must be; they are told with each finding.
+The guide is about throughput in a steady state under full load. Numbers marked as ours say how often "often"
+is and how much evidence is enough; findings name the ones that they use.
 """
 
 from __future__ import annotations
@@ -71,33 +71,34 @@ MOST_CONSERVATIVE: Final = 1.3
 CONSERVATIVENESS: Final = 1.0
 """The server's default of `schedule_conservativeness`."""
 UNFILLED_ROOM: Final = 0.2
-"""Ours: the share of the cache that is missing where the whole step from 1 to 0.3 is due; else less of it."""
+"""Ours: if this share of the cache or more is unused, the whole step from 1 to 0.3 is due; else a part."""
 KEPT_WAITING: Final = 0.25
-"""Ours: who waits a quarter of the time that it takes to be served is kept waiting."""
+"""Ours: a request that waits a quarter of its serving time is kept waiting."""
 JUST_ARRIVED: Final = 0.1
-"""Ours: where fewer wait, as a share of those that run, they have just come and are not held back."""
+"""Ours: with fewer waiting, as a share of those that run, they have just arrived and are not held back."""
 FULL_CHUNK: Final = 0.9
-"""Ours: prefills that on average have this share of the tokens that fit take in as much as they may."""
+"""Ours: prefills are full if they have this share of the tokens that fit, on average."""
 MANY_PREFILLS: Final = 2
-"""Ours: prefills of full chunks for each line of decoding, so many of which take longer than its steps."""
+"""Ours: with this many full prefills for each line of decoding, prefills take longer than decode steps."""
 SOME_RETRACTIONS: Final = 3
-"""Ours: fewer retractions in all are no frequency."""
+"""Ours: fewer retractions in all are too few to tell how often they happen."""
 FREQUENT_RETRACTIONS: Final = 1.5
 """Retractions a minute. The guide: about one a minute is okay. Ours: half more is no longer "about one"."""
 GRAPH_SIZES: Final = (512, 768)
-"""The guide: graphs can be useful for batches of up to 512 or 768 requests, at large tensor parallelism."""
+"""The guide: graphs can help batches of up to 512 requests, or 768 at large tensor parallelism."""
 LARGE_TP: Final = 4
-"""Ours: the `tp_size` from which tensor parallelism is large, and the second of them is meant."""
+"""Ours: the `tp_size` from which tensor parallelism is large, so that the second of these sizes applies."""
 
 LITTLE_LEFT: Final = 5.0
-"""The guide: 5 to 8 GB of a GPU left when the server is ready are good, with less it may run out later."""
+"""The guide: 5 to 8 GB of GPU memory left when the server is ready is good; less may run out later."""
 ENOUGH_LEFT: Final = 8.0
+"""The guide: the upper end of that."""
 MUCH_LEFT: Final = 10.0
 """The guide: 10 to 20 GB left are too much."""
 AIMED_LEFT: Final = 6.5
 """Ours: the middle of what is good."""
 LARGE_GPU: Final = 75.0
-"""Ours: below the free memory of a GPU of 80 GB, in GiB, what should be left shrinks in proportion."""
+"""Ours, in GiB: with less free before loading than a GPU of 80 GB has, less should be left, in proportion."""
 SMALLER_CHUNKS: Final = (4096, 2048)
 """The guide: `chunked_prefill_size` to try where a prefill runs out of memory."""
 LOWER_SHARES: Final = (0.8, 0.7)
@@ -105,47 +106,47 @@ LOWER_SHARES: Final = (0.8, 0.7)
 HIGHEST_SHARE: Final = 0.95
 """Ours: with a higher share nothing worth mentioning is left for activations."""
 LOWER_RATIOS: Final = (0.8, 0.5, 0.3)
-"""mini-SGLang's argument guide: `memory_ratio` in production, and then where memory is short."""
+"""mini-SGLang's argument guide: `memory_ratio` in production, then what to try where memory is short."""
 
 MANY_LINES: Final = 30
-"""Ours: a pool that so many lines of decoding never show full gains nothing from being larger."""
+"""Ours: a KV cache that is never full in this many lines of decoding need not be larger."""
 SLOW_LOADING: Final = 300.0
 """Ours: seconds, longer than a checkpoint takes from a local disk."""
 SLOW_CAPTURE: Final = 60.0
 """Ours: seconds, longer than a few dozen graphs take."""
 
 OFTEN: Final = 0.25
-"""Ours: the share of the lines of decoding from which something is seen frequently."""
+"""Ours: what this share of the lines of decoding show, or more, is seen often."""
 FULL_LOAD: Final = 0.75
-"""Ours: the share of the usual most running requests from which a server is at full load."""
+"""Ours: a server is at full load while it runs this share of its usual maximum, or more."""
 LEAST_SECONDS: Final = 60.0
-"""Ours: less time at full load says nothing; the guide counts by the minute."""
+"""Ours: less time at full load is no evidence; the guide counts by the minute."""
 STEPS_A_LINE: Final = 40
-"""The server's default of `decode_log_interval`: steps of decoding that a line of the log stands for."""
+"""The server's default of `decode_log_interval`: how many decode steps a line of the log stands for."""
 LASTING: Final = 0.5
-"""Ours: a load that is full for less of the time is that of a service and not of a benchmark."""
+"""Ours: a load that is full for a smaller share of the time is a service's, not a benchmark's."""
 BUSY: Final = 0.1
-"""Ours: so is one whose steps take less of the time."""
+"""Ours: so is a load whose decode steps take a smaller share of the time."""
 MANY_WAITING: Final = 10
-"""Ours: requests that would wait for each rank if all had as many; fewer wait for some of them by chance."""
+"""Ours: with fewer waiting for each rank on average, some queues are empty by chance."""
 
 LPM_QUEUE: Final = 128
-"""With more requests waiting than this, `lpm` takes them as they came."""
+"""With more requests waiting, `lpm` takes them in the order in which they came."""
 SHARED_PREFIXES: Final = 0.3
 """Ours: the share of prompt tokens found in the cache that makes "many shared prefixes"."""
 ENOUGH_TOKENS: Final = 500_000
-"""Ours: prompts of so many tokens say what caches find in them."""
+"""Ours: with fewer prompt tokens, a cache that finds nothing is no evidence."""
 HARDLY_CACHED: Final = 0.005
-"""Ours: the share of them up to which nothing is found."""
+"""Ours: a smaller share of them in the cache counts as nothing."""
 ROOMY_WEIGHTS: Final = 0.5
-"""Ours: the share of a GPU for weights that leaves enough for a cache."""
+"""Ours: weights that take no more than this share of a GPU leave enough for a cache."""
 ALL_RANKS: Final = 8
-"""Ours: the ranks from which each holds the latent cache of all requests for nothing."""
+"""Ours: from this many ranks on it is a waste that each holds the latent cache of all requests."""
 HARDLY_ACCEPTED: Final = 1.2
-"""Ours: tokens of a step up to which drafts are hardly worth their work; without drafts it is 1."""
+"""Ours: with fewer tokens a step, drafts are hardly worth their work; without drafts it is 1."""
 COMPILED_BATCH: Final = 32
 """The server's default of `torch_compile_max_bs`: the guide's "small batch sizes"."""
 SMALL_WEIGHTS_GIB: Final = 20.0
-"""Ours: the weights of the guide's "small models", up to about ten thousand million parameters in 16 bits."""
+"""Ours: the guide's "small models", which have up to about ten thousand million parameters of 16 bits."""
 CLIPPED_NEW_TOKENS: Final = 4096
-"""The most of `max_new_tokens` that the scheduler keeps room for by default."""
+"""By default the scheduler keeps room for no more than this of a request's `max_new_tokens`."""

@@ -47,7 +47,7 @@ _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_
 
 
 def load(launch: Launch, goal: str) -> Iterable[Finding]:
-    """An empty queue, a long one, or a good one; with latency for a goal an empty one is good."""
+    """An empty queue, a long one, or a good one; if the goal is latency, an empty one is good."""
     found = full_load(launch)
     if found is None:
         return
@@ -105,7 +105,7 @@ def _uneven(launch: Launch, found: Steady) -> Finding:
 
 
 def _by_load(launch: Launch) -> tuple[str, ...]:
-    """The values of this version that send requests where there are few."""
+    """The values that this version has for sending requests to the rank with the least load."""
     with suppress(SpacegenError, ValueError):
         known = schema("sglang", version_of(launch)).arguments[_BALANCING].choices or ()
         return tuple(value for value in _BY_LOAD if value in known)
@@ -117,7 +117,7 @@ def _all(found: Steady) -> str:
 
 
 def _held(launch: Launch, found: Steady) -> int:
-    """How many requests one rank holds when its cache is well filled."""
+    """How many requests one rank runs when its cache is well filled."""
     room = WELL_FILLED * found.full if found.usage > 0 else found.running
     limit = slots(launch)
     return ceil(room if limit is None else min(room, limit))

@@ -1,4 +1,4 @@
-"""What rules about serving share: whether a log is of the guide's kind of serving, and limits of a rank."""
+"""What rules about serving share: the steady state that the guide is about, limits of a rank, and wording."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _SLOTS: Final = 8
 
 
 def full_load(launch: Launch) -> Steady | None:
-    """The steady state of a server that takes requests itself, and does all that they need."""
-    # With prefill and decoding in servers of their own, requests wait elsewhere, and not for this one.
+    """The steady state of a server that does both prefill and decoding; None for others."""
+    # With a server for prefill and one for decoding, requests wait elsewhere.
     if argument(launch, "disaggregation_mode") not in (None, "null"):
         return None
     return steady(launch)
@@ -60,7 +60,7 @@ def slots_taken(launch: Launch, found: Steady) -> bool:
 
 
 def evidence(*lines: Line | None) -> tuple[Line, ...]:
-    """The lines that there are, each once."""
+    """Those that are lines, each once."""
     return tuple(dict.fromkeys(line for line in lines if line is not None))
 
 
@@ -85,7 +85,7 @@ def of_lines(share: float, found: Steady) -> str:
 
 
 def each_rank(found: Steady | Series) -> str:
-    """What numbers are of, where there are several data-parallel ranks."""
+    """A reminder that numbers are of one rank, where there are several data-parallel ranks."""
     return " in each rank" if found.ranks > 1 else ""
 
 

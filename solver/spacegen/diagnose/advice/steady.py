@@ -1,7 +1,7 @@
-"""The steady state of a launch: when it was at full load, and what its batches averaged there.
+"""The steady state of a launch: when it was at full load, and what its batches averaged then.
 
-The guide's advice is about that state. While a benchmark fills the server, and while its last requests run
-out, batches are small and the queue is short whatever the arguments are; so such intervals are no evidence.
+The guide's advice is about that state. While a benchmark fills the server, and while its last requests
+finish, batches are small and the queue is short whatever the arguments are: these intervals are no evidence.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ __all__ = ["Steady", "steady", "stretches"]
 _Mask = NDArray[np.bool_]
 
 _USUAL: Final = 0.95
-"""The weighted quantile of the batches that "most running" means: a peak of a moment is no load."""
+"""The usual maximum is this quantile of the running requests: a momentary peak is no load."""
 _CLIMB: Final = 0.05
-"""The token usage below its own level at which a server still fills."""
+"""A server is still filling while its token usage is this far below its later level."""
 _PAUSE: Final = 30.0
-"""Seconds without a line of decoding that end a stretch: the server had nothing to do."""
+"""Seconds: after this long without a line of decoding the server had nothing to do, and a stretch ends."""
 _CLOCK: Final = re.compile(r"\[\d\d:\d\d:\d\d\b")
 """How releases before 0.4 write their times, which go on for no longer than a day."""
 _FALL: Final = 0.9
-"""What is left, at most, of the running requests when they run out."""
+"""Requests run out where this share of those that ran before is left, or less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What lines of decoding at full load say; of one data-parallel rank where there are several."""
+    """What lines of decoding at full load average, for each data-parallel rank."""
 
     lines: int
     share: float
-    """Of all lines of decoding: how much of the time the load was full."""
+    """How many of all lines of decoding these are: for how much of the time the load was full."""
     seconds: float
     busy: float
-    """The share of `seconds` that the steps of decoding took; 1 where that is not known."""
+    """The share of `seconds` that decode steps took; 1 where that is not known."""
     timed: bool
-    """Whether `seconds` come from the times of lines; else they are those that the steps of decoding took."""
+    """Whether `seconds` come from the times of lines; else they are the time that the decode steps took."""
     ranks: int
     running: float
     queue: float
@@ -53,16 +53,16 @@ class Steady:
     rate: float
     """Tokens a second."""
     empty_queue: float
-    """The share of lines with an empty queue, as the next two."""
+    """The share of lines with an empty queue; the next two are shares of lines, too."""
     unfilled: float
     no_graph: float
     uneven: float
-    """The share of lines, of all from the first to the last at full load, of ranks for which nothing waits
-    while many wait for others: which of them is at full load says nothing about that."""
+    """The share of lines of ranks with an empty queue while many requests waited for others. All lines count
+    from the first to the last at full load: a rank without requests is not at full load itself."""
     most_running: float
     most_without_graph: float
     usual_without_graph: float
-    """What is rarely exceeded, where the most may be a peak of a moment."""
+    """A size that is rarely exceeded; the largest may be a momentary peak."""
     retractions: float
     retracted: float
     prefills: float
@@ -70,11 +70,11 @@ class Steady:
     prefilled: float
     """Tokens that a prefill computes, on average."""
     accepted: float
-    """Tokens that a request gets in a step of speculative decoding; 0 without."""
+    """Tokens that a request gets in a step of speculative decoding; 0 without speculative decoding."""
 
     @property
     def waiting(self) -> float:
-        """How long a request waits, as a share of the time that it is served."""
+        """How long a request waits, as a multiple of the time that it takes to serve."""
         return self.queue / self.running
 
     @property
@@ -96,8 +96,8 @@ class Steady:
 def steady(launch: Launch) -> Steady | None:
     """The steady state; None where there is no decoding, or too little of it to say anything.
 
-    Lines without times, also without those of a clock, and without a start of the server are an excerpt that
-    somebody chose: it is taken as evidence however short it is.
+    Lines with neither dates nor times of day, and without a start of the server, are an excerpt that somebody
+    chose: it is evidence however short it is.
     """
     series = launch.series
     columns = _columns(series)
@@ -112,7 +112,7 @@ def steady(launch: Launch) -> Steady | None:
 
 
 def stretches(series: Series) -> list[tuple[int, int]]:
-    """When the load was full: the first interval of each stretch, and the one behind its last."""
+    """When the load was full: for each stretch its first interval and the one after its last."""
     lines = series.column(Column.DECODES)
     if not lines.any():
         return []
@@ -124,7 +124,7 @@ def _columns(series: Series) -> dict[Column, Floats]:
 
 
 def _pause(series: Series, lines: Floats) -> int:
-    """The most intervals without a line of decoding that may be in a stretch."""
+    """How many intervals without a line of decoding a stretch may contain in a row."""
     places = np.flatnonzero(lines)
     usual = float(np.median(np.diff(places))) if series.sampled and len(places) > 1 else 0.0
     return int(max(_PAUSE / series.width, 3 * usual))
@@ -149,7 +149,7 @@ def _quantile(values: Floats, weights: Floats, share: float) -> float:
 
 
 def _spells(full: _Mask, busy: _Mask, pause: int) -> list[tuple[int, int]]:
-    """Stretches at full load, first and end; a few intervals without a line of decoding interrupt none."""
+    """Stretches at full load, as first and end; a few intervals without a line of decoding do not end one."""
     places = np.flatnonzero(full)
     if not len(places):
         return []
@@ -161,14 +161,14 @@ def _spells(full: _Mask, busy: _Mask, pause: int) -> list[tuple[int, int]]:
 
 
 def _filled(usage: Floats, lines: Floats) -> _Mask:
-    """From where on the token usage has reached its level: requests that just began hold few tokens."""
+    """The intervals since token usage reached its level: requests that have just begun hold few tokens."""
     level = _quantile(usage, lines, 0.5) - _CLIMB
     first = int(np.argmax((lines > 0) & (usage >= level)))
     return np.arange(len(usage)) >= first
 
 
 def _draining(lines: Floats, empty: Floats, running: Floats) -> _Mask:
-    """The end of a stretch in which requests waited, from where none does any more and ever fewer run."""
+    """The end of a stretch: since no request waits any more, if some did before, and fewer and fewer run."""
     waiting = np.flatnonzero(lines > empty)
     if not len(waiting):
         return np.zeros(len(lines), bool)
@@ -230,13 +230,13 @@ def _uneven(columns: dict[Column, Floats], chosen: _Mask) -> float:
 
 
 def _usually(columns: dict[Column, Floats], chosen: _Mask) -> float:
-    """The largest batches without a graph, but for those of a few intervals."""
+    """The largest batches without a graph, except for those of a few intervals."""
     lines = columns[Column.NO_GRAPH][chosen]
     return _quantile(columns[Column.MOST_WITHOUT_GRAPH][chosen], lines, _USUAL) if lines.any() else 0.0
 
 
 def _around(chosen: _Mask, lines: Floats, pause: int) -> _Mask:
-    """The chosen intervals, and those between two of them in which nobody logged a line of decoding."""
+    """The chosen intervals, and those between them that have no line of decoding."""
     around = chosen.copy()
     for first, end in _spells(chosen, lines > 0, pause):
         around[first:end] = True
@@ -244,7 +244,7 @@ def _around(chosen: _Mask, lines: Floats, pause: int) -> _Mask:
 
 
 def _step_seconds(launch: Launch, sums: dict[Column, float]) -> float:
-    """The time of the steps that the lines of one rank stand for, from their batches and throughput."""
+    """The time that the decode steps behind one rank's lines took, from their batches and throughput."""
     told = argument(launch, "decode_log_interval")
     steps = told if isinstance(told, int) and told > 0 else STEPS_A_LINE
     if not sums[Column.RATE]:

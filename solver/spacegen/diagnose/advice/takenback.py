@@ -96,7 +96,7 @@ def frequent(
 
 def of_unknown_frequency(launch: Launch, count: float) -> Finding:
     times = "once" if count == 1 else f"{count:.0f} times"
-    unknown = "that is too few for a rate" if launch.series.timed else "without times the rate is unknown"
+    unknown = "that is too few for a rate" if launch.series.timed else "the log does not tell the rate"
     return occasional(
         launch,
         f"requests were retracted {times}; {unknown} (about once a minute is fine)",

@@ -23,7 +23,7 @@ class Examples:
         self.lines: dict[Column, Line] = {}
 
     def take(self, fields: Integers, line: Callable[[int], Line]) -> None:
-        """Looks at batches, a column of `fields` for each; `line` gives the line of one by its place there."""
+        """Looks at batches, a column of `fields` for each; `line` gives the line of a batch by its column."""
         for column, counted in decode_masks(fields).items():
             places = np.flatnonzero(counted)
             if not len(places):
