@@ -110,7 +110,7 @@ def test_a_config_is_held_against_what_the_server_runs(tmp_path: Path, capsys: C
     config.write_text("python -m sglang.launch_server --model-path /models/x --mem-fraction-static 0.88\n")
     main(["diagnose", str(SERVER), "--config", str(config)])
     out = capsys.readouterr().out
-    assert "`mem_fraction_static` is 0.83, not 0.88" in out
+    assert "`mem_fraction_static` is 0.83 instead of 0.88" in out
 
 
 def test_a_variable_of_the_shell_is_no_value(tmp_path: Path, capsys: Capture) -> None:
@@ -119,7 +119,7 @@ def test_a_variable_of_the_shell_is_no_value(tmp_path: Path, capsys: Capture) ->
     config.write_text(f"python -m sglang.launch_server {given} --host $HOST\n")
     main(["diagnose", str(SERVER), "--config", str(config)])
     out, err = capsys.readouterr()
-    assert "than it was asked to: `chunked_prefill_size` is 8192, not 4096  [" in out
+    assert "the server changed its arguments: `chunked_prefill_size` is 8192 instead of 4096  [" in out
     assert f"note: {config} sets `mem_fraction_static` from a shell variable: the log's value is used" in err
     assert "$" not in out + err
     main(["diagnose", str(SERVER), "--config", str(config), "-q"])
@@ -175,7 +175,7 @@ def test_secrets_in_a_config_are_not_compared(secret: str, tmp_path: Path, capsy
     config.write_text(json.dumps({**given, "json_model_override_args": '{"api_key": "hush", "layers": 2}'}))
     main(["diagnose", str(log), "--config", str(config)])
     out = capsys.readouterr().out
-    assert '{"api_key": "***"}, not {"api_key": "***", "layers": 2}' in out
+    assert '{"api_key": "***"} instead of {"api_key": "***", "layers": 2}' in out
     assert "hush" not in out
 
 

@@ -697,7 +697,7 @@ def test_arguments_that_the_server_changed_are_told() -> None:
     seen = launch()
     asked = {"chunked_prefill_size": 4096, "tp_size": 1, "mem_fraction_static": None, "page_size": 64}
     (finding,) = changed(seen, asked)
-    assert finding.summary.endswith("`chunked_prefill_size` is 8192, not 4096")
+    assert finding.summary.endswith("`chunked_prefill_size` is 8192 instead of 4096")
     assert finding.evidence == (seen.arguments_line,)
     assert list(changed(seen, {"tp_size": 1.0})) == []
 
@@ -715,15 +715,15 @@ def test_what_a_server_says_beside_its_arguments_wins_over_what_was_asked_for() 
             "max_running_requests": running,
         }
         (finding,) = (one for one in found.findings if one.id == "arguments-changed")
-        assert "`chunked_prefill_size` is 8192, not 16384" in finding.summary
-        assert ("`max_running_requests` is 341, not 1024" in finding.summary) == (given is asked)
+        assert "`chunked_prefill_size` is 8192 instead of 16384" in finding.summary
+        assert ("`max_running_requests` is 341 instead of 1024" in finding.summary) == (given is asked)
         assert finding.evidence[0].text == "chunked prefill size"
     assert not examine([silent], config={"chunked_prefill_size": 8192, "context_length": None}).findings
 
 
 def test_arguments_are_compared_under_the_names_of_either_version() -> None:
     (finding,) = changed(launch({"cuda_graph_max_bs_decode": 256}), {"cuda_graph_max_bs": 512})
-    assert "is 256, not 512" in finding.summary
+    assert "is 256 instead of 512" in finding.summary
 
 
 # The window over several launches.

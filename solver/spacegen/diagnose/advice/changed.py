@@ -51,14 +51,16 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
     taken = launch.model_copy(update={"arguments": dict(asked)})
     said = [line for _, line in _said(taken).values()]
     lines = said if launch.arguments_line is None else [launch.arguments_line]
-    told = ", ".join(f"`{name}` is {shown(run)}, not {shown(given)}" for name, given, run in differing)
+    told = ", ".join(f"`{name}` is {shown(run)} instead of {shown(given)}" for name, given, run in differing)
     yield Finding(
         id="arguments-changed",
         phase=Phase.ARGUMENTS,
         severity=Severity.INFO,
-        summary=f"the server runs otherwise than it was asked to: {told}",
+        summary=f"the server changed its arguments: {told}",
         evidence=tuple(dict.fromkeys(lines)),
-        advice=("what was measured is what the server ran: put that into the config, or mend the cause",),
+        advice=(
+            "measurements apply to the values that ran: put these into the config, or fix what changed them",
+        ),
     )
 
 
