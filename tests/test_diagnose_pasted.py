@@ -372,3 +372,11 @@ def test_times_without_a_date_are_no_excerpt_of_a_moment() -> None:
     ]
     assert ids(only(*lines)) == []
     assert ids(only(*(line.partition("] ")[2] for line in lines))) == ["queue-empty"]
+
+
+def test_a_part_that_the_kernel_killed_comes_before_what_the_server_says_of_its_end() -> None:
+    died = "[2025-11-20 09:00:02] Subprocess scheduler_0 (pid=9) crashed with exit code -9."
+    quits = (
+        "[2025-11-20 09:00:02] SIGQUIT received. signum=None, frame=None. It usually means one child failed."
+    )
+    assert ids(only(READY, DECODING, died, quits, "Killed")) == ["host-memory"]
