@@ -1,4 +1,4 @@
-"""A space without the values that measurements speak against."""
+"""A space without values that measurements rule out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def narrow_by_measurements(
     drop_untried: bool = False,
     earlier: Sequence[Edit] = (),
 ) -> Narrowing:
-    """The space without the dropped values (and those that were never measured, where that is asked for),
-    and with the edits that it has or that `earlier` brings. `source` names the files of the measurements.
+    """The space without the dropped values, and without those that were never measured if `drop_untried`.
+
+    Edits that the space has, and those of `earlier`, stay. `source` names the files of the measurements.
 
     Raises EngineError where no engine can tell whether a solution is left.
     """

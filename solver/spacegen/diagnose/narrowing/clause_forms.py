@@ -1,9 +1,9 @@
 """Clauses written so that many of them compile together.
 
-Failures of similar launches give clauses over a dozen parameters each, which differ in a few of them: in
-sizes. Written one member after the other, each is a chain of running values of its own, and all the chains
-cross. So what clauses share comes first, in one order, where the engine shares the running values; and the
-sizes, in which they differ, come last and as one condition, whose tables the engine unites.
+Failures of similar launches give clauses over a dozen parameters each, which differ only in a few: in sizes.
+Written member by member, each clause would be a chain of running values of its own, and all chains would
+cross. So the members that clauses share come first, in the same order, and the engine shares their running
+values. The sizes, in which they differ, come last and as one condition, whose tables the engine unites.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from spacegen.language.model import Domain, identity
 __all__ = ["conditions", "members"]
 
 _PLAIN: Final = 2**16
-"""Clauses over so many combinations stand as they are."""
+"""Clauses over at most this many combinations stay as they are."""
 _TOGETHER: Final = 2**20
-"""How many combinations the sizes may have."""
+"""The most combinations that the sizes may have together."""
 
 
 def conditions(edits: Sequence[Edit], domains: Mapping[str, Domain]) -> tuple[Expr, ...]:
@@ -38,7 +38,7 @@ def conditions(edits: Sequence[Edit], domains: Mapping[str, Domain]) -> tuple[Ex
 
 
 def members(expr: Expr) -> tuple[Expr, ...]:
-    """The conditions of which a clause holds one, however it is written."""
+    """The alternatives of a clause, however it is written."""
     match expr:
         case Or(items):
             return tuple(member for item in items for member in members(item))
@@ -53,7 +53,7 @@ def _cells(names: Sequence[str], domains: Mapping[str, Domain]) -> int:
 
 
 def _order(edits: Sequence[Edit], domains: Mapping[str, Domain]) -> Mapping[str, int]:
-    """The parameters, those of most clauses first."""
+    """The place of each parameter: those in most clauses come first."""
     times = Counter(name for edit in edits for name in edit.parameters)
     places = list(domains)
     found = sorted(times, key=lambda name: (-times[name], places.index(name)))
@@ -61,7 +61,7 @@ def _order(edits: Sequence[Edit], domains: Mapping[str, Domain]) -> Mapping[str,
 
 
 def _sizes(edits: Sequence[Edit], domains: Mapping[str, Domain]) -> frozenset[str]:
-    """The parameters in which the clauses differ, most of all first, as many as fit one table."""
+    """The parameters in which the clauses differ most, as many as fit into one table."""
     ways: dict[str, set[tuple[tuple[str, object], ...]]] = {}
     for edit in edits:
         for way in edit.ways:

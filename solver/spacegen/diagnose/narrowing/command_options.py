@@ -1,4 +1,4 @@
-"""What a command asked of a space: pins and conditions, which an overlay keeps to be the same space."""
+"""The pins and conditions that commands gave for a space; an overlay keeps them, to stay the same space."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ REASON: Final = "it was asked for"
 
 
 class Asked(Value):
-    """Parameters held at one value each, and conditions, written as rules of a space."""
+    """Pinned values by parameter, and conditions as texts of rules."""
 
     pins: dict[str, Scalar] = Field(default_factory=dict)
     where: tuple[str, ...] = ()
 
     def under_names(self, names: Mapping[str, str], mentioned: Mapping[str, tuple[str, ...]]) -> Asked:
-        """The same under other names, without conditions that `mentioned` says to have one of them."""
+        """The same with parameters renamed, without the conditions that mention one of those (as `mentioned`
+        says)."""
         where = (text for text in self.where if not any(name in names for name in mentioned.get(text, ())))
         return Asked(
             pins={names.get(name, name): value for name, value in self.pins.items()}, where=tuple(where)
@@ -53,13 +54,13 @@ class Asked(Value):
 
 
 def asked_by_commands(space: Space) -> Asked:
-    """What was asked of a space, by this command and by those before whose overlay it is."""
+    """The pins and conditions of this command, and of earlier commands if the space is an overlay of ours."""
     pins, where = dict(_pins(space)), dict.fromkeys(text for _, text, _ in _where(space))
     return Asked(pins={**pins, **space.pins}, where=tuple(where))
 
 
 def mentioned_in(space: Space) -> dict[str, tuple[str, ...]]:
-    """The parameters that each of the conditions is about."""
+    """The parameters that each condition mentions."""
     return {text: names for _, text, names in _where(space)}
 
 
@@ -78,8 +79,8 @@ def _where(space: Space) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def with_base_as_rules(space: Space, base: Space) -> Space:
-    """The space with what an overlay of ours says below its file as rules like all others: a file cannot take
-    back what the one that it extends says. `base` is the space of that file."""
+    """The space with the edits of its base, an overlay of ours, as ordinary rules, because a file cannot take
+    back what its base says. `base` is the space of that base."""
     own = {rule.id for rule in base.rules if (rule.source or "").startswith(f"{MARK}/")}
     found = [rule for rule in space.rules if rule.id in own]
     space = space.without_rules([rule.id for rule in found]) if found else space
@@ -89,13 +90,13 @@ def with_base_as_rules(space: Space, base: Space) -> Space:
 
 
 def without_asked(space: Space) -> Space:
-    """The space before any of it."""
+    """The space without the pins and conditions that commands gave."""
     ours = [rule.id for rule in space.rules if rule.source == PIN] + [id for id, _, _ in _where(space)]
     return space.without_rules(ours) if ours else space
 
 
 def under_asked(space: Space, asked: Asked) -> Space:
-    """The space with what an earlier command asked as well; a newer pin comes instead of an older one."""
+    """The space with the pins and conditions of an earlier command, too; newer pins replace older ones."""
     known = asked_by_commands(space)
     pins = {n: v for n, v in asked.pins.items() if n not in known.pins and n in space.model.index}
     space = space.pinned(pins) if pins else space
@@ -109,7 +110,7 @@ def under_asked(space: Space, asked: Asked) -> Space:
 
 
 def asked_in(file: File[Overlay]) -> Asked:
-    """What an overlay of ours keeps of what was asked."""
+    """The pins and conditions that an overlay of ours keeps."""
     pinned = file.document.pin.items()
     return Asked(
         pins={n: e.value for n, e in pinned if isinstance(e, PinEntry) and e.source == PIN},

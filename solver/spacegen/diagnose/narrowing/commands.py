@@ -1,4 +1,4 @@
-"""What a launch was asked for, from the command that stands beside its log."""
+"""What a launch was given: the command in the folder of its log."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LONGEST: Final = 100_000
 
 
 def commanded(space: Space, launch: Launch) -> dict[str, Any] | None:
-    """The config of the space that the command says, as `spacegen tune` and `spacegen run` leave one in the
-    folder of each launch; None where none stands there, or the space is about another version."""
+    """The launch's command as a config of the space. `spacegen tune` and `spacegen run` leave the command in
+    the folder of each launch; None if there is none, or the space is for another version."""
     command = _beside(launch) if _of_version(space, launch) else None
     if command is None:
         return None
@@ -32,7 +32,7 @@ def commanded(space: Space, launch: Launch) -> dict[str, Any] | None:
 
 
 def leaves_out(launch: Launch, flag: str) -> bool:
-    """Whether a command stands beside the log that does not have the flag."""
+    """Whether the command beside the log lacks the flag; false if there is no command."""
     command = _beside(launch)
     try:
         return command is not None and flag not in command.read_text(encoding="utf-8")
@@ -41,14 +41,14 @@ def leaves_out(launch: Launch, flag: str) -> bool:
 
 
 def _beside(launch: Launch) -> Path | None:
-    """The command in the folder of a launch."""
+    """The file with the command of a launch."""
     folders = Path(launch.files[0]).parents[:2] if launch.files else ()
     command = next((path for folder in folders if (path := folder / _COMMAND).is_file()), None)
     return None if command is None or command.stat().st_size > _LONGEST else command
 
 
 def _of_version(space: Space, launch: Launch) -> bool:
-    """Whether the words of the launch's command are those of the space's target."""
+    """Whether the launch ran the server and version of the space's target."""
     target = space.base.target
     if target is None or launch.server != target.server:
         return False

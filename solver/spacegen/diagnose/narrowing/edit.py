@@ -1,4 +1,4 @@
-"""What findings come to in a space: clauses over its parameters, and which of them say more than others."""
+"""Edits of a space: clauses over its parameters, and which of them imply or contradict each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEM: Final = "found-"
 
 
 class Basis(StrEnum):
-    """What an edit rests on. What failed never gives way to newer evidence, the others do."""
+    """What an edit is based on. A failure never gives way to newer evidence, the others do."""
 
     FAILURE = "failure"
     ADVICE = "advice"
@@ -34,18 +34,18 @@ class Kept(Value):
     values: tuple[Scalar, ...]
 
     def within(self, other: Kept) -> bool:
-        """Whether the other one is about the same parameter and keeps all these values."""
+        """Whether the other one has the same parameter and keeps all these values, too."""
         mine, others = set(map(identity, self.values)), set(map(identity, other.values))
         return self.parameter == other.parameter and mine <= others
 
     def shared(self, other: Kept) -> Kept:
-        """These values as far as the other one keeps them."""
+        """The values that both keep."""
         others = set(map(identity, other.values))
         return Kept(parameter=self.parameter, values=tuple(v for v in self.values if identity(v) in others))
 
 
 class Edit(Value):
-    """A clause: any of `ways` holds in each config that is left. No two are about the same parameter."""
+    """A clause: any config that is left satisfies at least one of `ways`, each about another parameter."""
 
     finding: str
     """The id of what was found."""
@@ -54,9 +54,9 @@ class Edit(Value):
     because: str
     """Evidence and summary in one line: `log line N of FILE: …`."""
     tries: tuple[dict[str, Scalar], ...] = ()
-    """What to try for each way out, the best first: a value that it keeps, with what changes beside it."""
+    """What to try for each way out, the best first: a value that it keeps, and what has to change with it."""
     launch: int | None = None
-    """Which of the launches it comes from; None where an earlier file says it."""
+    """The number of the launch that it comes from; None if it comes from a file."""
 
     @property
     def source(self) -> str:
@@ -65,7 +65,7 @@ class Edit(Value):
 
     @staticmethod
     def origin(source: str | None) -> tuple[Basis, str] | None:
-        """What an edit of this source rests on, and the id of its finding; None for any other rule."""
+        """The basis of an edit with this source and the id of its finding; None for any other rule."""
         match (source or "").split("/", 2):
             case [mark, basis, finding] if mark == MARK and basis in set(Basis):
                 return Basis(basis), finding
@@ -85,16 +85,16 @@ class Edit(Value):
         return tuple(way.parameter for way in self.ways)
 
     def implies(self, other: Edit) -> bool:
-        """Whether every config that this one leaves is left by the other one too."""
+        """Whether every config that satisfies this one satisfies the other one, too."""
         return all(any(way.within(wider) for wider in other.ways) for way in self.ways)
 
     def same_as(self, other: Edit) -> bool:
-        """Whether both leave the same configs."""
+        """Whether the same configs satisfy both."""
         return self.implies(other) and other.implies(self)
 
     def contradicts(self, other: Edit) -> bool:
-        """Whether both are about one parameter alone and no value is left of it; of advice, none but null,
-        which neither of them meant alone. What failed may well leave the server to choose."""
+        """Whether both are about one and the same parameter and leave no value of it. If one of them is
+        advice, null counts only if one of them keeps nothing else: advice does not mean it."""
         if len(self.ways) > 1 or len(other.ways) > 1:
             return False
         mine, others = self.ways[0], other.ways[0]
@@ -106,7 +106,7 @@ class Edit(Value):
         return not left or (left == (None,) and len(mine.values) > 1 and len(others.values) > 1)
 
     def joined(self, other: Edit) -> Edit:
-        """Of two clauses about the same parameter alone what both leave of it, and advice where one is."""
+        """Both clauses as one, if they are about one and the same parameter; advice if either of them is."""
         basis = self.basis if other.basis is Basis.FAILURE else other.basis
         return self.model_copy(update={"basis": basis, "ways": (self.ways[0].shared(other.ways[0]),)})
 
@@ -125,7 +125,7 @@ class Edit(Value):
 
 
 def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
-    """Whether a config keeps to an edit, by another parameter than `but` where one is given."""
+    """Whether a config satisfies an edit; if `but` is given, by another parameter than that one."""
     return any(
         way.parameter != but
         and way.parameter in config
@@ -135,7 +135,7 @@ def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> b
 
 
 def union(ways: Iterable[Kept], domains: Mapping[str, Domain]) -> tuple[Kept, ...]:
-    """The ways with one for each parameter, in order of first mention."""
+    """The ways, with those of a parameter as one, in order of first mention."""
     kept: dict[str, set[tuple[str, Scalar]]] = {}
     for way in ways:
         kept.setdefault(way.parameter, set()).update(map(identity, way.values))
@@ -146,7 +146,7 @@ def union(ways: Iterable[Kept], domains: Mapping[str, Domain]) -> tuple[Kept, ..
 
 
 def condition(way: Kept, domain: Domain) -> Expr:
-    """The shortest expression that is false for the other values of the domain, and for these is not."""
+    """The shortest expression that is false for all other values of the domain, and not for these."""
     ref, kept = Ref(way.parameter), way.values
     if len(kept) == 1:
         return IsNull(ref) if kept[0] is None else Compare("==", ref, Const(kept[0]))
@@ -162,7 +162,7 @@ def condition(way: Kept, domain: Domain) -> Expr:
 
 
 def _bound(ref: Ref, kept: tuple[Scalar, ...], domain: Domain) -> Expr | None:
-    """A comparison with one number, where that says it; null, which no comparison rejects, has to be kept."""
+    """The same as a comparison with one number, if possible. None rejects null, so null has to be kept."""
     numbers, plain = sorted(filter(is_number, domain)), list(filter(is_number, kept))
     with_null = None in domain
     if (None in kept) is not with_null or len(numbers) + with_null < len(domain) or not plain:

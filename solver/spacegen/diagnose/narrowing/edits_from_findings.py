@@ -37,9 +37,9 @@ _UNLIMITED: Final = frozenset(
 _CHOSEN: Final = "auto"
 """What some arguments have in place of null."""
 _OF_CHECKPOINT: Final = frozenset({"quantization", "kv_cache_dtype"})
-"""Arguments that are those of the checkpoint where they are not given: others were most likely given."""
+"""Arguments that come from the checkpoint if they are not given: any other value was most likely given."""
 _SLOTS: Final = "max_running_requests"
-"""What logs name where it was given, and where the server has set it for speculative decoding."""
+"""In logs only if it was given, or if the server has set it for speculative decoding."""
 _SHARE: Final = "mem_fraction_static"
 _LONGEST: Final = 300
 
@@ -51,13 +51,13 @@ class Dropped(Value):
     launch: int | None = None
     reason: str
     edit: Edit | None = None
-    """What it would have changed, where there is something."""
+    """The edit that it would have been, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A space as the findings about one launch see it; `ran` has what is known of the launch's config, and
-    `said` what the log names where nobody knows whether the server chose it."""
+    """A space and a launch, whose findings become edits. `ran` is the launch's config as far as it is known;
+    `said` has the values of the log that the server may have chosen."""
 
     space: Space
     launch: Launch
@@ -71,8 +71,8 @@ class Ground:
 
     @classmethod
     def of(cls, space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> Ground:
-        """The ground of a launch, which was `asked` to run with some arguments; where that is not known, with
-        those of the command beside its log."""
+        """A launch that was given the arguments `asked`; if those are not known, those of the command beside
+        its log."""
         found = spellings(space, launch.version)
         given = commanded(space, launch) if asked is None else None
         said = named(space, launch) if asked is None and not given else {}
@@ -81,7 +81,7 @@ class Ground:
         return cls(space, launch, ran, found, said, left_out, asked is not None or bool(given))
 
     def edit(self, finding: Finding) -> Edit | Dropped:
-        """The finding as an edit of the space; why not, where it is none."""
+        """The finding as an edit of the space, or why it changes nothing."""
         if not finding.moves:
             return self._dropped(finding, "it proposes no value")
         if of_another_server(self.space, self.launch):
@@ -119,8 +119,8 @@ class Ground:
         )
 
     def _at_its_own(self, finding: Finding) -> str | None:
-        """Why a failure says nothing of launches whose static share the server chooses, where the space has
-        no such launches but those: this one had been given a share."""
+        """Why a failure is no evidence: the launch was given a static share, and the space leaves that to the
+        server; None if this is not so."""
         schema, share = schema_of(self.space), self.launch.arguments.get(_SHARE)
         about = any(move.parameter == _SHARE for move in (*finding.moves, *finding.unless))
         if not about or schema is None or _SHARE in self.parameters or self._fixed(_SHARE) is not None:
@@ -154,7 +154,7 @@ class Ground:
         return Kept(parameter=name, values=tuple(v for v in domain if self._keeps(move, name, v)))
 
     def _held(self, move: Move) -> bool:
-        """Whether a parameter that the space does not search has a value that keeps to the move."""
+        """Whether an argument that the space does not search has a value that satisfies the move."""
         if move.parameter in self.parameters:
             return False
         value = self._fixed(move.parameter)
@@ -163,7 +163,7 @@ class Ground:
         return fits(in_words(move, Domain((value,))), value)
 
     def _fixed(self, name: str) -> Any:
-        """What the space holds an argument at, or the target's default."""
+        """The value of an argument that is not searched: what the space holds it at, or the target's default."""
         target, schema = self.space.base.target, schema_of(self.space)
         now = name
         if target is not None:
@@ -185,7 +185,7 @@ class Ground:
         return not self._chosen_again(move, name)
 
     def _chosen_again(self, move: Move, name: str) -> bool:
-        """Whether the server, where it chooses, would choose what this launch ran with.
+        """Whether a server that chooses for itself would choose what this launch ran with.
 
         It would where it has chosen here. A log shows what came of choosing; so does every value there that
         nobody knows to have been given.
@@ -204,8 +204,8 @@ class Ground:
     def _tries(
         self, moves: Iterable[Move], ways: Iterable[Kept], beside: Mapping[str, Scalar]
     ) -> Iterator[dict[str, Scalar]]:
-        """For each move that has values the one nearest to what it says; beside the first what changes with
-        the best way out."""
+        """For each move that has values in the space the best of them; the first also has `beside`, what
+        changes with the best way out."""
         kept = {way.parameter: way.values for way in ways}
         also = dict(beside)
         for move in moves:

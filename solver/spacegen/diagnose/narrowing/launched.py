@@ -40,7 +40,7 @@ _SHORT: Final = {
 
 
 def schema_of(space: Space) -> TargetSchema | None:
-    """The arguments of the space's target, where it has one that is known."""
+    """The arguments of the space's target; None if it has none or that is not known."""
     target = space.base.target
     if target is None:
         return None
@@ -51,13 +51,13 @@ def schema_of(space: Space) -> TargetSchema | None:
 
 
 def of_another_server(space: Space, launch: Launch) -> bool:
-    """Whether the launch is of another server than the space is about."""
+    """Whether the launch ran another server than the space is for."""
     target = space.base.target
     return target is not None and launch.server is not None and launch.server != target.server
 
 
 def spellings(space: Space, version: str | None = None) -> Mapping[str, str]:
-    """The parameter behind each name that launches of `version`, advice and the target use for it."""
+    """The parameter for each name: its own, and those in `version`, in advice and in the target."""
     schema = schema_of(space)
     found: dict[str, str] = {}
     for parameter in space.parameters:
@@ -79,12 +79,12 @@ def _names(space: Space, schema: TargetSchema | None, name: str, version: str | 
 
 
 def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The values of the parameters that a launch ran with, as far as the log says them.
+    """The values of the parameters that a launch ran with, as far as they are known.
 
-    `asked` are the arguments that were given, where they are known: then what is missing there was left to
-    the server. Without them it was where the server names no value, or one that the space does not offer and
-    that a server may choose. The target's default stands for it, or null where the domain has that. Other
-    values that the domain lacks stay what they are.
+    `asked` are the arguments that were given, if known: what is missing there was left to the server. Without
+    them, a value counts as left to the server if the log has none, or one that is not in the domain and that
+    a server may choose. What was left to the server is at the target's default, or null if the domain has
+    that. Other values that are not in the domain stay as they are.
     """
     if of_another_server(space, launch):
         return {}
@@ -104,7 +104,7 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
 
 
 def named(space: Space, launch: Launch) -> dict[str, Any]:
-    """What the log names for the parameters, also where the space has no such value."""
+    """The values that the log has for the parameters, in their domains or not."""
     return {} if of_another_server(space, launch) else _by_parameter(space, launch.version, launch.arguments)
 
 
@@ -118,7 +118,8 @@ def _by_parameter(space: Space, version: str | None, given: Mapping[str, Any]) -
 
 
 def _as_run(value: Any, parameter: Parameter, schema: TargetSchema | None) -> Any:
-    """A value from the log; one between those of the domain is the server's own choice where it has one."""
+    """A value from the log, as the domain has it; what was left to the server if the domain lacks it and a
+    server may choose it."""
     found = of_domain(value, parameter.domain)
     if found in parameter.domain:
         return found
@@ -127,14 +128,14 @@ def _as_run(value: Any, parameter: Parameter, schema: TargetSchema | None) -> An
 
 
 def _may_be_chosen(value: Any, offered: Sequence[float]) -> bool:
-    """Whether a server may have set a value itself: not -1 for no limit, and no share off the usual ones."""
+    """Whether a server may have chosen a value: never -1 for no limit, nor a share beyond those on offer."""
     if isinstance(value, float) and offered:
         return min(offered) < value < max(offered)
     return not is_number(value) or value > 0
 
 
 def _unsaid(parameter: Parameter, schema: TargetSchema | None) -> Any:
-    """What a launch has of an argument that it does not give: the target's default, as the space has it."""
+    """The value of an argument that was not given: the target's default, else null or the space's default."""
     known = schema is not None and parameter.name in schema.arguments
     default = target_default(schema, parameter.name) if schema is not None and known else None
     if not isinstance(default, NoDefault) and default in parameter.domain:
@@ -143,7 +144,7 @@ def _unsaid(parameter: Parameter, schema: TargetSchema | None) -> Any:
 
 
 def of_domain(value: Any, domain: Domain) -> Any:
-    """The value as the domain spells it, where the domain has it or a decimal that is as good as it."""
+    """The value as the domain spells it, if the domain has it but for rounding or spelling; else itself."""
     code = domain.code(value)
     if code is not None:
         return domain[code]
@@ -157,6 +158,6 @@ def of_domain(value: Any, domain: Domain) -> Any:
 
 
 def _meant(word: str) -> str:
-    """A word without what only spells it otherwise: PyTorch and servers have names of their own for types."""
+    """A word in one spelling: PyTorch and servers have several names for a type."""
     plain = word.removeprefix("torch.")
     return _SHORT.get(plain, plain)

@@ -1,4 +1,4 @@
-"""Whether a launch is of the model and of the GPU that a space is about: memory says nothing about others."""
+"""Whether a launch has the model and the GPU that a space is for; otherwise its memory is no evidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SNAPSHOT: Final = re.compile(r"models--(?:.+--)?(?P<name>[^/]+)/snapshots/")
 
 
 def unlike(space: Space, launch: Launch) -> str | None:
-    """Why what the launch shows says nothing about the space; None where it does, as far as it is known."""
+    """Why the launch is no evidence for the space; None if it is, or if nothing is known to the contrary."""
     ran, fixed = launch.arguments.get(MODEL), space.not_searched.get(MODEL)
     if MODEL in space.model.index:
         domain = space.model[MODEL].domain
@@ -36,8 +36,8 @@ def unlike(space: Space, launch: Launch) -> str | None:
 
 
 def unlike_the_last(space: Space, launches: Sequence[Launch]) -> tuple[str | None, ...]:
-    """Why each of the launches says nothing here, where the space names no model: then it is about that of
-    the last launch; None for those of that model, and where the log does not say it."""
+    """For each launch why it is no evidence, else None. A space that names no model is taken to be for the
+    model of the last launch; a launch whose log does not name its model counts."""
     models = [launch.arguments.get(MODEL) for launch in launches]
     last = next((model for model in reversed(models) if isinstance(model, str)), None)
     if last is None or MODEL in space.model.index or isinstance(space.not_searched.get(MODEL), str):
@@ -51,7 +51,7 @@ def unlike_the_last(space: Space, launches: Sequence[Launch]) -> tuple[str | Non
 
 
 def of_other_models(space: Space, launch: Launch) -> Kept | None:
-    """The models of the space that the launch is not about, where it searches several."""
+    """If the space searches several models: those other than the launch's."""
     if MODEL not in space.model.index:
         return None
     domain: Domain = space.model[MODEL].domain
@@ -60,7 +60,7 @@ def of_other_models(space: Space, launch: Launch) -> Kept | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two paths name one model: a folder may hold what a hub calls otherwise."""
+    """Whether two paths name one model, by the last part: in a folder, on a hub or in its cache."""
     return isinstance(one, str) and isinstance(other, str) and _name(one) == _name(other)
 
 

@@ -1,4 +1,4 @@
-"""Which values of a space occur among what was measured, and never among the best of it."""
+"""Which values of a space were measured, but are missing from the best configs."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _Row: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often a value was measured, none of the best having it. `chance` is the probability of that where
-    the best are drawn at random (hypergeometric); `default` says that it is the default."""
+    """How often a value was measured that none of the best configs has. `chance` is the probability of that
+    if the best were drawn at random (hypergeometric); `default` says whether it is the default."""
 
     parameter: str
     value: Scalar
@@ -128,9 +128,11 @@ def weigh(
     keep: float = KEEP,
     chance: float = CHANCE,
 ) -> Measurements:
-    """What records say of the values of a space, `keep` being the share of the measured configs that are
-    the best, at least one; a value that none of them has is dropped where that has at most the probability
-    `chance` otherwise. Failures are none of the best; those that may pass do not count.
+    """What records say about the values of a space.
+
+    `keep` is the share of the measured configs that count as the best, at least one. A value that none of
+    them has is dropped if random draws would miss it with a probability of at most `chance`. Failures are
+    never among the best; failures that may pass do not count.
 
     Raises UsageError where records are of different workloads, targets, models or machines, where all are of
     another space, and where no solution of the space was measured.
@@ -185,16 +187,16 @@ def _check_own(space: Space, records: Sequence[Record]) -> None:
 
 
 def _foreign(space: Space, record: Record) -> bool:
-    """Whether a record is of a space of another name that searches other parameters; one that extends this
-    one, or that it extends, searches the same."""
+    """Whether a record is of a space with another name and other parameters. A space and its overlay have the
+    same ones."""
     of = record.provenance.space
     return of not in (None, space.name) and record.config.keys() != space.model.index.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class _Configs:
-    """The solutions that were tried, as rows of codes, each with what was measured or None where it failed.
-    A config that several records have is one, whatever studies they are of."""
+    """The solutions that were tried, as rows of codes, with their measurements; None for those that failed. A
+    config in several records, of whatever studies, counts once."""
 
     rows: Mapping[_Row, Measured | None]
     outside: int
@@ -247,7 +249,7 @@ def _config(space: Space, row: _Row) -> dict[str, Scalar]:
 
 @dataclass(slots=True)
 class _Looked:
-    """The values of all parameters, as they are looked at."""
+    """The values of all parameters, sorted by what was found about them."""
 
     dropped: list[Tally] = field(default_factory=list)
     unsure: list[Tally] = field(default_factory=list)

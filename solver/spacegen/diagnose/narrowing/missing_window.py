@@ -1,4 +1,4 @@
-"""The missing window: an argument of which one launch needs more than another leaves, beside all the rest."""
+"""The missing window: an argument for which every value is too low or too high, all else equal."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Window", "windows"]
 
 
 class Window(Value):
-    """A parameter of which no value is left beside the rest of a launch."""
+    """A parameter for which no value works with the rest of a launch."""
 
     parameter: str
     too_low: Scalar
-    """The largest value that is not enough."""
+    """The largest value that is too low."""
     runs_out: Scalar
-    """The smallest value that is too much."""
+    """The smallest value that is too high."""
     because: tuple[str, str]
-    """The evidence for either."""
+    """The evidence for both."""
     opening: dict[str, tuple[Any, Scalar]] | None = None
-    """The fewest changes that open a window, each from what to what; None where nothing in the space does."""
+    """The smallest change that makes a value work, as (before, after) by parameter; None if there is none."""
 
     def __str__(self) -> str:
         low, high = write_scalar(self.too_low), write_scalar(self.runs_out)
@@ -54,11 +54,12 @@ def windows(
     after: Next | None = None,
     said: Mapping[str, Any] | None = None,
 ) -> tuple[Window, ...]:
-    """The windows that launches miss which share what `ran` has; `space` is the one under the edits.
+    """The parameters for which no value works with the rest of `ran`, a config; `space` has the edits.
 
-    `launched` has the configs of all launches, as far as they are known, `after` is what to launch next:
-    where that opens a window with changes that are as few, these are the ones. `said` has what the server
-    named for what may have been left to it."""
+    `launched` are the configs of all launches, as far as they are known. `after` is the next launch: if it
+    opens a window with as few changes as the smallest change, its changes are taken. `said` has the values
+    that the log names for arguments that may have been left to the server.
+    """
     found = (_window(space, name, edits, ran, launched) for name in _numeric(space, edits))
     missing = (window for window in found if window is not None)
     config = {} if after is None else after.config
@@ -67,7 +68,7 @@ def windows(
 
 
 def _as_said(window: Window, said: Mapping[str, Any]) -> Window:
-    """The window with changes from what the server named."""
+    """The window with the values of the log as those before the change."""
     changes = {
         name: (said.get(name) if before is None else before, after)
         for name, (before, after) in (window.opening or {}).items()
@@ -82,10 +83,10 @@ def _as_launched(
     ran: Mapping[str, Any],
     following: Mapping[str, Scalar],
 ) -> Window:
-    """The window with the opening of the config to launch next, where that has one that is as small."""
+    """The window with the changes of the next launch, if they open it and are as few."""
     name, opening = window.parameter, window.opening or {}
     binding = [edit for edit in edits if _bound(edit, name, ran) is not None]
-    # Of changes that do as well, those that are told already.
+    # Of equally small changes, those that the next launch makes anyway.
     ways = dict.fromkeys((*opening, *(way.parameter for edit in binding for way in edit.ways)))
     changes = {n: (ran[n], following[n]) for n in ways if n != name and n in ran and n in following}
     changed = {n: pair for n, pair in changes.items() if pair[0] not in Domain((pair[1],))}
@@ -127,7 +128,7 @@ def _window(
         max(lower, key=lambda pair: pair[0]),
         min(upper, key=lambda pair: pair[0]),
     )
-    # What the server would choose is no window that anybody has seen.
+    # Null is no window: nobody has seen what the server would choose.
     if any(all(_has(way, value) for _, way in binding) for value in numbers):
         return None
     return Window(
@@ -140,13 +141,13 @@ def _window(
 
 
 def _told(edit: Edit, name: str, launched: Sequence[Mapping[str, Any]], bound: float) -> Scalar:
-    """The value that the launch behind an edit had; the bound that it sets where that is not known."""
+    """The value in the launch behind an edit; the edit's bound if that is not known."""
     value = None if edit.launch is None else launched[edit.launch].get(name)
     return value if is_number(value) else bound
 
 
 def _bound(edit: Edit, name: str, ran: Mapping[str, Any]) -> Kept | None:
-    """What an edit leaves of a parameter where the launch has no other way out."""
+    """The values of a parameter that an edit keeps; None if the launch satisfies it by another parameter."""
     way = next((way for way in edit.ways if way.parameter == name), None)
     return None if way is None or holds(edit, ran, but=name) else way
 
@@ -159,7 +160,7 @@ def _gone(way: Kept, domain: Domain) -> list[float]:
 def _opening(
     space: Space, name: str, binding: Iterable[Edit], ran: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Scalar]] | None:
-    """The changes beside the parameter itself that the nearest config makes to get past these edits."""
+    """The changes to other parameters by which the nearest solution satisfies these edits."""
     edits = list(binding)
     if None in space.model[name].domain:
         space = space.where(f"{name} is not null")
@@ -169,9 +170,9 @@ def _opening(
         found = space.repair(rest, weights=weights(rest))
         if not isinstance(found, Repair):
             return None
-        # What the server would choose is the last way out.
+        # Null is the last resort: nobody knows what the server would choose.
         chosen = any(found.solution[n] is None for n in ways if rest.get(n) is not None)
-        # Of changes that are as few, the one that the findings propose first.
+        # Of equally small changes, the one that the findings propose first.
         for first in filter(None, (_first(edit, name) for edit in edits)):
             aim = {**rest, **first}
             other = space.repair(aim, keep=first, weights=weights(aim))
@@ -187,7 +188,7 @@ def _opening(
 
 
 def _first(edit: Edit, name: str) -> dict[str, Scalar]:
-    """What to try first for an edit of what is not about a parameter."""
+    """The first proposal of an edit that does not change the parameter."""
     return next((way for way in edit.tries if name not in way), {})
 
 
@@ -198,8 +199,8 @@ def _needed(
     rest: Mapping[str, Any],
     numbers: Sequence[float],
 ) -> dict[str, tuple[Any, Scalar]]:
-    """Those of the changes without which some edit would hold at no value of the parameter: the nearest
-    config may change more for other reasons."""
+    """The changes that are needed for a value of the parameter to satisfy all edits: the nearest solution may
+    change more, for other reasons."""
     needed = dict(changes)
     for one in reversed(list(changes)):
         fewer = {other: change for other, change in needed.items() if other != one}
@@ -215,6 +216,6 @@ def _opens(
     rest: Mapping[str, Any],
     numbers: Iterable[float],
 ) -> bool:
-    """Whether all the edits hold at some value of the parameter, beside the changes."""
+    """Whether some value of the parameter satisfies all edits, given the changes."""
     config = {**rest, **{other: after for other, (_, after) in changes.items()}}
     return any(all(holds(edit, {**config, name: value}) for edit in edits) for value in numbers)

@@ -1,4 +1,4 @@
-"""Which values keep to a move, how far a domain goes along with it, and which one to try first."""
+"""Which values satisfy a move, how far a domain reaches in its direction, and which value to try first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEAR: Final = 1e-9
 
 
 def fits(move: Move, value: Scalar) -> bool:
-    """Whether a value other than null keeps to a move."""
+    """Whether a value other than null satisfies a move."""
     if move.apart_from is not None and any(same_value(value, one) for one in move.apart_from):
         return False
     if move.among is not None and not any(same_value(value, one) for one in move.among):
@@ -35,12 +35,12 @@ def fits(move: Move, value: Scalar) -> bool:
 
 
 def is_bound(move: Move) -> bool:
-    """Whether a move says how large a value is."""
+    """Whether a move has a lower or an upper bound."""
     return move.at_least is not None or move.at_most is not None
 
 
 def as_far_as(move: Move, domain: Domain) -> Move:
-    """A move as far as a domain goes in its direction, where that does not reach as far as it says."""
+    """The move; if no value of the domain satisfies it, the same move as far as the domain reaches."""
     was, least, most = move.was, move.at_least, move.at_most
     numbers = [v for v in domain if is_number(v)]
     if not is_number(was) or any(fits(move, v) for v in numbers):
@@ -63,14 +63,14 @@ def _size(move: Move, value: float) -> float:
 
 
 def in_words(move: Move, domain: Domain) -> Move:
-    """The move with the values that it is apart from as a domain spells them."""
+    """The move with the values that it excludes spelled as in the domain."""
     if move.apart_from is None:
         return move
     return move.model_copy(update={"apart_from": tuple(of_domain(v, domain) for v in move.apart_from)})
 
 
 def nearest(values: Sequence[Scalar], move: Move) -> Scalar:
-    """The value nearest to the one to try first, or to where the move begins."""
+    """The value nearest to the one that the move would try first, else to its bound."""
     if any(same_value(value, move.to) for value in values):
         return next(value for value in values if same_value(value, move.to))
     aims = (move.to, move.at_most, move.at_least)

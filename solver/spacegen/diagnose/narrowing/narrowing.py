@@ -1,4 +1,4 @@
-"""A space narrowed by findings: what goes, why, how much is left, and which config to launch next."""
+"""A space narrowed by findings: what is dropped and why, how much is left, and the config to launch next."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
 class Narrowing:
     """What findings leave of a space.
 
-    `edits` are all that hold, those of an overlay of ours included (`launch` is None there); `dropped` are
-    the findings with moves that change nothing, with reasons. `whole` counts the solutions without any edit,
-    `before` those of the space as it was given, `after` those that are left; None where no engine can count.
+    `edits` are all that apply, with those of an overlay of ours (`launch` is None there). `dropped` are the
+    findings with moves that change nothing, with reasons. `whole` counts the solutions without any edit,
+    `before` those of the space as given, `after` those that are left; None if no engine can count them.
     """
 
     space: Space
@@ -41,7 +41,7 @@ class Narrowing:
     next: Next | None = None
     windows: tuple[Window, ...] = ()
     made: tuple[Edit, ...] = ()
-    """The edits that the findings came to; of those that say the same, `edits` has the first."""
+    """The edits made from the findings; `edits` has only the first of those that are equal."""
 
     @property
     def counts(self) -> tuple[int, int] | None:
@@ -49,7 +49,7 @@ class Narrowing:
         return None if self.whole is None or self.after is None else (self.whole, self.after)
 
     def edit_of(self, finding: Finding) -> Edit | None:
-        """The edit that a finding has made, or another launch's that says the same, where it holds."""
+        """The edit that a finding led to, or an equal one of another launch; None if neither applies."""
         made = [e for e in (*self.edits, *self.made) if (e.finding, e.launch) == (finding.id, finding.launch)]
         if not made or made[0] in self.edits:
             return made[0] if made else None
@@ -98,8 +98,8 @@ def narrow(
 ) -> Narrowing:
     """The space under the findings whose severity is one of `apply`, the worst first.
 
-    `asked` are the arguments that were given to the launches, where they are known; `earlier` the edits of
-    an overlay that is to keep them. Raises EngineError where no engine can tell whether a solution is left.
+    `asked` are the arguments that the launches were given, if known; `earlier` the edits of an overlay that
+    is to keep them. Raises EngineError where no engine can tell whether a solution is left.
     """
     given = asked_of(launches, asked)
     grounds = [Ground.of(space, one, asked) for one, asked in zip(launches, given, strict=True)]
@@ -127,8 +127,8 @@ def narrow(
 
 
 def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
-    """The edits in one order, whether they are new or an overlay of ours has them already: failures before
-    advice, those that were found now as they were found."""
+    """The edits in an order that does not depend on which of them an overlay has already: failures before
+    advice, new ones in the order of their findings."""
 
     def place(edit: Edit) -> tuple[int, int, str]:
         failed = edit.basis is Basis.FAILURE
@@ -141,7 +141,7 @@ def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
 
 
 def _edit(finding: Finding, ground: Ground, reason: str | None) -> Edit | Dropped:
-    """What a finding comes to where nothing speaks against it."""
+    """The edit of a finding; dropped if there is a `reason` against it."""
     if reason is None:
         return ground.edit(finding)
     return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
@@ -152,26 +152,25 @@ def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:
 
 
 def _last(space: Space, grounds: Sequence[Ground]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The config of the last launch of which anything is known, and what its log names."""
+    """The config of the last launch with a known one, and the values that its log has."""
     ground = next((ground for ground in reversed(grounds) if ground.ran), None)
     return ({}, {}) if ground is None else (_complete(space, ground.ran), ground.said)
 
 
 def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a launch, what the log does not say at its default; nothing where it says nothing."""
+    """The config of a launch with defaults for what the log does not say; empty if it says nothing."""
     defaults = {p.name: p.default for p in space.parameters if not isinstance(p.default, NoDefault)}
     return {**defaults, **ran} if ran else {}
 
 
 def _failed(found: Resolved) -> list[Edit]:
-    """What failed, and what did and was dropped all the same: it leaves no window either. Advice bounds no
-    window: nothing that it speaks against failed."""
+    """The failures, dropped ones included: all of them bound a window. Advice does not: nothing failed."""
     dropped = (one.edit for one in found.dropped if one.edit is not None)
     return [edit for edit in (*found.kept, *dropped) if edit.basis is Basis.FAILURE]
 
 
 def counted(space: Space) -> int | None:
-    """The solutions of a space; None where no engine can count them."""
+    """The number of solutions; None if no engine can count them."""
     try:
         return space.count()
     except EngineError:

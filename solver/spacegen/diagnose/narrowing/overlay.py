@@ -1,4 +1,4 @@
-"""Edits as an overlay of a space: a file that says why for each, and that later findings add to."""
+"""Edits as an overlay of a space: a file with a reason for each edit, to which later findings add."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def write(
     counts: tuple[int, int] | None = None,
     inputs: str = "",
 ) -> str:
-    """Writes the overlay with these edits of the space that `name` names, and returns its text, which is all
-    that happens where `path` is `-`.
+    """Writes an overlay with these edits for the space that `name` names, and returns its text. Only returns
+    it if `path` is `-`.
 
-    An overlay of ours as `name` gives way to its base: `edits` are to have what it said. What the command
-    pinned and the conditions that it gave are part of the file. `counts` are the solutions before any of the
-    edits and after them, with those `inputs` of the command that no overlay keeps. What the file says of
-    parameters that the space lacks, as that of another version may, stays. A file that says the same stays
-    untouched. Raises UsageError where the file at `path` is none of ours, OSError.
+    If `name` is itself an overlay of ours, the new one extends its base, and `edits` have to include its
+    edits. Pins and conditions of the command become part of the file. `counts` are the solutions without and
+    with all edits; `inputs` are the options of the command that no overlay keeps. Edits in the file for
+    parameters that the space lacks, in this version of its target, stay. A file with the same text is not
+    touched. Raises UsageError if the file at `path` is not ours, OSError.
     """
     refuse(path)
     spelling = spelling_of(name, space)
@@ -64,14 +64,14 @@ def write(
 
 
 def refuse(path: Path) -> None:
-    """Raises UsageError for a file that is no overlay of ours: nobody meant to lose it."""
+    """Raises UsageError for a file that is not an overlay of ours, which nobody means to overwrite."""
     if path != _STDOUT:
         refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
 
 
 def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
-    """The edits of an overlay of ours that is there already, none where nothing is. `space` is the one that
-    `name` names. Raises UsageError for any other file, and for an overlay of another space; SpaceError."""
+    """The edits of the overlay of ours at `path`, none if there is no file. `space` is the one that `name`
+    names. Raises UsageError for any other file, and for an overlay of another space; SpaceError."""
     if (file := _there(path, name)) is None:
         return ()
     spelling = spelling_of(name, space)
@@ -80,15 +80,15 @@ def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
 
 
 def _beyond(path: Path, name: str, space: Space, spelling: Spelling) -> tuple[Edit, ...]:
-    """The edits of the file at `path` that the space knows nothing about, in the words of the file."""
+    """The edits of the file at `path` for parameters that the space lacks, under the names of the file."""
     if (file := _there(path, name)) is None:
         return ()
     return tuple(e for e in edits_of(file, spelling.domains) if spelling.back(e, space.domains) is None)
 
 
 def on_its_base(name: str, space: Space) -> Space:
-    """The space that `name` names, with what its base says as rules like all others: that of an overlay of
-    ours below a file of somebody else stays, whatever is found. Raises as `read` does."""
+    """The space that `name` names, with the edits of its base as ordinary rules: those of an overlay of ours
+    that somebody's own file extends stay, whatever is found. Raises as `read` does."""
     base = base_of(name)
     ours = any((rule.source or "").startswith(f"{MARK}/") for rule in space.rules)
     if not ours or base.resolve().is_relative_to(catalog.folder("spaces").resolve()):
@@ -99,8 +99,8 @@ def on_its_base(name: str, space: Space) -> Space:
 
 
 def as_asked(path: Path, name: str, space: Space) -> Space:
-    """The space with what commands before asked of it, whose overlay stands at `path`. Raises as `earlier`
-    does."""
+    """The space with the pins and conditions of the overlay at `path`, which earlier commands gave. Raises as
+    `earlier` does."""
     if (file := _there(path, name)) is None:
         return space
     names = {then: now for now, then in spelling_of(name, space).names.items()}
@@ -108,7 +108,7 @@ def as_asked(path: Path, name: str, space: Space) -> Space:
 
 
 def _there(path: Path, name: str) -> File[Overlay] | None:
-    """The overlay of ours at `path`, where there is one."""
+    """The overlay of ours at `path`; None if there is none."""
     base = base_of(name)
     refuse(path)
     if path == _STDOUT or not path.is_file() or not path.stat().st_size:

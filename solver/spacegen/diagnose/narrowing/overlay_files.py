@@ -1,4 +1,4 @@
-"""Overlays of ours as they stand in files: what they extend, and the edits that they say."""
+"""Overlays of ours in files: which file they extend, and which edits they have."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _OURS: Final = frozenset({"spacegen", "extends", "pin", "restrict", "rules"})
 
 
 def is_ours(stream: BinaryIO) -> bool:
-    """Whether a file begins as ours do."""
+    """Whether a file begins like an overlay of ours."""
     return stream.readline(len(FIRST)).startswith(FIRST.encode())
 
 
 def read(path: Path) -> File[Overlay]:
-    """An overlay of ours. Raises SpaceError where it is none any more, UsageError where somebody wrote more
-    into it than we did, which would be lost."""
+    """An overlay of ours. Raises SpaceError if it is no valid overlay any more, UsageError if somebody else
+    has added entries, which would be lost."""
     faults: list[Fault] = []
     file = validate(read_tree(read_source(path, shown(path))), Overlay, faults)
     if faults or file is None:
@@ -66,7 +66,7 @@ def extended(path: Path, file: File[Overlay]) -> Path:
 
 
 def base_of(name: str) -> Path:
-    """The file that an overlay of this space is to extend: itself, or the base of an overlay of ours.
+    """The file that an overlay of this space has to extend: its own, or the base of an overlay of ours.
     Raises as `read` does."""
     path = find_space(name)
     if not path.is_file():
@@ -77,7 +77,7 @@ def base_of(name: str) -> Path:
 
 
 def edits_of(file: File[Overlay], domains: Mapping[str, Domain]) -> Iterator[Edit]:
-    """The edits that an overlay says of a space with these domains. Raises SpaceError."""
+    """The edits of an overlay, for a space with these domains. Raises SpaceError."""
     for name, entry in (*file.document.pin.items(), *file.document.restrict.items()):
         match entry:
             case PinEntry(value=value, because=because, source=source):

@@ -1,4 +1,4 @@
-"""Points in the order in which a search would keep them: front by front, within one the lonely ones first."""
+"""Points in the order in which a search would keep them: front by front, the least crowded first."""
 
 from __future__ import annotations
 

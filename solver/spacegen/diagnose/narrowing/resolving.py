@@ -21,8 +21,8 @@ __all__ = ["Resolved", "edits_in", "read_edit", "resolve", "under", "without_edi
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a space takes of some edits: `kept`, in the order of their weight, and `dropped` with reasons.
-    `space` is the space under them, `base` the one without any."""
+    """The edits that apply to a space: `kept`, the most important first, and `dropped` with reasons. `space`
+    is the space with the edits, `base` the one without any."""
 
     base: Space
     space: Space
@@ -31,13 +31,13 @@ class Resolved:
 
 
 def edits_in(space: Space) -> tuple[Edit, ...]:
-    """The edits that an overlay of ours under this space has brought."""
+    """The edits in the rules of a space, which come from an overlay of ours."""
     found = (read_edit(r.condition, r.because, r.source, space.domains) for r in space.rules)
     return tuple(edit for edit in found if edit is not None)
 
 
 def without_edits(space: Space) -> Space:
-    """The space before any of our edits."""
+    """The space without any edits of ours."""
     domains = space.domains
     ours = [r.id for r in space.rules if read_edit(r.condition, r.because, r.source, domains) is not None]
     return space.without_rules(ours) if ours else space
@@ -46,7 +46,7 @@ def without_edits(space: Space) -> Space:
 def read_edit(
     condition: Expr, because: str | None, source: str | None, domains: Mapping[str, Domain]
 ) -> Edit | None:
-    """The edit that a rule with this source says; None where the rule is none of ours."""
+    """The edit behind a rule with this source; None if the rule is not ours."""
     origin = Edit.origin(source)
     if origin is None:
         return None
@@ -65,7 +65,7 @@ def _kept(part: Expr, name: str, domain: Domain) -> Kept:
 
 
 def under(space: Space, edits: Iterable[Edit]) -> Space:
-    """The space with more rules: those of the edits."""
+    """The space with the edits as rules."""
     taken = tuple(edits)
     for number, (edit, written) in enumerate(zip(taken, conditions(taken, space.domains), strict=True), 1):
         space = space.with_rule(edit.rule(f"{STEM}{number}:{edit.finding}", written))
@@ -75,10 +75,11 @@ def under(space: Space, edits: Iterable[Edit]) -> Space:
 def resolve(
     space: Space, new: Sequence[Edit], earlier: Sequence[Edit] = (), against: Sequence[Edit] = ()
 ) -> Resolved:
-    """What the space takes of new edits, of those that it has (an overlay of ours), and of `earlier` ones.
+    """The space under new edits, under those that it has (from an overlay of ours), and under `earlier` ones,
+    as far as they agree.
 
-    Failures come first, older ones before newer ones; then new advice, then older advice, which gives way:
-    also to what is `against` it, and which is no edit itself.
+    Failures come first, older ones before newer ones; then new advice, then older advice. Older advice gives
+    way to newer, also to advice in `against`, which is not applied itself.
     Raises EngineError where no engine can tell whether a solution is left.
     """
     known = [_seen_again(edit, new) for edit in _distinct([*edits_in(space), *earlier])]
@@ -94,7 +95,7 @@ def resolve(
 
 
 def _seen_again(edit: Edit, new: Sequence[Edit]) -> Edit:
-    """An older edit as the one of a launch that shows the same again; its evidence stays."""
+    """An older edit, now of the launch that shows the same again; it keeps its first evidence."""
     for other in new:
         if other.basis is edit.basis and other.finding == edit.finding and other.same_as(edit):
             return edit.model_copy(update={"launch": other.launch, "tries": other.tries})
@@ -107,7 +108,7 @@ def _among(edit: Edit, dropped: Iterable[Dropped]) -> bool:
 
 @dataclass(slots=True)
 class _Choice:
-    """The edits that are taken one after the other while a solution of the space is left."""
+    """Edits applied one after the other as long as a solution is left."""
 
     base: Space
     space: Space = field(init=False)
@@ -118,7 +119,7 @@ class _Choice:
         self.space = self.base
 
     def take(self, edits: Iterable[Edit]) -> None:
-        """Takes those edits that leave a solution beside those before them."""
+        """Applies each edit that leaves a solution together with those before it; drops the others."""
         waiting = self._agreeing(edits)
         while waiting and not self._leaves(waiting):
             few, many = 0, len(waiting)
@@ -133,7 +134,7 @@ class _Choice:
                 self._drop(edit, f"`{other.finding}` already implies it: {other.because}")
 
     def _leaves(self, edits: Sequence[Edit]) -> bool:
-        """Whether a solution is left under the edits; then they are what is kept."""
+        """Whether a solution is left under the edits; if so, they are kept."""
         kept = _strongest(edits)
         space = under(self.base, kept)
         alive = possible(space.engine)
@@ -142,7 +143,7 @@ class _Choice:
         return alive
 
     def _agreeing(self, edits: Iterable[Edit]) -> list[Edit]:
-        """The edits without those that contradict what those before them leave of their parameter."""
+        """The edits without those that leave no value of their parameter beside those before them."""
         found: list[Edit] = []
         left: dict[str, Edit] = {}
         for edit in _distinct(edits):
@@ -163,7 +164,7 @@ class _Choice:
 
 
 def _without(edits: Iterable[Edit], against: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
-    """Older advice without what newer launches speak against."""
+    """Older advice, less what advice of newer launches contradicts."""
     kept, dropped = [], []
     for edit in edits:
         other = next((one for one in against if one.contradicts(edit)), None)
@@ -176,7 +177,7 @@ def _without(edits: Iterable[Edit], against: Sequence[Edit]) -> tuple[list[Edit]
 
 
 def _undisputed(edits: Sequence[Edit], against: Sequence[Edit]) -> tuple[list[Edit], list[Dropped]]:
-    """Without the advice on which launches disagree so far that no value is left."""
+    """The edits without advice of several launches that leaves no value."""
     kept, dropped = [], []
     for edit in _distinct(edits):
         other = next((e for e in (*edits, *against) if e.launch != edit.launch and e.contradicts(edit)), None)
@@ -189,7 +190,7 @@ def _undisputed(edits: Sequence[Edit], against: Sequence[Edit]) -> tuple[list[Ed
 
 
 def _distinct(edits: Iterable[Edit]) -> list[Edit]:
-    """Each clause once, the first that says it; a failure says more than advice."""
+    """Equal edits once, the first of them; failures and advice are never equal."""
     found: list[Edit] = []
     for edit in edits:
         if not any(e.basis is edit.basis and e.same_as(edit) for e in found):
@@ -198,7 +199,7 @@ def _distinct(edits: Iterable[Edit]) -> list[Edit]:
 
 
 def _strongest(edits: Sequence[Edit]) -> tuple[Edit, ...]:
-    """Without what others imply. Only a failure makes up for one: advice may give way some day."""
+    """The edits without those that others imply. Advice makes no failure redundant: it may give way later."""
 
     def said(i: int, edit: Edit) -> Iterator[bool]:
         for j, other in enumerate(edits):
@@ -209,7 +210,7 @@ def _strongest(edits: Sequence[Edit]) -> tuple[Edit, ...]:
 
 
 def _first(i: int, j: int, edit: Edit, other: Edit) -> bool:
-    """Which of two equal clauses stays: a failure, else the first."""
+    """Whether the first of two equal edits stays: the failure does, else the one that comes first."""
     if edit.basis is not other.basis and Basis.FAILURE in (edit.basis, other.basis):
         return edit.basis is Basis.FAILURE
     return i < j

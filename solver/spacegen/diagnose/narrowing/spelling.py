@@ -1,4 +1,4 @@
-"""The names and values that the file of a space has, where the space is loaded for another version."""
+"""Names and values of a space as its file has them; the space may be loaded for another version."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Spelling", "spelling_of"]
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """What the file of a space calls its parameters, with their domains there."""
+    """The names and domains of the parameters in the file of a space."""
 
     domains: Mapping[str, Domain]
     names: Mapping[str, str]
-    """What the file calls a parameter of the space."""
+    """The name in the file, by the name in the space."""
 
     @classmethod
     def of(cls, space: Space) -> Spelling:
@@ -28,11 +28,11 @@ class Spelling:
 
     @property
     def renamed(self) -> Mapping[str, str]:
-        """Those of the names that differ."""
+        """The names that differ."""
         return {now: then for now, then in self.names.items() if now != then}
 
     def out(self, edit: Edit) -> Edit:
-        """The edit under the names of the file; values that the file lacks were the target's alone."""
+        """The edit under the names of the file, without values that only the target has."""
         return edit.model_copy(update={"ways": tuple(map(self._way, edit.ways))})
 
     def _way(self, way: Kept) -> Kept:
@@ -40,7 +40,7 @@ class Spelling:
         return Kept(parameter=name, values=tuple(v for v in way.values if v in self.domains[name]))
 
     def back(self, edit: Edit, domains: Mapping[str, Domain]) -> Edit | None:
-        """The edit under the names of the space; None where the space lacks a parameter of it."""
+        """The edit under the names of the space; None if the space lacks one of its parameters."""
         now = {written: name for name, written in self.names.items()}
         ways = [Kept(parameter=now.get(w.parameter, w.parameter), values=w.values) for w in edit.ways]
         if any(way.parameter not in domains for way in ways):
@@ -49,7 +49,7 @@ class Spelling:
 
 
 def spelling_of(name: str, space: Space) -> Spelling:
-    """How the file of a space spells what `space`, perhaps for another version, is made of."""
+    """The spelling of the file that `name` names, for `space`, which it was loaded as."""
     if not space.base.sources:
         return Spelling.of(space)
     from spacegen.api import load

@@ -1,4 +1,4 @@
-"""Arguments that one version says with a switch and another with a size or a backend."""
+"""Arguments that are a switch in one version, and a size or a backend in another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DECODE: Final = "cuda_graph_backend_decode"
 
 
 def switched(arguments: Mapping[str, Any], searched: Container[str]) -> dict[str, Any]:
-    """The arguments of a launch, under those of newer versions where a space searches these alone."""
+    """The arguments of a launch, with switches translated if the space searches only the newer argument."""
     found = dict(arguments)
     if _newer(_BY_SWITCH, _GROUPS, searched) and _BY_SWITCH in found and _GROUPS not in found:
         shared = found[_BY_SWITCH] is True
@@ -29,7 +29,7 @@ def switched(arguments: Mapping[str, Any], searched: Container[str]) -> dict[str
 
 
 def translated(move: Move, arguments: Mapping[str, Any], searched: Container[str]) -> Move:
-    """A move of what a space searches, for one that a launch with these arguments calls otherwise."""
+    """A move of a switch as a move of the newer argument, if the space searches only that one."""
     groups = _newer(_BY_SWITCH, _GROUPS, searched)
     wanted = move.among or ()
     if move.parameter == _BY_SWITCH and groups and len(wanted) == 1:
