@@ -163,7 +163,7 @@ class Ground:
         return fits(in_words(move, Domain((value,))), value)
 
     def _fixed(self, name: str) -> Any:
-        """The value of an argument that is not searched: what the space holds it at, or the target's default."""
+        """The value of an argument that is not searched: what the space holds it at, else the default."""
         target, schema = self.space.base.target, schema_of(self.space)
         now = name
         if target is not None:
