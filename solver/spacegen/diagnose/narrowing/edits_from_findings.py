@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spacegen.api import Space
+from spacegen.diagnose.advice.said import chosen_by_server
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.commands import commanded, leaves_out
@@ -125,8 +126,7 @@ class Ground:
         about = any(move.parameter == _SHARE for move in (*finding.moves, *finding.unless))
         if not about or schema is None or _SHARE in self.parameters or self._fixed(_SHARE) is not None:
             return None
-        if self.left_out or not is_number(share) or round(share, 2) != share:
-            # Servers choose in thousandths, people in hundredths.
+        if self.left_out or not is_number(share) or chosen_by_server(share):
             return None
         return f"the launch was given `{_SHARE}` {share:g}, but in this space the server chooses it"
 
@@ -197,8 +197,8 @@ class Ground:
             return False
         if name == _SLOTS and self.launch.arguments.get("speculative_algorithm") is None:
             return False
-        # Servers choose shares in thousandths, people in hundredths; and no server chooses -1.
-        given = is_number(ran) and (ran < 0 or (isinstance(ran, float) and round(ran, 2) == ran))
+        # No server chooses -1.
+        given = is_number(ran) and (ran < 0 or (isinstance(ran, float) and not chosen_by_server(ran)))
         return not given
 
     def _tries(
