@@ -22,17 +22,17 @@ class Severity(StrEnum):
 
     @property
     def place(self) -> int:
-        """Its place in the order from the worst on."""
+        """Its place in the order, 0 for the worst."""
         return len(Severity) - 1 - tuple(Severity).index(self)
 
     @property
     def word(self) -> str:
-        """What people read."""
+        """The word that people read."""
         return "note" if self is Severity.INFO else self.value
 
 
 class Move(Value):
-    """An argument within bounds, or among values, both given and both kept where both are there.
+    """An argument within bounds, or among values; if both are given, both hold.
 
     sglang's arguments are called as in 0.5.6, which rule packs use too; mini-SGLang's have its own names.
     """
@@ -42,13 +42,13 @@ class Move(Value):
     at_most: float | None = None
     among: tuple[Scalar, ...] | None = None
     apart_from: tuple[Scalar, ...] | None = None
-    """Any other value than these: which one is the better is not known."""
+    """Any value other than these: which one is better is not known."""
     was: Scalar = None
-    """The value that the launch ran with; None where the log does not say it."""
+    """The value that the launch ran with; None if the log does not show it."""
     to: Scalar = None
     """The value to try first."""
     because: str = ""
-    """Why so far: the numbers behind `to`, in a few words."""
+    """Why by this much: the numbers behind `to`, in a few words."""
 
     @property
     def verb(self) -> str:
@@ -82,16 +82,16 @@ class Finding(Value):
     launch: int = 0
     """Which of the launches, counted from 0."""
     summary: str
-    """What is seen, in one sentence with its numbers."""
+    """What was observed, in one sentence with its numbers."""
     evidence: tuple[Line, ...] = ()
     numbers: dict[str, float] = Field(default_factory=dict)
     advice: tuple[str, ...] = ()
     """What to do, each a sentence with direction and size."""
     command: str | None = None
-    """What to type, where a command shows more or mends it."""
+    """A command that shows more, or fixes it."""
     moves: tuple[Move, ...] = ()
     unless: tuple[Move, ...] = ()
     also: tuple[Move, ...] = ()
-    """What has to change with the best way out, which would fail without it."""
+    """What has to change together with the best way out, which would fail alone."""
     narrows: bool = True
-    """Whether launches without the ways out are left out of a space; else the moves are advice alone."""
+    """Whether a space is narrowed to the ways out; else the moves are advice only."""

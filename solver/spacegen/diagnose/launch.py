@@ -1,4 +1,4 @@
-"""What the log of one launch comes to: where it stands, its figures, what went wrong, how it served."""
+"""What the log of one launch shows: how far it got, its figures, what went wrong, how it served."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Line(Value):
 
 
 class Fact(StrEnum):
-    """What servers say of themselves while they start; memory is that of one GPU, in GiB (logs say GB)."""
+    """What servers log about themselves while they start; memory is that of one GPU, in GiB (logs say GB)."""
 
     BEFORE_LOADING = "available before loading"
     WEIGHTS = "weights"
@@ -68,7 +68,7 @@ class Figure(Value):
 
 
 class Kind(StrEnum):
-    """What can go wrong, as far as words in a log tell it apart."""
+    """What can go wrong, as far as the messages in a log distinguish it."""
 
     ARGUMENTS = "arguments refused"
     NO_POOL = "no room for a KV pool"
@@ -85,21 +85,21 @@ class Kind(StrEnum):
 
 
 class Trouble(Value):
-    """One way in which it went wrong; a launch holds the first lines of each kind and how many there were."""
+    """One way in which a launch went wrong, with the first lines that say so and how many there were."""
 
     kind: Kind
     phase: Phase
     lines: tuple[Line, ...]
-    """The first that said so, at most three, each of another place of the log."""
+    """The first ones, at most three, each from another place in the log."""
     count: int = 1
     during: str | None = None
-    """`prefill` or `decode`, where the words or the batch before say so."""
+    """`prefill` or `decode`, if the message or the batch before says so."""
     fatal: bool = False
-    """Whether the launch ended of it."""
+    """Whether it ended the launch."""
     went_on: bool = False
     """Whether batches followed, so that the server outlived it."""
     numbers: dict[str, float] = Field(default_factory=dict)
-    """What the words say: `tried_gib`, `free_gib`, `tokens`, `port`, `signal`, `mem_fraction_static` …"""
+    """What the message says: `tried_gib`, `free_gib`, `tokens`, `port`, `signal`, `mem_fraction_static` …"""
     words: str = ""
     """The exception or the message, without the time."""
 
@@ -108,9 +108,9 @@ class Launch(Value):
     """One start of a server and what followed. Arguments have the names of their own version."""
 
     server: str | None = None
-    """`sglang` or `minisgl`, where something in the log is said by one of them alone."""
+    """`sglang` or `minisgl`, if something in the log is written by only one of them."""
     version: str | None = None
-    """As the log says it; of sglang, else the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
+    """As logged; else, for sglang, the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """As the server runs with them, from its own words; `***` for secrets."""
     arguments_line: Line | None = None
@@ -125,15 +125,15 @@ class Launch(Value):
     retraction: Line | None = None
     """The first of them."""
     busiest: Line | None = None
-    """The line of a batch of decoding that stands for the log: one with the most running requests."""
+    """The decode line with the most running requests, which stands for the log."""
     examples: dict[Column, Line] = Field(default_factory=dict)
-    """For EMPTY_QUEUE, UNFILLED and NO_GRAPH one of the lines that they count, with the most running."""
+    """For EMPTY_QUEUE, UNFILLED and NO_GRAPH: of the lines that they count, one with the most running."""
     series: Series = Series()
     files: tuple[str, ...] = ()
     lines: int = 0
     simulated: bool = False
     folded: int = 0
-    """How many launches of the log before this one are left out, where there are very many."""
+    """How many launches before this one are left out, as a log may have very many."""
 
     @field_validator("arguments", mode="after")
     @classmethod
@@ -148,18 +148,18 @@ class Launch(Value):
         return {fact: figures[fact] for fact, value in values.items() if value is not None and value >= 0}
 
     def figure(self, fact: Fact) -> float | None:
-        """The number, where the log says it."""
+        """The number, if the log shows it."""
         found = self.figures.get(fact)
         return None if found is None else found.value
 
     @property
     def ended(self) -> Trouble | None:
-        """What the launch ended of, the first where it was several things; None where it has not failed."""
+        """The first trouble that ended the launch; None if it has not failed."""
         return next((trouble for trouble in self.troubles if trouble.fatal), None)
 
 
 def sensible(value: Any) -> float | None:
-    """The value as a number; None for what is none, and for sizes that no server has."""
+    """The value as a number; None if it is not a number, or of a size that no server has."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) and abs(value) <= _LARGEST else None
@@ -168,7 +168,7 @@ def sensible(value: Any) -> float | None:
 def asked_of(
     launches: Sequence[Launch], asked: Mapping[str, Any] | None
 ) -> tuple[Mapping[str, Any] | None, ...]:
-    """What each of the launches was asked to run with, where one config is known; None for the others.
+    """The config that each launch was asked to run with, as far as one is known; None for the others.
 
     It is the config of the only launch. Of several, which may have been asked for different things, it speaks
     for those that do not say their arguments themselves.

@@ -48,7 +48,7 @@ _HOST_MEMORY: Final = re.compile(
 _REQUESTED: Final = re.compile(r"Requesting ([\d.]+) GB but only have ([\d.]+) GB free")
 _COLLECTIVE: Final = re.compile(r"collective operation timeout")
 _RAISED: Final = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:: |$)")
-"""How an exception begins; what else ends a server only says that it does."""
+"""How an exception begins; other messages of an end only say that the server ended."""
 _NAMED: Final = re.compile(r"\bSGLANG_[A-Z0-9_]{4,60}\b")
 _REASONS: Final = {
     PEER_LOST.pattern: "another rank or node is gone: the cause is in its log, or above in this one",
@@ -130,7 +130,7 @@ def _stuck(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _apart(trouble: Trouble) -> Finding:
-    """The watchdog of torch, which looks at what ranks do together."""
+    """PyTorch's watchdog, which watches collective operations."""
     limit = said(trouble, "seconds")
     after = "" if limit is None else f" of {limit:g} s"
     return _finding(
@@ -173,9 +173,10 @@ def _killed(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
-    """Main memory is short: of weights on their way, or for a hierarchical cache.
+    """Main memory ran out: while weights were loaded, or for a hierarchical cache.
 
-    Who ended a process, and for whose memory, its signal alone does not say: that is no failure of arguments.
+    A signal alone says neither who killed the process nor whose memory was short, so it proves nothing about
+    arguments.
     """
     no_cache = rather(launch, "enable_hierarchical_cache", (False,), (True,))
     ways = known(*_smaller_host_pool(launch, words(trouble)), no_cache) if no_cache else ()
@@ -200,7 +201,7 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
 
 
 def _smaller_host_pool(launch: Launch, text: str) -> Iterator[Move]:
-    """A host pool that fits into what was free, where the words tell how much that was."""
+    """A host pool that fits into free memory, if the message says how much that was."""
     size, ratio = whole(launch, "hicache_size"), sensible(argument(launch, "hicache_ratio"))
     found = _REQUESTED.search(text)
     fits = float(found[2]) / float(found[1]) if found and float(found[1]) > float(found[2]) else None

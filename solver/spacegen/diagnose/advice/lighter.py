@@ -1,4 +1,4 @@
-"""The lighter sides of a launch: what else would have to be different for it to need less memory.
+"""What else would have to differ for a launch to need less memory.
 
 A failure of memory holds for every launch that needs at least as much. These are the arguments that make a
 launch need less of one kind of memory, each on the side of this launch where it does.
@@ -104,7 +104,7 @@ _SMALLEST_CACHE: Final = "fp4_e2m1"
 
 
 def known(*moves: Move | None) -> tuple[Move, ...]:
-    """Those that there are."""
+    """The moves that exist."""
     return tuple(move for move in moves if move is not None)
 
 
@@ -125,12 +125,12 @@ def weights(launch: Launch) -> tuple[Move, ...]:
 
 
 def loading(launch: Launch) -> tuple[Move, ...]:
-    """How weights are split and stored, which may come to less on each GPU."""
+    """How weights are split and stored: another choice may need less on each GPU."""
     return known(*(unlike(launch, name) for name in _LOADING))
 
 
 def quantized(launch: Launch) -> Move | None:
-    """Weights of fewer bits; None where the log does not say how many there are, or where there are few."""
+    """Weights of fewer bits; None if the log does not show how many they have, or they have few."""
     return rather(launch, "quantization", (*_EIGHT_BITS, *_FOUR_BITS), (None,)) or rather(
         launch, "quantization", _FOUR_BITS, _EIGHT_BITS
     )
@@ -145,7 +145,7 @@ def dense_tokens(launch: Launch) -> tuple[Move, ...]:
 
 
 def activations(launch: Launch) -> tuple[Move, ...]:
-    """Less memory beside weights and KV cache, whatever the batch; and what may come to less."""
+    """What needs, or may need, less memory beside weights and KV cache, whatever the batch."""
     return known(
         more_of(launch, Key.RANKS),
         more_of(launch, "pp_size"),
@@ -176,12 +176,12 @@ def _kernels(launch: Launch) -> Iterator[str]:
 
 
 def pooling(launch: Launch) -> tuple[Move, ...]:
-    """How the pool is handed out, which may come to fewer tokens at a time."""
+    """How the pool is handed out: another choice may need fewer tokens at a time."""
     return known(*(unlike(launch, name) for name in _POOLING))
 
 
 def hosted(launch: Launch) -> tuple[Move, ...]:
-    """What may come to less main memory: the pool that a hierarchical cache has a copy of."""
+    """What may need less main memory: a hierarchical cache copies the pool there."""
     return known(
         any_lower_share(launch),
         _smaller_pool(launch),
@@ -201,13 +201,13 @@ def shorter_prefills(launch: Launch) -> Move | None:
 
 
 def pool(launch: Launch) -> tuple[Move, ...]:
-    """Less memory for the pool and for the tables of requests beside it."""
+    """Less memory for the pool and for the request tables beside it."""
     return known(_smaller_pool(launch), fewer_running(launch), less_context(launch), _undrafted(launch))
 
 
 def reserves(launch: Launch) -> tuple[Move, ...]:
-    """What else decides the share where the server chose it: it keeps room for chunks and graphs, and so
-    chooses a lower share for larger ones and a higher one for smaller ones."""
+    """The arguments by which a server chooses the share itself: it reserves memory for chunks and graphs, so
+    it chooses a lower share if these are larger and a higher one if they are smaller."""
     share = number(launch, Key.SHARE)
     if is_mini(launch) or share is None or not chosen_by_server(share):
         return ()
@@ -224,7 +224,7 @@ def reserves(launch: Launch) -> tuple[Move, ...]:
 
 
 def no_graphs(launch: Launch) -> tuple[Move, ...]:
-    """Smaller graphs, or none; nothing where there are none."""
+    """Smaller graphs, or none; nothing if there are none already."""
     off, switch = argument(launch, "disable_cuda_graph"), None
     if off is True or argument(launch, "cuda_graph_backend_decode") == "disabled":
         return ()
@@ -241,7 +241,7 @@ def no_graphs(launch: Launch) -> tuple[Move, ...]:
 
 
 def _larger_pages(launch: Launch) -> Move | None:
-    """Shorter tables of pages, which are as long as the context."""
+    """Larger pages: page tables get shorter, which are as long as the context."""
     for was in ran(launch, "page_size"):
         size = was if isinstance(was, int) and was > 0 else 1
         return Move(parameter="page_size", at_least=size + 1, was=size, to=max(size * 2, 16))

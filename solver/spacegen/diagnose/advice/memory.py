@@ -1,4 +1,4 @@
-"""What is left of the memory of a GPU when the server is ready, and how far the static share is from good.
+"""How much GPU memory is left once the server is ready, and how far the static share is from good.
 
 The guide's rule: 5 to 8 GB left for activations are good; with more the KV cache could be larger, with less
 the server may run out of memory later. Its figures are those of large GPUs; on smaller ones, whose models and
@@ -33,11 +33,11 @@ _SHORT: Final = (
 )
 _RANK: Final = re.compile(r"\b((?:(?:DP|TP|EP|PP)\d+ ?)+)\]")
 _OF_ALL: Final = "available_gpu_mem"
-"""What the rank says that speaks for all."""
+"""The figure that one rank logs on behalf of all."""
 
 
 def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
-    """How good the memory is that a launch leaves; nothing where it ran out, which tells more."""
+    """Whether a launch leaves too much or too little memory; nothing if it ran out, which says more."""
     figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch))
     if figure is None or room is None or troubled(launch, *_SHORT):
         return
@@ -71,7 +71,7 @@ def _left(figure: Figure, room: Room) -> str:
 
 
 def _where(figure: Figure) -> str:
-    """The rank, where it is another than the one that speaks for all."""
+    """Which rank it is, unless it speaks for all."""
     rank = _RANK.search(figure.line.text)
     return "" if rank is None or _OF_ALL in figure.line.text else f" on {rank[1]}, the least of all ranks,"
 
@@ -148,8 +148,8 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
 
 
 def _raised(launch: Launch, room: Room) -> Move | None:
-    """The shares that leave what is good; a step more where the GPU is too small for that. None where no
-    higher share is sensible."""
+    """The shares that leave a good amount, or one step more on a GPU too small for that; None if no higher
+    share is sensible."""
     was = number(launch, Key.SHARE)
     if was is None or was + STEP > HIGHEST_SHARE:
         return None

@@ -1,4 +1,4 @@
-"""Launches that ran out of GPU memory: where, of what, and which arguments make a launch need less of it.
+"""Launches that ran out of GPU memory: in which phase, and which arguments make a launch need less.
 
 One message has many causes: what helps while weights are loaded does nothing for graphs, and what the message
 of a failed capture proposes first, a lower static share, is of no use where memory was not the cause.
@@ -49,7 +49,7 @@ _DUMMY: Final = "to test memory without downloading the weights, use `{}` (rando
 
 
 def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """The GPU memory that did not suffice, a finding for each place where that was."""
+    """A finding for each place where GPU memory ran out."""
     troubles = troubled(launch, Kind.OUT_OF_MEMORY, Kind.CAPTURE)
     return once(finding for trouble in troubles for finding in _at(launch, trouble))
 
@@ -72,7 +72,7 @@ def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 
 
 def _of_memory(launch: Launch, trouble: Trouble) -> bool:
-    """Whether the words behind a failed capture are those of memory: the message itself names many causes."""
+    """Whether a failed capture was short of memory: the message itself lists many causes."""
     text = " ".join((trouble.words, *(line.text for line in trouble.lines))).lower()
     same = any(other.phase is Phase.GRAPHS for other in troubled(launch, Kind.OUT_OF_MEMORY))
     return same or "tried_gib" in trouble.numbers or any(word in text for word in _MEMORY_WORDS)
@@ -98,7 +98,7 @@ def _loading(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _drafting(launch: Launch, trouble: Trouble) -> Finding:
-    """A draft model is loaded when the cache of the other stands, so that the share counts for it, too."""
+    """A draft model is loaded after the KV cache is allocated, so the static share matters for it."""
     lighter = sorted(weights(launch), key=lambda move: move.parameter != "speculative_algorithm")
     share = lower_share(launch, _missing(trouble))
     return _failed(
@@ -226,7 +226,7 @@ def _failed(
 
 
 def _short(launch: Launch, trouble: Trouble, missing: float, tried: float) -> str:
-    """What was asked for last, which is rarely all that does not fit."""
+    """How short the last allocation was, which is rarely all that does not fit."""
     if trouble.phase in (Phase.ARGUMENTS, Phase.WEIGHTS) and launch.figure(Fact.WEIGHTS) is None:
         return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short, and more may follow"
     return f": the last allocation, {tried:.2f} GB, was {missing:.2f} GB short"
@@ -238,7 +238,7 @@ def _shared(launch: Launch, moves: tuple[Move, ...]) -> bool:
 
 
 def _missing(trouble: Trouble) -> float | None:
-    """What was tried less what was free, in GiB. A lower bound: the next allocation may be short as well."""
+    """GiB by which the last allocation was short: a lower bound, as the next one may be short, too."""
     tried, free = said(trouble, "tried_gib"), said(trouble, "free_gib")
     if tried is None or free is None or tried <= free:
         return None
@@ -250,7 +250,7 @@ def _gib(size: re.Match[str]) -> float:
 
 
 def _grown(launch: Launch, trouble: Trouble, own: float) -> float:
-    """How much more of the GPU others hold than before loading, in GiB, where that can be told."""
+    """GiB that other processes have taken since loading began; 0 where the log does not tell."""
     capacity, free = said(trouble, "capacity_gib"), said(trouble, "free_gib")
     before = launch.figure(Fact.BEFORE_LOADING)
     if capacity is None or free is None or before is None:
@@ -259,7 +259,7 @@ def _grown(launch: Launch, trouble: Trouble, own: float) -> float:
 
 
 def _of_torch(launch: Launch, trouble: Trouble) -> Iterator[str]:
-    """What torch says beside: memory that it holds and cannot use, and others on the same GPU."""
+    """What PyTorch's message adds: reserved memory that it cannot use, and other processes on the GPU."""
     text, missing = words(trouble), _missing(trouble)
     if (kept := _UNUSABLE.search(text)) and missing is not None:
         unusable = _gib(kept)

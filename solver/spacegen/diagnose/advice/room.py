@@ -1,4 +1,4 @@
-"""What is left of the memory of a GPU when a server is ready, beside what should be."""
+"""How much GPU memory is left once a server is ready, and how much should be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Room:
 
     left: float
     more: float
-    """What is going to be taken of it."""
+    """How much of it proposed changes will take."""
     gpu: float | None
     little: float
     enough: float
@@ -35,7 +35,7 @@ class Room:
 
 
 def free_room(launch: Launch, more: float = 0.0) -> Room | None:
-    """None where the log does not say what is left."""
+    """None if the log does not show what is left."""
     left, gpu = launch.figure(Fact.LEFT), gpu_gib(launch)
     if left is None:
         return None

@@ -1,4 +1,4 @@
-"""What a launch says of itself, under the names that advice uses: those of sglang 0.5.6, or mini-SGLang's."""
+"""Arguments and figures of a launch, named as in advice: as in sglang 0.5.6, or as in mini-SGLang."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _QUANTIZED: Final = re.compile(r"[,. ]quant(?:ization)?=\w")
-"""How the newer version names the format of weights that are loaded."""
+"""How the newer version logs the format of the weights it loads."""
 _FEW_BITS: Final = re.compile(
     r"fp[48]|int[48]|awq|gptq|w[48]a\d|\b[48]bit|gguf|deepseek-(?:v3|r1)(?!.*(?:bf16|distill))|kimi-k2|gpt-oss"
 )
@@ -80,7 +80,7 @@ def is_mini(launch: Launch) -> bool:
 
 
 def key(launch: Launch, which: Key) -> str:
-    """What the server of the launch calls an argument in advice."""
+    """The name of an argument for the server of this launch."""
     return _MINI.get(which, which.value) if is_mini(launch) else which.value
 
 
@@ -96,13 +96,13 @@ def numbers_of(trouble: Trouble) -> dict[str, float]:
 
 
 def whole(launch: Launch, name: str) -> int | None:
-    """An argument that is a number of things; None where it is another or not known."""
+    """An argument that is a whole number; None if it is not, or not known."""
     found = sensible(argument(launch, name))
     return found if isinstance(found, int) else None
 
 
 def argument(launch: Launch, name: str) -> Any:
-    """The value that a launch runs with; None where it does not say. `name` is one that advice uses."""
+    """The value that a launch runs with; None if the log does not show it. `name` is one that advice uses."""
     for known in both_names(name):
         if (found := launch.arguments.get(known)) is not None:
             return found
@@ -129,8 +129,8 @@ def ran(launch: Launch, name: str) -> tuple[Any, ...]:
 
 
 def few_bits(launch: Launch) -> bool:
-    """Whether weights are known to have eight bits or less already, whatever `quantization` says: where
-    nobody asks for it, servers take that from the checkpoint."""
+    """Whether weights are known to have eight bits or less already, whatever `quantization` says: unless
+    it is given, servers take the format from the checkpoint."""
     loaded = launch.figures.get(Fact.WEIGHTS)
     model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
     return (
@@ -146,7 +146,7 @@ def dummy_weights(launch: Launch) -> str:
 
 
 def chosen_by_server(share: float) -> bool:
-    """Whether it is the server that chose a static share: in thousandths, and people choose in hundredths."""
+    """Whether the server chose this static share itself: servers choose thousandths, people hundredths."""
     return round(share, 2) != share
 
 
@@ -172,7 +172,7 @@ def attention_groups(launch: Launch) -> int:
 
 
 def number(launch: Launch, which: Key) -> float | None:
-    """The number behind an argument: the one given, else the one that the server says it chose."""
+    """The number that an argument was given, else the one that the server logs as its choice."""
     found = sensible(argument(launch, key(launch, which)))
     if found is not None:
         return found if which is not Key.SHARE or 0 < found <= 1 else None
@@ -186,7 +186,7 @@ def number(launch: Launch, which: Key) -> float | None:
 
 
 def gpu_gib(launch: Launch) -> float | None:
-    """The memory of one GPU that shares are shares of, in GiB: what was free before loading."""
+    """The GiB of one GPU that static shares refer to: what was free before loading."""
     before, after, weights = (
         launch.figure(one) for one in (Fact.BEFORE_LOADING, Fact.AFTER_LOADING, Fact.WEIGHTS)
     )
@@ -201,5 +201,5 @@ def troubled(launch: Launch, *kinds: Kind) -> tuple[Trouble, ...]:
 
 
 def words(trouble: Trouble) -> str:
-    """What was said, in one line."""
+    """The message, in one line."""
     return trouble.words or (trouble.lines[0].text if trouble.lines else trouble.kind.value)

@@ -1,4 +1,4 @@
-"""Launches whose KV cache or table of requests was too small.
+"""Launches whose KV cache or request table was too small.
 
 That is no lack of GPU memory: a lower static share makes it worse.
 """
@@ -67,7 +67,7 @@ def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 
 
 def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
-    """Weights take all of the static share; what it lacks is in the figures of the start."""
+    """The weights take all of the static share; the figures of the start say how much is missing."""
     short = _shortfall(launch)
     pages = whole(launch, "num_page_override") if is_mini(launch) else None
     share, lighter = higher_share(launch, short, said(trouble, "least_mem_fraction_static")), weights(launch)
@@ -173,7 +173,7 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _context_within(launch: Launch, pool: float | None) -> Move | None:
-    """Requests that the pool holds; None where all do already, so that something else of them filled it."""
+    """A context that the pool holds; None if it holds one already, so that something else filled it."""
     move = less_context(launch)
     if move is None or move.at_most is None or pool is None:
         return move
@@ -213,7 +213,7 @@ def _finding(
 
 
 def _shortfall(launch: Launch) -> float | None:
-    """GiB that the static share is too small by.
+    """GiB by which the static share is too small.
 
     The pool is what is left after loading, less (1 - share) of what was free before.
     """
@@ -225,7 +225,7 @@ def _shortfall(launch: Launch) -> float | None:
 
 
 def _least_share(launch: Launch) -> tuple[str, ...]:
-    """What the log says of the share where it says no arguments: above what the weights take."""
+    """Advice for a log without arguments: a share above what the weights take."""
     after, gpu = launch.figure(Fact.AFTER_LOADING), gpu_gib(launch)
     if number(launch, Key.SHARE) is not None:
         return ()
@@ -237,7 +237,7 @@ def _least_share(launch: Launch) -> tuple[str, ...]:
 
 
 def _roomier(launch: Launch) -> Move | None:
-    """A larger pool: a higher share, where what is left allows for it."""
+    """A higher share for a larger pool, if enough memory is left."""
     left = launch.figure(Fact.LEFT)
     return higher_share(launch) if left is None or left > LITTLE_LEFT else None
 
@@ -257,7 +257,7 @@ def _careful(launch: Launch) -> Move | None:
 
 
 def _richer(launch: Launch) -> tuple[Move, ...]:
-    """More tokens in the pool, or the same handed out otherwise."""
+    """What puts more tokens into the pool, or hands the same ones out differently."""
     return (
         *dense_tokens(launch),
         *weights(launch),

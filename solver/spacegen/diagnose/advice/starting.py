@@ -1,4 +1,4 @@
-"""Launches that did not come up for other reasons than GPU memory, that ended, or that were slow to start."""
+"""Launches that did not start for reasons other than GPU memory, or that started slowly."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _UNDERSCORED: Final = re.compile(r"--[a-z]+_[\w-]*")
 
 
 def refused(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """Arguments that the server does not take."""
+    """Arguments that the server rejects."""
     for trouble in troubled(launch, Kind.ARGUMENTS)[:1]:
         yield _refused(launch, trouble)
 
 
 def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """A port that somebody else has."""
+    """A port that another process uses."""
     for trouble in troubled(launch, Kind.PORT)[:1]:
         yield _port(launch, trouble)
 
@@ -70,7 +70,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def _instead(server: str, name: str, version: str | None) -> str | None:
-    """What an argument that the server does not know is called elsewhere, or may have been meant to be."""
+    """What an unknown argument is called in other versions, or which one may have been meant."""
     versions = (version,) if version else (OLDER, NEWEST) if server == "sglang" else (MINI,)
     hints = (formerly(server, name, one) for one in versions)
     found = next((hint for hint in hints if hint), None)
@@ -82,7 +82,7 @@ def _instead(server: str, name: str, version: str | None) -> str | None:
 
 
 def _whose(launch: Launch, trouble: Trouble) -> str:
-    """The server that refused: where that is all that it logs, the name of its program tells."""
+    """Which server rejected them; if it logs nothing else, the name of its program tells."""
     if launch.server is not None:
         return launch.server
     return "minisgl" if any(_MINI_PROGRAM.match(line.text) for line in trouble.lines) else "sglang"
@@ -113,7 +113,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
 
 
 def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
-    """What takes long before a server is ready: a download, or graphs that no batch needs."""
+    """What delays a start: a download, or graphs that no batch needs."""
     loading, capture = map(launch.figures.get, (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS))
     if loading is not None and loading.value > SLOW_LOADING:
         yield Finding(
@@ -151,7 +151,7 @@ def _faster_loading(launch: Launch) -> Iterator[str]:
 
 
 def _fewer_graphs(launch: Launch) -> Move | None:
-    """Graphs up to the largest batch that ran, where that is known and smaller."""
+    """Graphs up to the largest batch that ran, if that is known and smaller."""
     largest = number(launch, Key.GRAPHS)
     ran = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0)
     if largest is None or not 0 < ran < largest:

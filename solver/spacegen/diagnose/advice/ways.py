@@ -1,4 +1,4 @@
-"""Ways out: arguments moved to the lighter or the richer side of a launch, with the numbers behind it.
+"""Ways out: arguments moved so that a launch needs less memory or offers more, with the numbers behind it.
 
 Bounds hold whatever is sized by numbers of the log; `to`, the value to try first, comes from the guide where
 the log has no number.
@@ -61,7 +61,7 @@ _BATCH: Final = 8
 STEP: Final = 0.01
 """The guide's step of `mem_fraction_static`."""
 FINEST: Final = 0.001
-"""What shares differ by at least: servers choose them in thousandths."""
+"""The smallest difference between two shares: servers choose them in thousandths."""
 
 
 def steps_down(amount: float) -> float:
@@ -75,7 +75,7 @@ def steps_up(amount: float) -> float:
 
 
 def lower_share(launch: Launch, short_gib: float | None) -> Move | None:
-    """Less static memory, by at least what was missing where the log says how much.
+    """A lower static share, by at least what was missing if the log says how much that was.
 
     The bound is what is known to fail; `to` goes a step further. None where the share cannot go lower.
     """
@@ -95,7 +95,7 @@ def lower_share(launch: Launch, short_gib: float | None) -> Move | None:
 
 
 def higher_share(launch: Launch, short_gib: float | None = None, least: float | None = None) -> Move | None:
-    """More static memory: at least this share, or more by what was missing, where the log says so.
+    """A higher static share: at least `least`, or higher by what was missing if the log says how much.
 
     None where nothing would be left for the rest.
     """
@@ -137,7 +137,7 @@ def any_lower_share(launch: Launch) -> Move | None:
 
 
 def _finest(share: float, to: Callable[[float], int]) -> float:
-    """The share in thousandths, up or down, but for what floating-point numbers add."""
+    """The share rounded up or down to thousandths, without floating-point noise."""
     thousandths = round(share / FINEST, 6)
     return round(to(thousandths) * FINEST, 3)
 
@@ -153,7 +153,7 @@ def smaller_chunk(launch: Launch) -> Move:
 
 
 def fewer_running(launch: Launch) -> Move | None:
-    """Fewer requests at a time than ran, or than may run; None where the log says neither."""
+    """Fewer requests at a time than ran, or than may run; None if the log shows neither."""
     name, groups = key(launch, Key.RUNNING), attention_groups(launch)
     given, each = sensible(argument(launch, name)), launch.figure(Fact.MOST_RUNNING)
     # The argument is shared out among the groups of attention data parallelism; logs count in each of them.
@@ -168,18 +168,18 @@ def fewer_running(launch: Launch) -> Move | None:
 
 
 def in_batches(count: float) -> int:
-    """At most so many requests, and one at least: a multiple of eight where there are many."""
+    """The count rounded down, to a multiple of eight if it is large; at least 1."""
     most = max(int(count), 1)
     return most // _BATCH * _BATCH if most >= _MANY else most
 
 
 def few(move: Move | None) -> bool:
-    """Whether fewer requests than ran would be hardly any."""
+    """Whether so few requests ran that fewer would hardly be a server."""
     return move is not None and move.at_most is not None and move.at_most + 1 < _FEW
 
 
 def smaller_graphs(launch: Launch) -> Move | None:
-    """Graphs for half the batch, and not below 16; None where there are none that could be smaller."""
+    """Graphs for half the batch, but not below 16; None if there are none that could be smaller."""
     was = number(launch, Key.GRAPHS)
     if was is None or was <= 1:
         return None
@@ -205,7 +205,7 @@ def larger_cap(launch: Launch) -> Move | None:
 
 
 def more_of(launch: Launch, name: str) -> Move | None:
-    """Twice as many of something that is counted, such as ranks; None where it is not known how many."""
+    """Twice as many of something counted, such as ranks; None if the number is unknown."""
     was = next(map(sensible, ran(launch, name)), None)
     if not isinstance(was, int) or was < 1:
         return None
@@ -221,7 +221,7 @@ def rather(launch: Launch, name: str, values: Sequence[Scalar], when: Iterable[A
 
 
 def unlike(launch: Launch, name: str) -> Move | None:
-    """Any other value than the launch runs with, of which nobody knows whether it needs more or less."""
+    """Any value other than the launch's; whether that needs more memory or less is unknown."""
     for was in ran(launch, name):
         if was is None or isinstance(was, bool | int | float | str):
             return Move(parameter=name, apart_from=(was,), was=was)

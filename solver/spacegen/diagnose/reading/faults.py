@@ -1,4 +1,4 @@
-"""What lines say of things that go wrong."""
+"""What lines say about things that go wrong."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ FAULT_WORDS: Final = (
     *(b"Health check failed", b"sigquit", b"Memory access fault"),
     *(b"too small", b"no room for the full", b"Traceback (most", b"During handling", b"direct cause"),
 )
-"""A line has one of them where it has what `FAULTS` asks for, or the words of a traceback."""
+"""Each line that matches `FAULTS`, or is part of a traceback, contains one of these."""
 _EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
 AT_START: Final = rb"Process \S+:\s*$|\s+File \"|\s+assert\b|Available (?:full )?tokens: |" + _EXCEPTION
-"""How other lines of a traceback begin."""
+"""How the other lines of a traceback begin."""
 TRACED: Final = re.compile(_TRACE + rb"|^(?:" + AT_START + rb")")
-"""Which lines a traceback is made of, its sources aside."""
+"""The lines of a traceback, except for quoted source code."""
 
 _POOL: Final = re.compile(
     r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
@@ -57,7 +57,7 @@ _UNHEALTHY: Final = re.compile(r"Health check failed\. Server couldn't get a res
 _SOFT: Final = re.compile(r"soft=True")
 _CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d{1,9})", re.IGNORECASE)
 _OTHERS: Final = r"(?!python|sglang|minisgl|spacegen|pt_|ray|MainThread|multiproc|uvicorn)"
-"""What is no process of a server, by the name that the kernel says."""
+"""Processes that belong to no server, by the name that the kernel logs."""
 _KILLED: Final = re.compile(
     rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled"
 )
@@ -75,7 +75,7 @@ _SHELL: Final = 128
 _SIGNALS: Final = 64
 """On Linux. Whatever is above them is a code of the program's own, as 255 is of `sys.exit(-1)`."""
 _HARMLESS: Final = (1, 2, 3, 15)
-"""Signals that end what is left when another part has failed, or that people send."""
+"""Signals that people send, or a server that ends what is left of it."""
 _SIZE: Final = r"(\d{1,15}(?:\.\d{1,15})?) ?([KMGT]i?B|B)"
 _TRIED: Final = re.compile(rf"[Tt]ried to allocate {_SIZE}")
 _FREE: Final = re.compile(rf"of which {_SIZE} is free|{_SIZE} free;")
@@ -107,22 +107,22 @@ class Fault:
     numbers: dict[str, float] = field(default_factory=dict)
     during: str | None = None
     phase: Phase | None = None
-    """Where the words say it; else it is that which the launch is in."""
+    """The phase that the message names; None stands for the one that the launch is in."""
     fatal: bool = False
     """Whether the words say that a process ends."""
     follows: bool = False
-    """Whether a server that fails ends what is left of it this way, too."""
+    """Whether it may only follow from an earlier failure: a server then ends what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """Numbers about what the lines before said."""
+    """Numbers that belong to the fault on the lines before."""
 
     numbers: dict[str, float]
 
 
 def fault(text: str) -> Fault | Detail | None:
-    """What the line says, without colours; None where it tells of nothing wrong."""
+    """The fault that a line without colour codes reports; None if it reports none."""
     said = worded(text)
     wrong = _memory(text, said) or _other(text, said)
     if wrong is None and (tokens := _TOKENS.search(text)):
