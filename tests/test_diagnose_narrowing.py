@@ -19,7 +19,7 @@ from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.telling.narrowed import narrowing_lines
 from spacegen.diagnose.telling.text import body
-from tests.server_logs import MINI, NEW, OLD, write
+from tests.server_logs import MINI, NEW, OLD, STORIES, write
 
 SHARE = "mem_fraction_static"
 
@@ -52,6 +52,19 @@ def kept(
 
 def of(name: str, *values: Any) -> Space:
     return Space.build("s", {"other": [1, 2]}).with_parameter(name, list(values), default=values[0])
+
+
+@pytest.mark.parametrize("story", ["healthy", "retracting-rarely", "too-little-left"])
+def test_what_is_fine_narrows_nothing(story: str, tmp_path: Path) -> None:
+    within_reach = replace(STORIES[story], share=min(max(STORIES[story].share, 0.7), 0.94))
+    found = diagnose([write(tmp_path / "a.log", NEW, within_reach, decodes=80)])
+    space = load("h100")
+    made = narrow(space, found.launches, found.findings)
+    assert (made.edits, made.dropped, made.after) == ((), (), space.count())
+    # Little memory is left, and yet it serves: nothing shows that it fails.
+    assert [f.severity for f in found.findings if f.id == "memory-scarce"] == (
+        [Severity.WARNING] if story == "too-little-left" else []
+    )
 
 
 @pytest.mark.parametrize("story", ["prefill-oom", "weights-oom"])

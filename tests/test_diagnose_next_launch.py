@@ -1,0 +1,112 @@
+"""The config to launch next: what no finding asks for stays, and what cannot stay is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spacegen import Space, load
+from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
+from spacegen.diagnose.telling.narrowed import next_launch_lines
+
+CAUTION = "schedule_conservativeness"
+LOWER = Move(parameter=CAUTION, at_most=0.7, was=1.0, to=0.3)
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Space:
+    path = tmp_path / "node.yaml"
+    path.write_text(
+        "spacegen: 1\n"
+        "target: {server: sglang, version: 0.5.23}\n"
+        "parameters:\n"
+        "  tp_size: [1, 8]\n"
+        "  attn_dp_size: [1, 2, 8]\n"
+        "  mem_fraction_static: {values: [null, 0.8, 0.85, 0.88, 0.9], default: null}\n"
+        f"  {CAUTION}: {{values: [null, 0.3, 0.5, 0.7, 1.0, 1.3], default: null}}\n"
+        "  chunked_prefill_size: {values: [null, 512, 4096, 16384], default: null}\n"
+        "  kv_cache_dtype: [auto, fp8_e4m3]\n"
+        "  enable_hierarchical_cache: [false, true]\n"
+        "  hicache_ratio: {values: [null, 2.0, 4.0], active_when: enable_hierarchical_cache}\n"
+        "rules:\n"
+        "  - {id: divides, require: tp_size % attn_dp_size == 0}\n"
+        f"  - {{id: scales, when: attn_dp_size > 1, require: {CAUTION} is null}}\n"
+        "  - {id: shares, when: attn_dp_size > 1, require: chunked_prefill_size is null}\n"
+    )
+    return load(str(path))
+
+
+RAN = {
+    **{"tp_size": 8, "attn_dp_size": 1, "mem_fraction_static": 0.88, CAUTION: 1.0},
+    **{"chunked_prefill_size": 4096, "kv_cache_dtype": "auto"},
+    **{"enable_hierarchical_cache": False, "hicache_ratio": 2.0},
+}
+
+
+def launch(**arguments: Any) -> Launch:
+    return Launch(server="sglang", version="0.5.23", arguments={**RAN, **arguments})
+
+
+def finding(*moves: Move, error: bool = False, narrows: bool = True, number: int = 0) -> Finding:
+    return Finding(
+        id="f",
+        phase=Phase.SERVING,
+        severity=Severity.ERROR if error else Severity.WARNING,
+        launch=number,
+        summary="it shows",
+        evidence=(Line(file="a.log", number=3, text="x"),),
+        moves=moves,
+        narrows=narrows,
+    )
+
+
+def told(made: Narrowing) -> list[str]:
+    return [line.strip() for line in list(next_launch_lines(made))[1:]]
+
+
+def test_a_log_without_a_finding_that_moves_anything_has_no_next_launch(space: Space) -> None:
+    made = narrow(space, [launch()], [])
+    assert made.next is None
+    assert told(made) == []
+
+
+def test_the_value_of_an_argument_that_nobody_reads_turns_nothing_on(space: Space) -> None:
+    made = narrow(space, [launch()], [finding(LOWER)])
+    assert told(made) == ["--schedule-conservativeness 0.3  (was 1.0)"]
+    # Where it is read it stays.
+    made = narrow(space, [launch(enable_hierarchical_cache=True, hicache_ratio=4.0)], [finding(LOWER)])
+    assert made.next is not None
+    assert made.next.config["hicache_ratio"] == 4.0
+
+
+def test_what_the_space_lacks_becomes_what_means_the_same_most_and_is_told(space: Space) -> None:
+    ran = launch(chunked_prefill_size=-1, kv_cache_dtype="fp8_e5m2")
+    made = narrow(space, [ran], [finding(LOWER)])
+    assert set(told(made)) == {
+        "--schedule-conservativeness 0.3  (was 1.0)",
+        "--chunked-prefill-size 16384  (was -1; not in the space)",
+        "--kv-cache-dtype fp8_e4m3  (was fp8_e5m2; not in the space)",
+    }
+    assert made.next is not None
+    whys = {change["parameter"]: change.get("why") for change in made.next.as_dict()["changes"]}
+    assert whys == {
+        CAUTION: None,
+        "chunked_prefill_size": "not in the space",
+        "kv_cache_dtype": "not in the space",
+    }
+
+
+def test_ranks_stay_where_another_way_out_leaves_them(space: Space) -> None:
+    chunk = Move(parameter="chunked_prefill_size", at_most=512, was=4096, to=512)
+    share = Move(parameter="mem_fraction_static", at_most=0.86, was=0.88, to=0.85)
+    failed = finding(chunk, share, error=True)
+    ran = launch(attn_dp_size=8)
+    assert told(narrow(space, [ran], [failed])) == [
+        "--mem-fraction-static 0.85  (was 0.88)",
+        "no --chunked-prefill-size  (was 4096; rule `shares`)",
+    ]
+    assert told(narrow(space, [launch()], [failed])) == ["--chunked-prefill-size 512  (was 4096)"]
