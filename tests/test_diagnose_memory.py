@@ -284,13 +284,16 @@ def test_few_slots_are_not_made_one(slots: int, groups: int, to: int | None) -> 
     assert ways(finding.moves).get("max_running_requests") == to
 
 
+@pytest.mark.parametrize(("most", "at_most"), [(1.0, 1023), (2.0, 1), (15.0, 14)])
 @pytest.mark.parametrize("kind", [Kind.OUT_OF_MEMORY, Kind.NO_TOKENS])
-def test_where_few_run_their_number_is_not_what_memory_is_short_of(kind: Kind) -> None:
-    series = Series(columns={Column.MOST_RUNNING: (2.0, 2.0), Column.DECODES: (20.0, 20.0)})
+def test_where_few_run_their_number_is_not_what_memory_is_short_of(
+    kind: Kind, most: float, at_most: float
+) -> None:
+    series = Series(columns={Column.MOST_RUNNING: (most, most), Column.DECODES: (20.0, 20.0)})
     finding = only(launch(ARGUMENTS, FACTS, failed(kind, Phase.SERVING, "decode"), series=series))
     assert list(ways(finding.moves)) == ["mem_fraction_static"]
     # What ran with fewer still says nothing about this.
-    assert move_of(finding, "max_running_requests").at_most == 1
+    assert move_of(finding, "max_running_requests").at_most == at_most
 
 
 def advice_beside(*advised: Finding) -> list[Finding]:

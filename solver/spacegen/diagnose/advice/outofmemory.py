@@ -149,10 +149,10 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
     elif trouble.during == "prefill":
         what, ways, unless = "a prefill", known(chunk, share), (*prompts, *known(running), *lighter)
     elif trouble.during == "decode":
-        ways = known(None if share and few(running) else running, share)
+        ways = known(None if share and few(launch, running) else running, share)
         what, unless = "decoding", (*known(running, chunk), *prompts, *lighter)
     else:
-        ways = known(share, chunk, None if share and few(running) else running)
+        ways = known(share, chunk, None if share and few(launch, running) else running)
         what, unless = "a batch", (*known(running), *prompts, *lighter)
         if not (launch.arguments_line or launch.ready or launch.figures or len(launch.series)):
             what = "a part of the launch that the log does not name"

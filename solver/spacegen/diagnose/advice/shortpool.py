@@ -102,7 +102,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
 def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
     chunk, running, share = smaller_chunk(launch), fewer_running(launch), _roomier(launch)
     prefill = trouble.during != "decode"
-    ways = known(chunk if prefill else None, None if share and few(running) else running, share)
+    ways = known(chunk if prefill else None, None if share and few(launch, running) else running, share)
     tokens = said(trouble, "tokens")
     batch = "prefill" if prefill else "decode batch"
     size = "" if tokens is None else f" of {tokens:.0f} tokens"

@@ -158,7 +158,7 @@ def fewer_running(launch: Launch) -> Move | None:
     given, each = sensible(argument(launch, name)), launch.figure(Fact.MOST_RUNNING)
     # The argument is shared out among the groups of attention data parallelism; logs count in each of them.
     may = given if given is not None else None if each is None else each * groups
-    most = max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0) * groups
+    most = _most_running(launch)
     reached = most if most > 1 and (may is None or most <= may) else may
     if reached is None or reached < 2 * groups:
         return None
@@ -173,9 +173,16 @@ def in_batches(count: float) -> int:
     return most // _BATCH * _BATCH if most >= _MANY else most
 
 
-def few(move: Move | None) -> bool:
-    """Whether so few requests ran that fewer would hardly be a server."""
-    return move is not None and move.at_most is not None and move.at_most + 1 < _FEW
+def few(launch: Launch, running: Move | None) -> bool:
+    """Whether so few requests ran, or may run, that memory is short of something other than their number."""
+    if 0 < _most_running(launch) < _FEW:
+        return True
+    return running is not None and running.at_most is not None and running.at_most + 1 < _FEW
+
+
+def _most_running(launch: Launch) -> float:
+    """In all groups of attention data parallelism; 0 where the log shows no batches."""
+    return max(launch.series.columns.get(Column.MOST_RUNNING, ()), default=0.0) * attention_groups(launch)
 
 
 def smaller_graphs(launch: Launch) -> Move | None:
