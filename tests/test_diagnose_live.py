@@ -16,8 +16,8 @@ from spacegen.diagnose.diagnosis import diagnose, examine
 from spacegen.diagnose.launch import Fact
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading import fetching
+from spacegen.diagnose.reading.chunks import Piece
 from spacegen.diagnose.reading.fetching import Polled, fetch
-from spacegen.diagnose.reading.following import Piece
 from spacegen.diagnose.reading.prometheus import MetricsReader
 from spacegen.diagnose.reading.serverinfo import MARK, read_info, written
 from spacegen.diagnose.series import Column

@@ -10,7 +10,8 @@ import pytest
 
 from server_logs import NEW, log
 from spacegen.diagnose import diagnose
-from spacegen.diagnose.reading.following import Piece, following
+from spacegen.diagnose.reading.chunks import Piece
+from spacegen.diagnose.reading.following import following
 from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
 from spacegen.diagnose.watched import Watched
 from spacegen.errors import ConfigError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-__all__ = ["LONGEST", "WholeLines", "chunks", "shortened"]
+__all__ = ["LONGEST", "Piece", "WholeLines", "chunks", "shortened"]
 
 LONGEST: Final = 2**18
 """Bytes of a line that are kept: half of them from its start, half from its end."""
@@ -16,6 +16,15 @@ _HALF: Final = LONGEST // 2
 _CUT: Final = b" ... "
 _BLOCK: Final = 2**20
 _GZIP: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was written since, perhaps nothing."""
+
+    data: bytes = b""
+    file: str | None = None
+    """The name of the file in which it begins, where that is another one than before."""
 
 
 class _Readable(Protocol):

@@ -11,7 +11,7 @@ from http.client import HTTPException
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from spacegen.diagnose.reading.following import Piece
+from spacegen.diagnose.reading.chunks import Piece
 from spacegen.diagnose.reading.serverinfo import written
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.running.readiness import Endpoints, server_info

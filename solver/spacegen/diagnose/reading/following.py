@@ -6,26 +6,17 @@ import os
 import select
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from spacegen.diagnose.reading.chunks import Piece
 from spacegen.diagnose.reading.sources import LogFile, pieces
 from spacegen.errors import ConfigError
 
-__all__ = ["Growing", "Piece", "following"]
+__all__ = ["Growing", "following"]
 
 _PIECE: Final = 2**20
 _GZIP: Final = b"\x1f\x8b"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What was written since, perhaps nothing."""
-
-    data: bytes = b""
-    file: str | None = None
-    """The name of the file in which it begins, where that is another one than before."""
 
 
 class Growing(Protocol):
