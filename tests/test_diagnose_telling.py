@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spacegen.cli.diagnosed import print_diagnosis
+from spacegen.cli.diagnose_text import print_diagnosis
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble

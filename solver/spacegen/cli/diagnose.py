@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from spacegen.cli.diagnosing import Narrowed, Page, room
+from spacegen.cli.diagnose_space import NarrowOptions, PageOptions, space_to_narrow
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say, watched
 
 if TYPE_CHECKING:
-    from spacegen.cli.diagnosing import Room
+    from spacegen.cli.diagnose_space import SpaceToNarrow
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
     from spacegen.diagnose.watched import Watched
@@ -82,8 +82,8 @@ def diagnose(
     as_json: AsJson = False,
     *,
     reading: Reading,
-    page: Page,
-    narrowed: Narrowed,
+    page: PageOptions,
+    narrowed: NarrowOptions,
     selection: Selection,
 ) -> int:
     """Read server logs and say what to change: which argument, from which value to which.
@@ -95,7 +95,7 @@ def diagnose(
     """
     reading.check()
     page.refuse(narrowed.output)
-    place = room(narrowed, selection, engine)
+    place = space_to_narrow(narrowed, selection, engine)
     if reading.follow:
         found, interrupted = _followed(log, reading, as_json=as_json)
     else:
@@ -234,11 +234,17 @@ def _discreet(fault: Fault) -> Fault:
 
 
 def _tell(
-    found: Diagnosis, place: Room | None, page: Page, reading: Reading, *, as_json: bool, quiet: bool
+    found: Diagnosis,
+    place: SpaceToNarrow | None,
+    page: PageOptions,
+    reading: Reading,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Writes the files that are wanted, and says it. Raises EngineError after that where the space is too
     much for its engine."""
-    from spacegen.cli.diagnosed import print_diagnosis
+    from spacegen.cli.diagnose_text import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
     from spacegen.errors import EngineError
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, Self
 
-from spacegen.cli.diagnosed import at_a_glance
+from spacegen.cli.diagnose_text import at_a_glance
 from spacegen.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,16 +23,15 @@ _REFRESH: Final = 1.0
 """Seconds between two looks at what was read."""
 
 
-class View(Protocol):
-    """Shows what logs show so far. A context manager."""
+class View(AbstractContextManager["View"]):
+    """Shows what logs show so far."""
 
-    def __enter__(self) -> Self: ...
+    def __exit__(self, *raised: object) -> None:
+        """Most have nothing to put away."""
 
-    def __exit__(self, *raised: object) -> None: ...
-
+    @abstractmethod
     def show(self, found: Diagnosis) -> None:
         """What there is to say now."""
-        ...
 
 
 def view(*, as_json: bool) -> View:
@@ -40,17 +41,12 @@ def view(*, as_json: bool) -> View:
     return _Screen() if sys.stdout.isatty() else _Lines()
 
 
-class _Lines:
+class _Lines(View):
     """Each finding when it appears, and when it is there no longer."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[int, str], str] = {}
         self._marked = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None: ...
 
     def show(self, found: Diagnosis) -> None:
         from spacegen.diagnose.telling.text import SIMULATED, finding_lines
@@ -67,11 +63,10 @@ class _Lines:
             print("\n".join(lines), end="\n\n", flush=True)
 
 
-class _Documents(_Lines):
+class _Documents(View):
     """The document in one line, whenever other findings are in it."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._ids: list[tuple[int, str]] | None = None
 
     def show(self, found: Diagnosis) -> None:
@@ -84,14 +79,13 @@ class _Documents(_Lines):
             self._ids = ids
 
 
-class _Screen(_Lines):
+class _Screen(View):
     """The whole of it, again and again in the same place."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        super().__init__()
         self._live = Live(
             console=Console(),
             transient=True,

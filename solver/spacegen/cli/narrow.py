@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegen.cli.diagnosing import inputs
+from spacegen.cli.diagnose_space import inputs
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
 from spacegen.cli.output import print_json, print_table, say
 from spacegen.cli.studying import Aims

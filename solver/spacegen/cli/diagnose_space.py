@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.edit import Edit
     from spacegen.diagnose.narrowing.narrowing import Narrowing
 
-__all__ = ["Narrowed", "Page", "Room", "inputs", "room"]
+__all__ = ["NarrowOptions", "PageOptions", "SpaceToNarrow", "inputs", "space_to_narrow"]
 
 _KEPT: Final = frozenset({"pin", "where", "timeout", "quiet"})
 """Options that an overlay keeps, or that change nothing in a space."""
@@ -31,7 +31,7 @@ def _option(*flags: str, metavar: str, help: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowed:
+class NarrowOptions:
     """The space that findings narrow, and where what is left of it goes."""
 
     space: Annotated[
@@ -49,7 +49,7 @@ class Narrowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageOptions:
     """Where the page of a diagnosis goes."""
 
     html: Annotated[
@@ -100,7 +100,7 @@ def _is_page(stream: BinaryIO) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SpaceToNarrow:
     """A space to be narrowed, with what an overlay of it says already."""
 
     name: str
@@ -147,7 +147,7 @@ class Room:
         return []
 
 
-def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
+def space_to_narrow(given: NarrowOptions, selection: Selection, engine: str) -> SpaceToNarrow | None:
     """The space that was given, loaded, before any log is read. Raises UsageError, SpaceError."""
     from spacegen.errors import Fault, UsageError
 
@@ -168,7 +168,7 @@ def room(given: Narrowed, selection: Selection, engine: str) -> Room | None:
     output = None if given.output is None else Path(given.output)
     kept = () if output is None else earlier(output, given.space, space)
     space = space if output is None else as_asked(output, given.space, space)
-    return Room(given.space, space, output, kept, given.apply is not None, inputs(selection))
+    return SpaceToNarrow(given.space, space, output, kept, given.apply is not None, inputs(selection))
 
 
 def inputs(selection: Selection) -> str:
