@@ -61,7 +61,7 @@ $(VENV)/.made:
 
 $(VENV)/.spacegen: $(VENV)/.made pyproject.toml
 	@echo "installing spacegen into $(VENV)" >&2
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[tune,diagnose]'
 	@touch $@
 
 $(VENV)/.group-%: $(VENV)/.spacegen pyproject.toml

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A block that begins with the name of a file is that file.
 NAMED = re.compile(r"# ([\w-]+\.\w+)\n")
 # What a reader does once to get the project; the wheel check does the same from the sdist.
-INSTALLS = ("git clone ", "cd ", "pip install ")
+INSTALLS = ("git clone ", "cd ", "pip install ", ". .venv/")
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,28 @@ def test_a_target_of_make_that_a_page_names_exists(page: Path) -> None:
 def test_the_pages_are_reached_from_the_readme() -> None:
     reached = {(ROOT / link).resolve() for link in _links(ROOT / "README.md")}
     assert {page for page in PAGES if page.parent.name == "docs"} <= reached
+
+
+def test_the_readme_begins_with_what_a_user_gets_on_one_screen() -> None:
+    head, first, _ = re.split(
+        r"^## (.*)$", PAGES[0].read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE
+    )
+    assert first == "Two commands"
+    lines = head.strip().splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+    assert {"spacegen count", "spacegen tune", "spacegen diagnose"} <= set(re.findall(r"spacegen \w+", head))
+    assert len(_of(PAGES[0], "console")) > 1
+
+
+def test_the_readme_names_every_extra_and_its_environment_has_what_its_commands_need() -> None:
+    text = PAGES[0].read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = re.findall(r"^\| (`.*`) \|", text, re.MULTILINE)
+    assert {name for row in table for name in re.findall(r"`(\w+)`", row)} == set(
+        project["optional-dependencies"]
+    )
+    assert "install --editable '.[tune,diagnose]'" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_the_map_begins_with_a_line_for_each_folder() -> None:
