@@ -245,7 +245,22 @@ def test_the_nodes_of_a_launch_say_its_arguments_once_each(version: str) -> None
 
 @pytest.mark.parametrize(
     "word",
-    ["Aa", "a=", "a='", "--a", "A_", "'a': ", "a=\\'", "a= ", '"a":"', "key='", "://a:", "key=[", "Basic a"],
+    [
+        "Aa",
+        "a=",
+        "a='",
+        "--a",
+        "A_",
+        "'a': ",
+        "a=\\'",
+        "a= ",
+        '"a":"',
+        "key='",
+        "://a:",
+        "key=[",
+        "Basic a",
+        "key=['",
+    ],
 )
 def test_secrets_are_looked_for_in_no_time(word: str) -> None:
     started = time.perf_counter()

@@ -193,6 +193,8 @@ def test_texts_lose_whole_secrets_alone() -> None:
         "password='it\\'s hush-1'",
         '"api_keys": ["hush-1", "hush-1"]',
         "credentials={'me': 'hush-1'}",
+        "credentials={'me': {'a': ['}', 'hush-1']}, 'you': 'hush-1'}, tp_size=2",
+        'api_keys=[["hush-1"], ["hush-1", "hush-1',
         '{"api_key": 4711, "tp_size": 2}',
         "X-Api-Key: hush-1",
         "Authorization: Token hush-1",

@@ -42,7 +42,11 @@ _QUOTED: Final = re.compile(
     rf"(?P<quote>[bru]{{0,2}}(?P<sign>{_QUOTE}))(?:(?!(?P=sign))(?:\\.|.))*+(?P<end>(?P=sign)|$)",
     re.DOTALL | re.IGNORECASE,
 )
-_LISTED: Final = re.compile(r"\[[^\]]*+(?:\]|$)|\{[^}]*+(?:\}|$)|\((?!\))[^)]*+(?:\)|$)")
+_LISTED: Final = re.compile(
+    rf"""(?P<open>[\[{{(])|(?P<close>[\]}})])|(?P<sign>{_QUOTE})(?:(?!(?P=sign))(?:\\.|.))*+(?P=sign)?""",
+    re.DOTALL,
+)
+"""Where the parts of a list or a mapping begin and end, and texts, whose brackets are none."""
 _WORD: Final = re.compile(r"""(?!--)(?:[^\s'"\\]|\\(?!["']))++""")
 _PART: Final = re.compile(r"""(?:[^\s'"\\&,;)\]}]|\\(?!["'])|[,;)\]}](?=[^\s'"\\,;)\]}]))++""")
 _OF_HEADER: Final = re.compile(r"""[^'"\\\r\n]++""")
@@ -126,8 +130,20 @@ def _value_of(found: re.Match[str], text: str) -> tuple[str | None, int]:
         form = _OF_HEADER
     else:
         form = _WORD if found["name"].isupper() else _PART
-    value = (None if found["flag"] else _LISTED.match(text, at)) or form.match(text, at)
+    if found["flag"] is None and text[at : at + 1] in ("[", "{", "("):
+        return HIDDEN, _closed(text, at)
+    value = form.match(text, at)
     return (None, at) if value is None else (HIDDEN, value.end())
+
+
+def _closed(text: str, at: int) -> int:
+    """Where what is opened here is closed again, or where the text is cut off."""
+    depth = 0
+    for found in _LISTED.finditer(text, at):
+        depth += (found["open"] is not None) - (found["close"] is not None)
+        if depth == 0:
+            return found.end()
+    return len(text)
 
 
 def redacted(words: Iterable[str]) -> tuple[str, ...]:
