@@ -41,9 +41,14 @@ def space(tmp_path: Path) -> Space:
 
 
 RAN = {
-    **{"tp_size": 8, "attn_dp_size": 1, "mem_fraction_static": 0.88, CAUTION: 1.0},
-    **{"chunked_prefill_size": 4096, "kv_cache_dtype": "auto"},
-    **{"enable_hierarchical_cache": False, "hicache_ratio": 2.0},
+    "tp_size": 8,
+    "attn_dp_size": 1,
+    "mem_fraction_static": 0.88,
+    CAUTION: 1.0,
+    "chunked_prefill_size": 4096,
+    "kv_cache_dtype": "auto",
+    "enable_hierarchical_cache": False,
+    "hicache_ratio": 2.0,
 }
 
 

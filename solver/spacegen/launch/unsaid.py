@@ -16,7 +16,7 @@ from spacegen.launch.flags import owner, same
 from spacegen.questions.verdict import shown
 from spacegen.servers.schema import Argument, TargetSchema
 
-__all__ = ["config_of"]
+__all__ = ["config_of", "put_inactive_aside", "unbroken"]
 
 
 def config_of(
@@ -38,8 +38,8 @@ def config_of(
             p = model[name]
             forms[name] = [value for value in _unsaid(p, schema.arguments[name]) if value in p.domain]
     config |= {name: values[0] for name, values in forms.items() if values}
-    _put_inactive_aside(config, model, [model[name] for name in forms])
-    _keep_rules(config, model, forms)
+    put_inactive_aside(config, model, [model[name] for name in forms])
+    unbroken(config, model, forms)
     lost = (name for name in forms if name not in config)
     notes = (
         f"`{name}` is not given, and its default, {shown(schema.arguments[name].default)}, is not searched"
@@ -56,8 +56,8 @@ def _unsaid(parameter: Parameter, argument: Argument) -> Iterator[Any]:
     yield None
 
 
-def _put_inactive_aside(config: dict[str, Any], model: Model, silent: Sequence[Parameter]) -> None:
-    """Where nobody reads a parameter that is not given, it has the value that the space gives it then."""
+def put_inactive_aside(config: dict[str, Any], model: Model, silent: Sequence[Parameter]) -> None:
+    """Gives the parameters that nobody reads in a config the value that the space gives them then."""
     for _ in silent:
         env = _columns(config, model)
         aside = {p.name: p.default for p in silent if _is_inactive(p, env)}
@@ -73,8 +73,9 @@ def _is_inactive(parameter: Parameter, env: Mapping[str, Column]) -> bool:
     return env.keys() >= set(scope(condition)) and not evaluate(IsTrue(condition), env).data.all()
 
 
-def _keep_rules(config: dict[str, Any], model: Model, forms: Mapping[str, Sequence[Any]]) -> None:
-    """Takes another form of what is not said where that breaks fewer rules: all of them are one launch."""
+def unbroken(config: dict[str, Any], model: Model, forms: Mapping[str, Sequence[Any]]) -> None:
+    """Takes another of the forms that a value of a config has where that breaks fewer rules: all of them are
+    one launch."""
     for name, values in forms.items():
         others = [value for value in values if not same(value, config[name])]
         if others:

@@ -11,7 +11,7 @@ from spacegen.diagnose.narrowing.launched import of_domain
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, is_number, same_value
 
-__all__ = ["as_far_as", "fits", "in_words", "is_bound", "nearest"]
+__all__ = ["as_far_as", "fits", "in_words", "is_bound", "is_endless", "nearest"]
 
 _ENDLESS: Final = frozenset({"chunked_prefill_size"})
 """Arguments whose 0 and -1 mean that there is no limit."""
@@ -59,7 +59,12 @@ def as_far_as(move: Move, domain: Domain) -> Move:
 
 
 def _size(move: Move, value: float) -> float:
-    return math.inf if move.parameter in _ENDLESS and value <= 0 else value
+    return math.inf if is_endless(move.parameter, value) else value
+
+
+def is_endless(name: str, value: object) -> bool:
+    """Whether a value of an argument says that there is no limit."""
+    return name in _ENDLESS and is_number(value) and value <= 0
 
 
 def in_words(move: Move, domain: Domain) -> Move:

@@ -11,12 +11,13 @@ from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
+from spacegen.diagnose.narrowing.launched import completed
 from spacegen.diagnose.narrowing.likeness import unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
 from spacegen.diagnose.narrowing.next_launch import Next, next_launch
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve
 from spacegen.errors import EngineError, how_many
-from spacegen.language.model import Domain, NoDefault
+from spacegen.language.model import Domain
 
 __all__ = ["APPLIED", "Narrowing", "counted", "left", "narrow"]
 
@@ -154,13 +155,7 @@ def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:
 def _last(space: Space, grounds: Sequence[Ground]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The config of the last launch with a known one, and the values that its log has."""
     ground = next((ground for ground in reversed(grounds) if ground.ran), None)
-    return ({}, {}) if ground is None else (_complete(space, ground.ran), ground.said)
-
-
-def _complete(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a launch with defaults for what the log does not say; empty if it says nothing."""
-    defaults = {p.name: p.default for p in space.parameters if not isinstance(p.default, NoDefault)}
-    return {**defaults, **ran} if ran else {}
+    return ({}, {}) if ground is None else (completed(space, ground.ran), ground.said)
 
 
 def _failed(found: Resolved) -> list[Edit]:

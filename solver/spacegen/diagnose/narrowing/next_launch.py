@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, holds
+from spacegen.diagnose.narrowing.moves import is_endless
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, is_number
@@ -24,26 +25,32 @@ _DEAR: Final = (
 )
 """What costs GPUs, exactness or speed: two changes of sizes come before one of these."""
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_LACKING: Final = "not in the space"
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
     """The config to launch next: a solution, and what changes from what was launched, as far as that is
-    known."""
+    known. `whys` says of changes that no finding asks for what does."""
 
     config: Mapping[str, Scalar]
     changes: tuple[Change, ...]
+    whys: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"config": dict(self.config), "changes": [change.as_dict() for change in self.changes]}
+        changes = [
+            change.as_dict() | ({"why": why} if (why := self.whys.get(change.parameter)) else {})
+            for change in self.changes
+        ]
+        return {"config": dict(self.config), "changes": changes}
 
 
 def next_launch(
     space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], said: Mapping[str, Any] = _NOTHING
 ) -> Next | None:
     """The solution nearest to what was launched, moved as far as each edit says to try first; None where
-    nothing is known of the launch, or no engine finds one.
+    nothing is known of the launch, no edit asks for another, or no engine finds one.
 
     `said` has what the server named, in words or numbers that the space may lack.
     """
@@ -52,8 +59,10 @@ def next_launch(
     wanted: dict[str, Scalar] = {}
     for edit in edits:
         if not holds(edit, {**ran, **wanted}):
-            wanted |= _tried(edit, edits, ran, wanted, said)
-    target = {**ran, **wanted}
+            wanted |= _tried(space, edit, edits, ran, wanted, said)
+    if not wanted:
+        return None
+    target = {name: _alike(space, name, value) for name, value in {**ran, **wanted}.items()}
     about = {name for edit in edits for name in edit.parameters}
     rest = {name: value for name, value in target.items() if name in wanted or name not in about}
     after = _solution(space, target, (rest, wanted))
@@ -64,7 +73,42 @@ def next_launch(
         for name, before in ran.items()
         if name in after and before not in Domain((after[name],))
     )
-    return Next(after, changes)
+    others = [change.parameter for change in changes if change.parameter not in wanted]
+    return Next(after, changes, _whys(space, target, ran, others) if others else {})
+
+
+def _alike(space: Space, name: str, value: Any) -> Any:
+    """The value of the space that means most of what another one does: no limit is the highest, and of words
+    those are alike that begin alike."""
+    domain = space.model[name].domain if name in space.model.index else None
+    if domain is None or value in domain:
+        return value
+    if is_endless(name, value):
+        return max(filter(is_number, domain), default=value)
+    if isinstance(value, str):
+        words = (one for one in domain if isinstance(one, str) and _stem(one) == _stem(value))
+        return next(words, value)
+    return value
+
+
+def _stem(word: str) -> str:
+    return word.split("_", 1)[0]
+
+
+def _whys(
+    space: Space, target: Mapping[str, Any], ran: Mapping[str, Any], names: Iterable[str]
+) -> Mapping[str, str]:
+    """Why parameters change that no finding speaks of: their values, or rules of the space that others with
+    them would break."""
+    broken = [one.rule for one in space.check(target).broken]
+    found: dict[str, str] = {}
+    for name in names:
+        rules = [rule for rule in broken if name in space.model.scope(rule)]
+        if ran[name] not in space.model[name].domain:
+            found[name] = _LACKING
+        elif not any(Edit.origin(rule.source) for rule in rules):
+            found[name] = f"rule `{rules[0].id}`" if rules else "it goes with the rest"
+    return found
 
 
 def _solution(
@@ -90,6 +134,7 @@ def weights(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _tried(
+    space: Space,
     edit: Edit,
     edits: Sequence[Edit],
     ran: Mapping[str, Any],
@@ -99,14 +144,26 @@ def _tried(
     """The best way out of what an edit is about with which those others still hold that hold now."""
     held = [other for other in edits if holds(other, {**ran, **wanted})]
 
-    def broken(way: Mapping[str, Scalar]) -> tuple[bool, int, int]:
+    dear = {name: ran[name] for name in _DEAR if name in ran}
+
+    def broken(way: Mapping[str, Scalar]) -> tuple[bool, int, bool, int]:
         lost = [other for other in held if not holds(other, {**ran, **way, **wanted})]
         failures = sum(other.basis is Basis.FAILURE for other in lost)
-        return not holds(edit, {**ran, **way, **wanted}), failures, len(lost)
+        kept = _goes(space, {**dear, **way, **wanted})
+        return not holds(edit, {**ran, **way, **wanted}), failures, not kept, len(lost)
 
     # Of ways that do as little harm the first is the best.
     way = min(edit.tries or (_near(edit, {**ran, **said}),), key=broken)
     return {name: value for name, value in way.items() if name not in wanted}
+
+
+def _goes(space: Space, values: Mapping[str, Any]) -> bool:
+    """Whether some solution has all these values, as far as the space knows them."""
+    known = {n: v for n, v in values.items() if n in space.model.index and v in space.model[n].domain}
+    try:
+        return possible(space.engine, codes_of(space.model, known))
+    except EngineError:
+        return True
 
 
 def _near(edit: Edit, ran: Mapping[str, Any]) -> dict[str, Scalar]:

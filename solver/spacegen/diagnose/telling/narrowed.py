@@ -65,11 +65,19 @@ def next_flags(narrowing: Narrowing) -> list[tuple[str, str]]:
     """The words of each flag that differs in the solution to launch next, and what it was."""
     if narrowing.next is None:
         return []
-    schema = schema_of(narrowing.space)
+    schema, whys = schema_of(narrowing.space), narrowing.next.whys
     return [
-        (words_of(schema, change.parameter, change.after), f"(was {_before(change.before)})")
+        (
+            words_of(schema, change.parameter, change.after),
+            f"(was {_before(change.before)}{_because(whys.get(change.parameter))})",
+        )
         for change in narrowing.next.changes
     ]
+
+
+def _because(why: str | None) -> str:
+    """What asks for a change that no finding does."""
+    return "" if why is None else f"; {why}"
 
 
 def narrowing_lines(narrowing: Narrowing) -> Iterator[str]:
