@@ -152,6 +152,40 @@ def test_the_shipped_targets_are_listed(run: Run) -> None:
     )
 
 
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the system does not know, as containers run with any number."""
+
+    def home() -> Path:
+        raise RuntimeError("could not determine home directory")
+
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", home)
+
+
+def test_a_folder_of_targets_that_cannot_be_read_has_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = run("list")
+    # Root may read anything, but nothing has so long a name.
+    monkeypatch.setenv("XDG_DATA_HOME", f"/{'x' * 300}")
+    assert run("list") == shipped
+    assert main(["count", "h100", "--quiet"]) == 0
+
+
+def test_a_user_without_a_home_has_the_shipped_targets(run: Run, homeless: None) -> None:
+    assert run("list")[0] == 0
+    assert main(["count", "h100", "--quiet"]) == 0
+
+
+def test_a_user_without_a_home_is_told_where_a_target_could_be_kept(
+    run: Run, server: Path, homeless: None
+) -> None:
+    assert run("add", "--python", sys.executable) == (
+        2,
+        "",
+        "error: there is no home folder to keep a target in\nhint: set `XDG_DATA_HOME` to a folder for it\n",
+    )
+
+
 def test_a_target_is_shown_as_a_table(run: Run) -> None:
     status, out, err = run("show", "minisgl==0.1.0")
     lines = out.splitlines()

@@ -32,7 +32,10 @@ def add(python: Path, name: str | None = None) -> tuple[Target, Path]:
     wanted = None if name is None else _named(name)
     version, rows = extract(python)
     target = wanted or _published(version)
-    path = schema.added_folder() / f"{target.server}-{target.version}.json"
+    if (folder := schema.added_folder()) is None:
+        hint = "set `XDG_DATA_HOME` to a folder for it"
+        raise UsageError(Fault("there is no home folder to keep a target in", hint=hint))
+    path = folder / f"{target.server}-{target.version}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as stream:
         stream.writelines(_lines(target, f"the sglang {version} of {python}", rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -86,18 +87,26 @@ def shipped() -> tuple[tuple[str, str], ...]:
     return _listed_in(_DATA)
 
 
-def added_folder() -> Path:
-    """Where the schemas lie that a user added: `spacegen/targets` in $XDG_DATA_HOME, or in ~/.local/share."""
+def added_folder() -> Path | None:
+    """Where the schemas lie that a user added: `spacegen/targets` in $XDG_DATA_HOME, or in ~/.local/share.
+    None for a user without a home."""
     base = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG rules have relative paths ignored.
-    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    try:
+        # The XDG rules have relative paths ignored.
+        root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    except RuntimeError:
+        return None
     return root / "spacegen" / "targets"
 
 
 def known() -> Mapping[tuple[str, str], Path]:
     """Each server and version with data, shipped or added, and its file, in the order of `shipped`. Added
     data win over shipped ones."""
-    files = {pair: _file(folder, *pair) for folder in (_DATA, added_folder()) for pair in _listed_in(folder)}
+    files = {pair: _file(_DATA, *pair) for pair in _listed_in(_DATA)}
+    if (folder := added_folder()) is not None:
+        # A home that cannot be read is that of somebody else, as in containers: nothing was added there.
+        with suppress(OSError):
+            files |= {pair: _file(folder, *pair) for pair in _listed_in(folder)}
     return {pair: files[pair] for pair in _ordered(files)}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from packaging.version import Version
@@ -13,6 +12,7 @@ from packaging.version import Version
 from spacegen.launch.flags import negated, owner
 from spacegen.servers.renames import renamed
 from spacegen.servers.schema import TargetSchema
+from spacegen.tune.files import expanded
 from spacegen.tune.secret import is_secret
 
 __all__ = ["altered", "same_value"]
@@ -76,7 +76,7 @@ def same_value(given: Any, run: Any) -> bool:
         one, many = (run, given) if isinstance(given, list) else (given, run)
         return len(many) == 1 and same_value(one, many[0])
     if isinstance(given, str) and isinstance(run, str):
-        return given == run or Path(given).expanduser() == Path(run).expanduser()
+        return given == run or expanded(given) == expanded(run)
     return bool(given == run) or str(given) == str(run)
 
 
