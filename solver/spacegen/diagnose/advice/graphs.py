@@ -130,8 +130,8 @@ def _unused(launch: Launch, found: Steady, largest: float) -> Finding:
         id="graphs-unused",
         phase=Phase.SERVING,
         severity=Severity.INFO,
-        summary=f"{_seen(found)}, graphs cover up to {largest:.0f}: something else keeps the server from "
-        "using them",
+        summary=f"{_seen(found)}, although graphs cover up to {largest:.0f}: something else keeps the "
+        "server from using them",
         evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found, largest),
         advice=(

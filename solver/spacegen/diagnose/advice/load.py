@@ -172,7 +172,7 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=f"on average {amount(found.queue)} waited{each_rank(found)} while {amount(found.running)} "
-        f"ran ({span(found)}): a request waits about {amount(found.waiting)} times as long as it takes to "
+        f"ran ({span(found)}): a request waits about {found.waiting:.1f} times as long as it takes to "
         f"serve; up to {KEPT_WAITING} is fine",
         evidence=evidence(launch.busiest),
         numbers={**_numbers(found), "waiting_by_serving": round(found.waiting, 2)},
