@@ -25,15 +25,15 @@ def test_what_a_server_says_beside_its_arguments_wins_over_what_was_asked_for() 
     silent = launch({}, {**FACTS, **facts}).model_copy(update={"arguments_line": None})
     asked = {"chunked_prefill_size": 16384, "max_running_requests": 1024, "mem_fraction_static": 0.9}
     shared = {**asked, "max_running_requests": 1024, "enable_dp_attention": True, "dp_size": 3}
-    for given, running in ((asked, 341), (shared, 1024)):
+    for given, running, chunk in ((asked, 341, 8192), (shared, 1024, 3 * 8192)):
         found = examine([silent], config=given)
         assert found.launches[0].arguments == {
             **given,
-            "chunked_prefill_size": 8192,
+            "chunked_prefill_size": chunk,
             "max_running_requests": running,
         }
         (finding,) = (one for one in found.findings if one.id == "arguments-changed")
-        assert "`chunked_prefill_size` is 8192 instead of 16384" in finding.summary
+        assert f"`chunked_prefill_size` is {chunk} instead of 16384" in finding.summary
         assert ("`max_running_requests` is 341 instead of 1024" in finding.summary) == (given is asked)
         assert finding.evidence[0].text == "chunked prefill size"
     assert not examine([silent], config={"chunked_prefill_size": 8192, "context_length": None}).findings

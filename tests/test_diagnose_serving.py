@@ -543,13 +543,6 @@ def test_what_cannot_be_less_conservative_has_another_way() -> None:
     assert "SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION" in found.advice[0]
 
 
-def test_attention_data_parallelism_multiplies_before_it_logs() -> None:
-    launch = lines(*(decode(2 * step, 200, queue=300, usage=0.8) for step in range(200)))
-    parallel = with_arguments(launch, schedule_conservativeness=0.3, enable_dp_attention=True, dp_size=8)
-    (move,) = one(parallel, "too-conservative").moves
-    assert (move.was, move.to) == (1.0, 0.5)
-
-
 @pytest.mark.parametrize(("was", "to"), [(1.0, 1.3), (0.3, 0.6), (0.7, 1.0), (1.2, 1.3)])
 def test_more_conservative_by_steps(was: float, to: float) -> None:
     launch = told(OLD, "retracting")
@@ -603,7 +596,7 @@ def test_few_requests_are_not_made_one(running: int, to: int | None) -> None:
 def test_each_group_of_attention_data_parallelism_keeps_a_request(running: int, groups: int) -> None:
     text = [decode(2 * step, running, queue=300, usage=0.97) for step in range(200)]
     text[100:100] = [retraction(200)] * 30
-    shared = {"enable_dp_attention": True, "dp_size": groups, "schedule_conservativeness": 1.3 * 0.3}
+    shared = {"enable_dp_attention": True, "dp_size": groups, "schedule_conservativeness": 1.3}
     for move in one(with_arguments(lines(*text), **shared), "retracts-often").moves:
         assert isinstance(move.to, int)
         assert groups <= move.to < running * groups

@@ -112,7 +112,10 @@ class Launch(Value):
     version: str | None = None
     """As logged; else, for sglang, the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """As the server runs with them, from its own words; `***` for secrets."""
+    """As the server runs with them, from its own words, but as they are given; `***` for secrets."""
+    as_logged: dict[str, Any] = Field(default_factory=dict)
+    """What the server says of those that it scales before it says them: with attention data parallelism
+    `chunked_prefill_size` and `schedule_conservativeness`."""
     arguments_line: Line | None = None
     phase: Phase = Phase.ARGUMENTS
     """The last that it reached."""

@@ -18,7 +18,7 @@ from spacegen.diagnose.advice.guide import (
     WELL_FILLED,
 )
 from spacegen.diagnose.advice.rule import LATENCY
-from spacegen.diagnose.advice.said import Key, argument, key, number, sensible
+from spacegen.diagnose.advice.said import Key, argument, chunk_of_a_rank, key, number, sensible
 from spacegen.diagnose.advice.serving import (
     amount,
     attention_groups,
@@ -83,7 +83,7 @@ def _timid(found: Steady, goal: str) -> bool:
 
 def _full_chunk(launch: Launch, found: Steady) -> float | None:
     """The tokens that fit into a prefill, where prefills take the time and nearly all are full; else None."""
-    size = number(launch, Key.CHUNK)
+    size = chunk_of_a_rank(launch)
     most = size if size is not None and size > 0 else sensible(argument(launch, "max_prefill_tokens"))
     if not most or found.prefills < MANY_PREFILLS or found.prefilled < FULL_CHUNK * most:
         return None

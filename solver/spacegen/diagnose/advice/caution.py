@@ -16,7 +16,7 @@ from spacegen.diagnose.advice.guide import (
     UNFILLED_ROOM,
     WELL_FILLED,
 )
-from spacegen.diagnose.advice.said import argument, attention_groups, sensible
+from spacegen.diagnose.advice.said import argument, sensible
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Move
 from spacegen.diagnose.launch import Launch
@@ -25,16 +25,12 @@ __all__ = ["NAME", "asked", "lowered", "raised"]
 
 NAME: Final = "schedule_conservativeness"
 _STEP: Final = 0.1
-_SHARED_OUT: Final = 0.3
-"""What attention data parallelism multiplies the argument by before it is logged."""
 
 
 def asked(launch: Launch) -> float | None:
-    """The value that was asked for, where the log says it: it tells what the server made of it."""
+    """The value that was asked for, where the log says it."""
     said = sensible(argument(launch, NAME))
-    if said is None:
-        return None
-    return round(said / _SHARED_OUT, 2) if attention_groups(launch) > 1 else float(said)
+    return None if said is None else float(said)
 
 
 def lowered(launch: Launch, found: Steady) -> Move | None:

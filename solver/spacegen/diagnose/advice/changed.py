@@ -8,6 +8,7 @@ from typing import Any, Final
 from spacegen.diagnose.advice.said import Key, attention_groups, shown
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
+from spacegen.diagnose.reading.asgiven import scaled
 from spacegen.diagnose.versions import both_names
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
@@ -21,6 +22,8 @@ _SAID: Final = {
     Key.CONTEXT.value: Fact.CONTEXT,
 }
 """What a server says beside its arguments of those that it may set otherwise."""
+_OF_A_RANK: Final = (Fact.CHUNK, Fact.MOST_RUNNING)
+"""Of these it says what each group of attention data parallelism has of what is given for all."""
 
 
 def as_run(launch: Launch, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,10 +39,9 @@ def _said(launch: Launch) -> dict[str, tuple[int, Line]]:
         given, figure = launch.arguments.get(name), launch.figures.get(fact)
         if figure is None or isinstance(given, bool) or not isinstance(given, int | float):
             continue
-        # Groups of attention data parallelism share out the requests that may run.
-        groups = attention_groups(launch) if fact is Fact.MOST_RUNNING else 1
+        groups = attention_groups(launch) if fact in _OF_A_RANK else 1
         if figure.value != given // groups:
-            found[name] = (int(figure.value) * groups, figure.line)
+            found[name] = (int(figure.value) * (groups if figure.value > 0 else 1), figure.line)
     return found
 
 
@@ -65,9 +67,12 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
 
 
 def _differing(launch: Launch, asked: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    groups = attention_groups(launch)
     for name, given in asked.items():
         known = next((one for one in both_names(name) if one in launch.arguments), None)
         if given is None or known is None or is_secret(name):
+            continue
+        if same_value(scaled(name, given, groups), launch.as_logged.get(known)):
             continue
         if not same_value(given, launch.arguments[known]):
             yield name, given, launch.arguments[known]

@@ -14,6 +14,7 @@ from spacegen.diagnose.advice.said import (
     Key,
     argument,
     chosen_by_server,
+    chunk_of_a_rank,
     few_bits,
     is_mini,
     key,
@@ -193,7 +194,7 @@ def hosted(launch: Launch) -> tuple[Move, ...]:
 def shorter_prefills(launch: Launch) -> Move | None:
     """Prefill batches below the size of a chunk."""
     name = "max_prefill_tokens"
-    most, chunk = next(map(sensible, ran(launch, name)), None), number(launch, Key.CHUNK)
+    most, chunk = next(map(sensible, ran(launch, name)), None), chunk_of_a_rank(launch)
     if most is None or most < 2:
         return None
     bound = int(min(most, chunk) if chunk is not None and chunk > 1 else most)

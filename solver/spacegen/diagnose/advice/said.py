@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble, sensible
+from spacegen.diagnose.reading.asgiven import groups_of
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER, both_names
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import REQUIRED, load
@@ -17,6 +18,7 @@ __all__ = [
     "argument",
     "attention_groups",
     "chosen_by_server",
+    "chunk_of_a_rank",
     "dummy_weights",
     "few_bits",
     "gpu_gib",
@@ -73,6 +75,8 @@ _EFFECTIVE: Final = {
     Key.GRAPHS: Fact.LARGEST_GRAPH,
     Key.CONTEXT: Fact.CONTEXT,
 }
+_SHARED: Final = (Key.CHUNK, Key.RUNNING)
+"""What is given for all groups of attention data parallelism together; the server says what each has."""
 
 
 def is_mini(launch: Launch) -> bool:
@@ -165,10 +169,13 @@ def shown(value: Any) -> str:
 
 def attention_groups(launch: Launch) -> int:
     """The groups of ranks among which attention data parallelism shares out requests; 1 without it."""
-    groups = argument(launch, "attn_dp_size")
-    if not isinstance(groups, int) and argument(launch, "enable_dp_attention"):
-        groups = argument(launch, "dp_size")
-    return groups if isinstance(groups, int) and groups > 1 else 1
+    return groups_of(launch.arguments)
+
+
+def chunk_of_a_rank(launch: Launch) -> float | None:
+    """The tokens that fit into a prefill batch of one rank; 0 or less without chunks."""
+    size = number(launch, Key.CHUNK)
+    return None if size is None else size // attention_groups(launch)
 
 
 def number(launch: Launch, which: Key) -> float | None:
@@ -182,7 +189,8 @@ def number(launch: Launch, which: Key) -> float | None:
         shares = (said(trouble, Key.SHARE) for trouble in launch.troubles)
         return next((share for share in shares if share is not None), None)
     effective = _EFFECTIVE.get(which)
-    return None if effective is None else launch.figure(effective)
+    chosen = None if effective is None else launch.figure(effective)
+    return chosen if chosen is None or which not in _SHARED else chosen * attention_groups(launch)
 
 
 def gpu_gib(launch: Launch) -> float | None:

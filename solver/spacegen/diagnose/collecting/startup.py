@@ -62,6 +62,7 @@ class Startup:
         self.server: str | None = None
         self.version: str | None = None
         self.arguments: dict[str, Any] = {}
+        self.as_logged: dict[str, Any] = {}
         self.arguments_line: Line | None = None
         self.phase = Phase.ARGUMENTS
         self.ready: Line | None = None
@@ -150,6 +151,7 @@ class Startup:
             "server": self.server or (None if batch is None else "sglang"),
             "version": self.version or _style(batch),
             "arguments": self.arguments,
+            "as_logged": self.as_logged,
             "arguments_line": self.arguments_line,
             "phase": max((self.phase, *_phases(found)), key=_PHASES.index) if self._torn else self.phase,
             "ready": self.ready,
@@ -188,7 +190,7 @@ class Startup:
         if self.arguments_line is not None:
             return
         self.arguments_line = line
-        self.server = given.server
+        self.server, self.as_logged = given.server, given.as_logged
         self.arguments = {name: masked(name, value) for name, value in given.values.items()}
         if given.server == "sglang":
             self.version = NEWEST if given.as_mapping else OLDER

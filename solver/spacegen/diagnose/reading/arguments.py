@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from spacegen.diagnose.reading.asgiven import as_given
 
 __all__ = ["ARGUMENTS", "Given", "arguments"]
 
@@ -26,13 +28,15 @@ _MINI: Final = frozenset({"server_port", "memory_ratio", "max_running_req", "max
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The arguments as one line says them."""
+    """The arguments of a launch by the line that says them, as they were given."""
 
     values: dict[str, Any]
     server: str
     """`sglang` or `minisgl`."""
     as_mapping: bool
     """Written as a mapping: newer versions of sglang do."""
+    as_logged: dict[str, Any] = field(default_factory=dict)
+    """What the line has of those that the server scaled before it said them."""
 
 
 def arguments(text: str) -> Given | None:
@@ -51,7 +55,8 @@ def arguments(text: str) -> Given | None:
     values.update(_graphs(values.get("cuda_graph_config"), values))
     if mini and (ranks := _RANKS.search(str(values.get("tp_info")))):
         values.setdefault("tp_size", int(ranks[1]))
-    return Given(values, "minisgl" if mini else "sglang", as_mapping)
+    given, as_logged = as_given(values)
+    return Given(given, "minisgl" if mini else "sglang", as_mapping, as_logged)
 
 
 def _graphs(config: Any, values: dict[str, Any]) -> dict[str, Any]:

@@ -134,6 +134,7 @@ class _Server:
         self._newer = False
         self._version: str | None = None
         self._arguments: dict[str, Any] = {}
+        self._as_logged: dict[str, Any] = {}
         self._arguments_line: Line | None = None
         self._simulated = False
         self.before = Said()
@@ -246,7 +247,8 @@ class _Server:
         told = read_info(raw)
         if told is not None:
             line = self._shown(number, raw)
-            self._version, self._arguments, self._arguments_line = told.version, told.arguments, line
+            self._version, self._arguments_line = told.version, line
+            self._arguments, self._as_logged = told.arguments, told.as_logged
             for fact, value in told.figures.items():
                 self._figures.setdefault(fact, Figure(value=value, line=line))
 
@@ -264,6 +266,7 @@ class _Server:
             server="sglang",
             version=self._version or (NEWEST if self._newer else OLDER),
             arguments=self._arguments,
+            as_logged=self._as_logged,
             arguments_line=self._arguments_line,
             phase=Phase.SERVING,
             ready=self._ready,

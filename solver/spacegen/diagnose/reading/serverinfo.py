@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact
+from spacegen.diagnose.reading.asgiven import as_given
 from spacegen.diagnose.versions import ADVICE
 from spacegen.errors import SpacegenError
 from spacegen.servers.schema import load
@@ -32,10 +33,12 @@ _MOST_RUNNING: Final = "effective_max_running_requests_per_dp"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The version, the arguments as the server runs with them, and what it says of its memory."""
+    """The version, the arguments as they were given, what the server says of those that it scaled, and what
+    it says of its memory."""
 
     version: str | None
     arguments: dict[str, Any]
+    as_logged: dict[str, Any]
     figures: dict[Fact, float]
 
 
@@ -72,7 +75,8 @@ def _told(info: Mapping[str, Any]) -> Told:
     said = {fact: memory.get(name) for name, fact in _MEMORIES.items()} if isinstance(memory, dict) else {}
     said[Fact.MOST_RUNNING] = state.get(_MOST_RUNNING)
     figures = {fact: float(value) for fact, value in said.items() if isinstance(value, int | float)}
-    return Told(str(version) if version else None, arguments, figures)
+    given, as_logged = as_given(arguments)
+    return Told(str(version) if version else None, given, as_logged, figures)
 
 
 def _states(info: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.reading.text import SHOWN
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
+from spacegen.diagnose.telling.identity import run_as
 from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
 from spacegen.tune.report.markup import Node, element, table
 
@@ -162,7 +163,7 @@ def _number(value: float) -> str:
 
 def arguments(launch: Launch, number: int) -> Element:
     """What the server ran with, folded."""
-    rows = [[name, str(value)] for name, value in launch.arguments.items()]
+    rows = [[name, run_as(launch, name)] for name in launch.arguments]
     if not rows:
         text = element("p", "The log does not say what the server ran with.", class_="none")
         return element("div", text, data_of=str(number))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
+from spacegen.diagnose.reading.asgiven import groups_of
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
+from spacegen.diagnose.telling.identity import as_given_line
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
 
@@ -54,6 +56,8 @@ _LIMITS: Final = {
     Fact.LOADING_SECONDS: "loading (s)",
     Fact.CAPTURE_SECONDS: "capturing (s)",
 }
+_SHARED: Final = (Fact.CHUNK, Fact.MOST_RUNNING)
+"""Of what attention data parallelism shares out, each rank says its own."""
 _SECONDS: Final = (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS)
 
 
@@ -119,14 +123,15 @@ def _other_edits(alike: Sequence[Finding], narrowing: Narrowing) -> Iterator[str
 def _launches(launches: Sequence[Launch]) -> Iterator[str]:
     """A line for each, or where they are many one for all and that of the last."""
     if len(launches) <= _MANY:
-        yield from map(_launch, launches)
+        for launch in launches:
+            yield from _launch(launch)
         return
     ends = Counter(map(_end, launches))
     counted = ", ".join(f"{count} {end}" for end, count in ends.most_common())
     folded = sum(launch.folded for launch in launches)
     out = f", of which {folded:,} in between are left out" if folded else ""
     yield f"{len(launches) + folded:,} launches{out}: {counted}; the last:"
-    yield _launch(launches[-1])
+    yield from _launch(launches[-1])
 
 
 def _alike(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
@@ -158,14 +163,16 @@ def verdict(findings: Iterable[Finding]) -> str:
     return ", ".join(parts) or "no findings"
 
 
-def _launch(launch: Launch) -> str:
+def _launch(launch: Launch) -> Iterator[str]:
     """Which server this was, where its log stands, and how far it came."""
     parts = [f"{launch.server or 'server'}{f' {launch.version}' if launch.version else ''}"]
     if model := launch.arguments.get("model_path"):
         parts.append(str(model))
     parts.append(how_many(launch.lines, "line"))
     parts.append(_end(launch))
-    return f"{', '.join(launch.files) or '<log>'}: {', '.join(parts)}"
+    yield f"{', '.join(launch.files) or '<log>'}: {', '.join(parts)}"
+    if (given := as_given_line(launch)) is not None:
+        yield given
 
 
 def _end(launch: Launch) -> str:
@@ -213,8 +220,12 @@ def memory_row(launch: Launch) -> list[tuple[str, str]]:
 
 def limit_row(launch: Launch) -> list[tuple[str, str]]:
     """Which limits it has, and how long its start took."""
+    each = " of a rank" if groups_of(launch.arguments) > 1 else ""
     return [
-        (_LIMITS[fact], f"{figure.value:,.4g}" if fact in _SECONDS else f"{figure.value:,.0f}")
+        (
+            _LIMITS[fact] + (each if fact in _SHARED else ""),
+            f"{figure.value:,.4g}" if fact in _SECONDS else f"{figure.value:,.0f}",
+        )
         for fact, figure in _said(launch, _LIMITS)
     ]
 

@@ -1,0 +1,44 @@
+"""What a launch is: the server, and arguments that its log has otherwise than they were given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.reading.asgiven import CHUNK, groups_of
+
+__all__ = ["as_given_line", "run_as"]
+
+
+def as_given_line(launch: Launch) -> str | None:
+    """What arguments were given as that the log has scaled; None where there are none."""
+    groups = groups_of(launch.arguments)
+    told = [
+        f"`{name}` {_number(launch.arguments[name])}{_at_most(launch, name, groups)}, logged as "
+        f"{_number(logged)}"
+        for name, logged in launch.as_logged.items()
+    ]
+    if not told:
+        return None
+    return (
+        f"  given: {'; '.join(told)}: the server scales what it is given for its {groups} groups of "
+        "attention data parallelism"
+    )
+
+
+def run_as(launch: Launch, name: str) -> str:
+    """An argument as it was given, with what the server says that it made of it."""
+    value = str(launch.arguments[name])
+    return f"{value} (logged as {_number(launch.as_logged[name])})" if name in launch.as_logged else value
+
+
+def _at_most(launch: Launch, name: str, groups: int) -> str:
+    """The remainder of a chunk that was divided is not known: a little more may have been given."""
+    logged = launch.as_logged[name]
+    if name != CHUNK or logged <= 0:
+        return ""
+    return f" ({logged * groups + groups - 1} at most)"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, int | float) else str(value)
