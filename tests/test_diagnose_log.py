@@ -54,7 +54,7 @@ LOGS = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(range(len(LOGS))), st.lists(st.integers(0, 40_000), max_size=12))
 def test_the_pieces_of_a_log_change_nothing(which: int, cuts: list[int]) -> None:
     text = LOGS[which]
