@@ -107,11 +107,10 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
 
 
 def completed(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a launch, what the log does not say at its default; nothing where it says nothing.
+    """The config of a launch, with defaults for what the log does not say; empty if it says nothing.
 
-    Servers log the values of all their arguments. One that nobody reads stands at its default here, and the
-    default of the target is what is not given where rules of the space want it so: each time it is the same
-    launch.
+    Servers log all their arguments. One that has no effect is at its default here, and one at the target's
+    default counts as not given if rules of the space need that: the launch is the same either way.
     """
     if not ran:
         return {}

@@ -1,4 +1,4 @@
-"""The config to launch next: a solution of what is left, near what was launched."""
+"""The config to launch next: a solution of the narrowed space, near the last launch."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _DEAR: Final = (
     *("tp_size", "tp", "pp_size", "dp_size", "attn_dp_size", "ep_size"),
     *("quantization", "kv_cache_dtype", "disable_cuda_graph"),
 )
-"""What costs GPUs, exactness or speed: two changes of sizes come before one of these."""
+"""Changes that cost GPUs, exactness or speed: two changes of sizes are better than one of these."""
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _LACKING: Final = "not in the space"
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The config to launch next: a solution, and what changes from what was launched, as far as that is
-    known. `whys` says of changes that no finding asks for what does."""
+    """The config to launch next: a solution, and its changes from the last launch as far as that is known.
+    `whys` has the reasons for changes that no finding asks for, by parameter."""
 
     config: Mapping[str, Scalar]
     changes: tuple[Change, ...]
@@ -49,10 +49,10 @@ class Next:
 def next_launch(
     space: Space, edits: Sequence[Edit], ran: Mapping[str, Any], said: Mapping[str, Any] = _NOTHING
 ) -> Next | None:
-    """The solution nearest to what was launched, moved as far as each edit says to try first; None where
-    nothing is known of the launch, no edit asks for another, or no engine finds one.
+    """The solution nearest to the last launch, `ran`, with the values that the edits would try first; None if
+    nothing is known of the launch, no edit asks for another one, or no engine finds a solution.
 
-    `said` has what the server named, in words or numbers that the space may lack.
+    `said` has the values that the log names, in the domains of the space or not.
     """
     if not ran:
         return None
@@ -78,8 +78,8 @@ def next_launch(
 
 
 def _alike(space: Space, name: str, value: Any) -> Any:
-    """The value of the space that means most of what another one does: no limit is the highest, and of words
-    those are alike that begin alike."""
+    """The value of the space that is closest in meaning to one that it lacks: the highest for no limit, and
+    for a word the one with the same beginning."""
     domain = space.model[name].domain if name in space.model.index else None
     if domain is None or value in domain:
         return value
@@ -98,8 +98,8 @@ def _stem(word: str) -> str:
 def _whys(
     space: Space, target: Mapping[str, Any], ran: Mapping[str, Any], names: Iterable[str]
 ) -> Mapping[str, str]:
-    """Why parameters change that no finding speaks of: their values, or rules of the space that others with
-    them would break."""
+    """Why parameters change that no finding is about: the space lacks their values, or its rules would be
+    broken otherwise."""
     broken = [one.rule for one in space.check(target).broken]
     found: dict[str, str] = {}
     for name in names:
@@ -114,7 +114,7 @@ def _whys(
 def _solution(
     space: Space, target: Mapping[str, Any], kept: Iterable[Mapping[str, Any]]
 ) -> Mapping[str, Scalar] | None:
-    """The solution nearest to a config, which keeps the first of these parts of it that it can keep."""
+    """The solution nearest to a config that keeps a part of it: the first of these that is possible."""
     names = list(space.model.index)
     if all(name in target and target[name] in space.model[name].domain for name in names):
         whole = {name: target[name] for name in names}
@@ -129,7 +129,7 @@ def _solution(
 
 
 def weights(config: Mapping[str, Any]) -> dict[str, int]:
-    """What a change of each parameter of a config counts, where it counts for more than one."""
+    """The weights of changes of the parameters of a config that weigh more than 1."""
     return {name: _COSTLY for name in _DEAR if name in config}
 
 
@@ -141,7 +141,8 @@ def _tried(
     wanted: Mapping[str, Scalar],
     said: Mapping[str, Any],
 ) -> dict[str, Scalar]:
-    """The best way out of what an edit is about with which those others still hold that hold now."""
+    """The proposal of an edit that breaks the fewest failures among the satisfied edits, then changes nothing
+    costly, then breaks the fewest edits."""
     held = [other for other in edits if holds(other, {**ran, **wanted})]
 
     dear = {name: ran[name] for name in _DEAR if name in ran}
@@ -152,7 +153,7 @@ def _tried(
         kept = _goes(space, {**dear, **way, **wanted})
         return not holds(edit, {**ran, **way, **wanted}), failures, not kept, len(lost)
 
-    # Of ways that do as little harm the first is the best.
+    # Among equals the first is the best.
     way = min(edit.tries or (_near(edit, {**ran, **said}),), key=broken)
     return {name: value for name, value in way.items() if name not in wanted}
 
@@ -167,7 +168,7 @@ def _goes(space: Space, values: Mapping[str, Any]) -> bool:
 
 
 def _near(edit: Edit, ran: Mapping[str, Any]) -> dict[str, Scalar]:
-    """What to try for an edit that an earlier file says: its first way, as near as it comes."""
+    """What to try for an edit from a file: its first parameter, at the value nearest to the launch."""
     way = edit.ways[0]
     at = ran.get(way.parameter)
     given: list[Scalar] = [value for value in way.values if value is not None]
@@ -178,7 +179,7 @@ def _near(edit: Edit, ran: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def _nearest(space: Space, target: Mapping[str, Any], kept: Mapping[str, Any]) -> Repair | None:
-    """The nearest solution that keeps some of the values; the more are kept, the faster it is found."""
+    """The nearest solution that keeps some of the values; the more it keeps, the faster it is found."""
     if any(value not in space.model[name].domain for name, value in kept.items()):
         return None
     if not possible(space.engine, codes_of(space.model, kept)):
