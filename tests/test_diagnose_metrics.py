@@ -11,9 +11,9 @@ from spacegen.diagnose.diagnosis import examine
 from spacegen.diagnose.launch import Fact, Launch, Phase
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
-from spacegen.extras import installing
 from spacegen.diagnose.series import Column
 from spacegen.errors import UsageError
+from spacegen.extras import installing
 from tests.server_logs import NEW, OLD, log
 from tests.server_metrics import metrics
 
