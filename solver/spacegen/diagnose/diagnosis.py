@@ -11,6 +11,7 @@ from spacegen.diagnose.advice.changed import as_run
 from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.printable import printable_value
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.reading.sources import LogFile, log_files, name_of, pieces
 from spacegen.errors import ConfigError, Fault
@@ -59,7 +60,7 @@ def examine(
     """What launches show. One that does not say its arguments is taken to run as it was asked to, but
     for what it says otherwise. Raises UsageError for a goal that there is not."""
     # What a launch holds is masked, too: of secrets nobody learns here whether they differ.
-    asked = {name: masked(name, value) for name, value in (config or {}).items()}
+    asked = {name: masked(name, printable_value(value)) for name, value in (config or {}).items()}
     seen = tuple(
         launch
         if launch.arguments or not asked

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import Field, field_validator
 
+from spacegen.diagnose.printable import Printable, printable, printable_value
 from spacegen.diagnose.series import Column, Series
 from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
@@ -32,10 +33,10 @@ class Phase(StrEnum):
 class Line(Value):
     """A line of a log, cut where it is very long."""
 
-    file: str
+    file: Printable
     number: int
     """Counted from 1."""
-    text: str
+    text: Printable
 
 
 class Fact(StrEnum):
@@ -100,7 +101,7 @@ class Trouble(Value):
     """Whether batches followed, so that the server outlived it."""
     numbers: dict[str, float] = Field(default_factory=dict)
     """What the message says: `tried_gib`, `free_gib`, `tokens`, `port`, `signal`, `mem_fraction_static` …"""
-    words: str = ""
+    words: Printable = ""
     """The exception or the message, without the time."""
 
 
@@ -109,7 +110,7 @@ class Launch(Value):
 
     server: str | None = None
     """`sglang` or `minisgl`, if something in the log is written by only one of them."""
-    version: str | None = None
+    version: Printable | None = None
     """As logged; else, for sglang, the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """As the server runs with them, from its own words, but as they are given; `***` for secrets."""
@@ -132,7 +133,7 @@ class Launch(Value):
     examples: dict[Column, Line] = Field(default_factory=dict)
     """For EMPTY_QUEUE, UNFILLED and NO_GRAPH: of the lines that they count, one with the most running."""
     series: Series = Series()
-    files: tuple[str, ...] = ()
+    files: tuple[Printable, ...] = ()
     lines: int = 0
     simulated: bool = False
     folded: int = 0
@@ -142,7 +143,7 @@ class Launch(Value):
     @classmethod
     def _without_secrets(cls, arguments: dict[str, Any]) -> dict[str, Any]:
         # What is known of a launch is shown, written and sent around.
-        return {name: masked(name, value) for name, value in arguments.items()}
+        return {printable(name): masked(name, printable_value(value)) for name, value in arguments.items()}
 
     @field_validator("figures")
     @classmethod

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from spacegen.diagnose.launch import Line
+from spacegen.diagnose.printable import printable
 from spacegen.tune.secret import masked_text
 
 __all__ = ["SHOWN", "line_of", "plain"]
 
 SHOWN: Final = 500
 """Characters of a line that evidence shows."""
-_COLOURS: Final = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
 def plain(raw: bytes) -> str:
-    """The text of a line without colours and without what a progress bar wrote over."""
-    text = raw.replace(b"\0", b"").decode("utf-8", errors="replace").rstrip()
-    return _COLOURS.sub("", text.rsplit("\r", 1)[-1])
+    """The text of a line without what terminals obey and without what a progress bar wrote over."""
+    text = raw.decode("utf-8", errors="replace").rstrip("\0 \t\r\n\f\v")
+    return printable(text.rsplit("\r", 1)[-1])
 
 
 def line_of(file: str, number: int, text: str) -> Line:
