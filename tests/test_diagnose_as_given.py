@@ -11,10 +11,11 @@ from spacegen.diagnose.advice.said import Key, chunk_of_a_rank, number
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.diagnosis import Diagnosis, examine
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
-from spacegen.diagnose.reading.asgiven import as_given, groups_of, scaled
+from spacegen.diagnose.reading.asgiven import as_given
 from spacegen.diagnose.reading.serverinfo import read_info, written
 from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.text import in_words
+from spacegen.servers.attention_groups import groups_of, scaled
 
 OLD = {"enable_dp_attention": True, "dp_size": 8}
 NEW = {"enable_dp_attention": True, "dp_size": 1, "attn_dp_size": 8}

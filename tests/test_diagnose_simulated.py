@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from simulated_loads import serve
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.diagnosis import Diagnosis, examine
+from spacegen.diagnose.launch import Fact
 from spacegen.tune.simulated.prefixes import Beginnings, Prefixes, beginnings
 
 
@@ -78,3 +80,30 @@ def test_memory_that_ends_while_serving_ends_in_prefill(version: str) -> None:
     assert served.requests == []
     assert "out-of-memory-prefill" in _found(served.log)
     assert "SIMULATED" in served.log
+
+
+@pytest.mark.parametrize(
+    ("version", "groups"),
+    [
+        ("0.5.6", {"dp_size": 8, "enable_dp_attention": True}),
+        ("0.5.23", {"dp_size": 8, "enable_dp_attention": True}),
+        ("0.5.23", {"attn_dp_size": 8}),
+    ],
+)
+def test_groups_of_attention_log_what_they_make_of_their_arguments(
+    version: str, groups: dict[str, Any]
+) -> None:
+    given = {"tp_size": 8, "schedule_conservativeness": 1.0, "chunked_prefill_size": 8192, **groups}
+    served = serve(given, 2000, 300, 0.4, prompt=500, version=version)
+    (launch,) = _examined(served.log).launches
+    assert launch.as_logged == {"chunked_prefill_size": 1024, "schedule_conservativeness": 0.3}
+    assert launch.arguments["chunked_prefill_size"] == 8192
+    assert launch.arguments["schedule_conservativeness"] == 1
+    assert launch.figure(Fact.CHUNK) == 1024
+    assert launch.series.ranks == 8
+    fresh = [int(found) for found in re.findall(r"DP\d TP\d\] Prefill.*?#new-token: (\d+)", served.log)]
+    assert 0 < max(fresh) <= 1024
+    assert sum(fresh) == 2000 * 500
+    served = serve({**given, **dict.fromkeys(groups)}, 500, 30, 0.4, prompt=500, version=version)
+    (launch,) = _examined(served.log).launches
+    assert launch.as_logged == {}

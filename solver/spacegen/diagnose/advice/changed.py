@@ -8,8 +8,8 @@ from typing import Any, Final
 from spacegen.diagnose.advice.said import Key, attention_groups, shown
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
-from spacegen.diagnose.reading.asgiven import scaled
 from spacegen.diagnose.versions import both_names
+from spacegen.servers.attention_groups import scaled
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
 

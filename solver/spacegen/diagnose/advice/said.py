@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble, sensible
-from spacegen.diagnose.reading.asgiven import groups_of
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER, both_names
 from spacegen.errors import SpacegenError
+from spacegen.servers.attention_groups import groups_of
 from spacegen.servers.schema import REQUIRED, load
 
 __all__ = [

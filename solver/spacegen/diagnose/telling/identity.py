@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.reading.asgiven import CHUNK, groups_of
+from spacegen.servers.attention_groups import CHUNK, groups_of
 
 __all__ = ["as_given_line", "run_as"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
-from spacegen.diagnose.reading.asgiven import groups_of
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
 from spacegen.diagnose.telling.identity import as_given_line
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
+from spacegen.servers.attention_groups import groups_of
 
 if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.narrowing import Narrowing

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from spacegen.servers.attention_groups import CAUTION, scaled
 from spacegen.tune.simulated.admission import Endings, Expected, Request, to_retract
 from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import Pace, memory
@@ -37,6 +38,7 @@ class Engine:
         self, launch: Effective, log: Log, *, endings: Endings | None = None, broken: tuple[str, ...] = ()
     ) -> None:
         self.replicas = [_Replica(launch, log, i, broken) for i in range(launch.replicas)]
+        self.groups = launch.groups
         self.served = 0
         self.prompt_tokens = 0
         self.made_tokens = 0
@@ -113,7 +115,7 @@ class _Replica:
         self._broken = broken
         self._pace = Pace(launch)
         self.tokens = memory(launch, 0).tokens
-        self._expected = Expected(launch.caution)
+        self._expected = Expected(scaled(CAUTION, launch.caution, launch.groups))
         self._news = asyncio.Event()
         self._at = 0.0
         self._idle, self._full = True, False
@@ -227,7 +229,7 @@ class _Replica:
         self._spent += seconds
         if self._steps == _LOGGED:
             self.rate = self._made / self._spent
-            graph = running <= self._launch.graphs
+            graph = running <= self._launch.graphs * self._launch.groups
             told = Batch(running, len(self.waiting), self._used, self.share, self.rate, graph=graph)
             self._log.decode(told, self._number, self._at)
             self._steps, self._made, self._spent = 0, 0, 0.0

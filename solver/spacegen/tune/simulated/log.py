@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TextIO
 
 from packaging.version import Version
 
+from spacegen.servers.attention_groups import CHUNK, scaled
 from spacegen.servers.schema import TargetSchema
 from spacegen.tune.simulated.clock import Clock
 from spacegen.tune.simulated.effective import Effective
@@ -41,6 +42,25 @@ class Batch:
     """Of the prompts that begin, what was in the cache."""
     graph: bool = False
 
+    def shared(self, groups: int) -> Iterator[Batch]:
+        """What each of so many groups of attention data parallelism has of it."""
+        for group in range(groups):
+            yield replace(
+                self,
+                running=_part(self.running, group, groups),
+                queued=_part(self.queued, group, groups),
+                used=_part(self.used, group, groups),
+                rate=self.rate / groups,
+                started=_part(self.started, group, groups),
+                fresh=_part(self.fresh, group, groups),
+                pending=_part(self.pending, group, groups),
+                cached=_part(self.cached, group, groups),
+            )
+
+
+def _part(number: int, group: int, groups: int) -> int:
+    return number // groups + (group < number % groups)
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -59,8 +79,8 @@ class Log:
     def _new(self) -> bool:
         return Version(self.schema.version) >= _NEW
 
-    def say(self, text: str, replica: int | None = None, at: float | None = None) -> None:
-        """A line of the server's main process, or of the first rank of a replica."""
+    def say(self, text: str, replica: int | None = None, at: float | None = None, group: int = 0) -> None:
+        """A line of the server's main process, or of the first rank of a replica or of a group in it."""
         stream: TextIO = sys.stderr
         stamp, rank = self.clock.stamp(at), ""
         if self.mini:
@@ -69,8 +89,9 @@ class Log:
             print(f"[{day}|{time}|{rank}] INFO     {text}", file=stream, flush=True)
             return
         if replica is not None:
-            rank += f" DP{replica}" if self.launch.replicas > 1 else ""
-            rank += " TP0" if self.launch.tp > 1 else ""
+            groups = self.launch.groups
+            rank += f" DP{replica * groups + group}" if self.launch.replicas * groups > 1 else ""
+            rank += f" TP{group * self.launch.tp // groups}" if self.launch.tp > 1 else ""
         print(f"[{stamp}{rank}] {text}", file=stream, flush=True)
 
     def bare(self, text: str) -> None:
@@ -110,7 +131,7 @@ class Log:
             return
         kind = "dtype: torch.bfloat16, " if self._new else ""
         self.say(
-            f"KV Cache is allocated. {kind}#tokens: {needs.tokens}, "
+            f"KV Cache is allocated. {kind}#tokens: {needs.tokens // self.launch.groups}, "
             f"K size: {half:.2f} GB, V size: {half:.2f} GB",
             0,
         )
@@ -142,9 +163,10 @@ class Log:
     def set_up(self, needs: Memory, left: float) -> None:
         if not self.mini:
             a = self.launch
+            chunk, running = scaled(CHUNK, a.chunk, a.groups), max(a.most_running // a.groups, 1)
             self.say(
-                f"max_total_num_tokens={needs.tokens}, chunked_prefill_size={a.chunk}, "
-                f"max_prefill_tokens={a.batch_tokens}, max_running_requests={a.most_running}, "
+                f"max_total_num_tokens={needs.tokens // a.groups}, chunked_prefill_size={chunk}, "
+                f"max_prefill_tokens={a.batch_tokens}, max_running_requests={running}, "
                 f"context_len={_CONTEXT}, available_gpu_mem={left:.2f} GB",
                 0,
             )
@@ -153,29 +175,37 @@ class Log:
         self.say("Scheduler is ready" if self.mini else "The server is fired up and ready to roll!")
 
     def prefill(self, batch: Batch, replica: int, at: float) -> None:
+        """A line of each group that has tokens to compute: with few requests not all have."""
         if self.mini:
             return
-        text = (
-            f"Prefill batch, #new-seq: {batch.started}, #new-token: {batch.fresh}, "
-            f"#cached-token: {batch.cached}, token usage: {batch.share:.2f}, "
-            f"#running-req: {batch.running}, #queue-req: {batch.queued}, "
-        )
-        if self._new:
-            text += f"#pending-token: {batch.pending}, cuda graph: False, "
-            text += f"input throughput (token/s): {batch.rate:.2f}"
-        self.say(text, replica, at)
+        most = max(scaled(CHUNK, self.launch.chunk, self.launch.groups), 1)
+        busy = min(max(batch.started, -(-batch.fresh // most)), self.launch.groups)
+        for group, own in enumerate(batch.shared(max(busy, 1))):
+            text = (
+                f"Prefill batch, #new-seq: {max(own.started, 1)}, #new-token: {own.fresh}, "
+                f"#cached-token: {own.cached}, token usage: {own.share:.2f}, "
+                f"#running-req: {own.running}, #queue-req: {own.queued}, "
+            )
+            if self._new:
+                text += f"#pending-token: {own.pending}, cuda graph: False, "
+                text += f"input throughput (token/s): {own.rate:.2f}"
+            self.say(text, replica, at, group)
 
     def decode(self, batch: Batch, replica: int, at: float) -> None:
+        """A line of each group that has requests."""
         if self.mini:
             return
-        self.say(
-            f"Decode batch, #running-req: {batch.running}, #token: {batch.used}, "
-            f"token usage: {batch.share:.2f}, cuda graph: {batch.graph}, "
-            f"gen throughput (token/s): {batch.rate:.2f}, #queue-req: {batch.queued}"
-            + ("" if self._new else ", "),
-            replica,
-            at,
-        )
+        for group, own in enumerate(batch.shared(self.launch.groups)):
+            if own.running:
+                self.say(
+                    f"Decode batch, #running-req: {own.running}, #token: {own.used}, "
+                    f"token usage: {own.share:.2f}, cuda graph: {own.graph}, "
+                    f"gen throughput (token/s): {own.rate:.2f}, #queue-req: {own.queued}"
+                    + ("" if self._new else ", "),
+                    replica,
+                    at,
+                    group,
+                )
 
     def retracted(
         self, requests: int, gained: int, ratio: tuple[float, float], replica: int, at: float
@@ -184,13 +214,17 @@ class Log:
         after."""
         if self.mini:
             return
-        freed = f"#new_tokens_gained: {gained}, " if self._new else ""
-        self.say(
-            f"KV cache pool is full. Retract requests. #retracted_reqs: {requests}, {freed}"
-            f"#new_token_ratio: {ratio[0]:.4f} -> {ratio[1]:.4f}",
-            replica,
-            at,
-        )
+        groups = min(self.launch.groups, requests)
+        for group in range(groups):
+            freed = f"#new_tokens_gained: {_part(gained, group, groups)}, " if self._new else ""
+            self.say(
+                "KV cache pool is full. Retract requests. "
+                f"#retracted_reqs: {_part(requests, group, groups)}, {freed}"
+                f"#new_token_ratio: {ratio[0]:.4f} -> {ratio[1]:.4f}",
+                replica,
+                at,
+                group,
+            )
 
     def died(self, words: Sequence[str], *, serving: bool = False) -> None:
         """The traceback of a scheduler, whose last lines these are: while it starts, or while it is `serving`

@@ -22,6 +22,7 @@ from spacegen.extras import require
 from spacegen.launch.commandline import parse
 from spacegen.launch.config import LaunchConfig, validate
 from spacegen.launch.mistakes import worded
+from spacegen.servers.attention_groups import scaled
 from spacegen.servers.schema import TargetSchema, load, shipped
 from spacegen.tune.outcome import Cause
 from spacegen.tune.simulated.admission import Endings, share_in
@@ -99,7 +100,8 @@ class Server:
             "sampling_backend": a.sampling,
         }
         known = filled(self.schema, self.given)
-        return {name: chosen.get(name) if value is None else value for name, value in known.items()}
+        run = {name: chosen.get(name) if value is None else value for name, value in known.items()}
+        return {name: scaled(name, value, a.groups) for name, value in run.items()}
 
     async def serve(self) -> int:
         """Starts, serves until it is told to end, and returns the exit status."""
@@ -166,7 +168,7 @@ class Server:
         return {
             "SIMULATED": "a formula answers, no model",
             **settings,
-            "max_total_num_tokens": memory(self.launch, 0).tokens,
+            "max_total_num_tokens": memory(self.launch, 0).tokens // self.launch.groups,
             "version": self.schema.version,
             "launch_command": " ".join(LaunchConfig(self.schema, self.given).argv()),
         }

@@ -244,21 +244,22 @@ async def _texts(work: Request, chunk: _Chunk, interval: int) -> AsyncGenerator[
 def _exposition(engine: Engine, model: str) -> str:
     """A few of SGLang's metrics in Prometheus's text format: of each scheduler, and of what was served."""
     named = f"model_name={json.dumps(model)}"
-    several = len(engine.replicas) > 1
-    ranks = {f'{named},dp_rank="{i}"' if several else named: r for i, r in enumerate(engine.replicas)}
+    groups = engine.groups
+    each = [replica for replica in engine.replicas for _ in range(groups)]
+    ranks = {f'{named},dp_rank="{i}"' if len(each) > 1 else named: r for i, r in enumerate(each)}
     gauges: dict[str, dict[str, float]] = {
-        "num_running_reqs": {labels: len(replica.running) for labels, replica in ranks.items()},
-        "num_queue_reqs": {labels: len(replica.waiting) for labels, replica in ranks.items()},
+        "num_running_reqs": {labels: len(replica.running) / groups for labels, replica in ranks.items()},
+        "num_queue_reqs": {labels: len(replica.waiting) / groups for labels, replica in ranks.items()},
         "token_usage": {labels: round(replica.share, 4) for labels, replica in ranks.items()},
-        "gen_throughput": {labels: replica.rate for labels, replica in ranks.items()},
-        "max_total_num_tokens": {labels: replica.tokens for labels, replica in ranks.items()},
+        "gen_throughput": {labels: replica.rate / groups for labels, replica in ranks.items()},
+        "max_total_num_tokens": {labels: replica.tokens // groups for labels, replica in ranks.items()},
     }
     counters: dict[str, dict[str, float]] = {
         "num_requests_total": {named: engine.served},
         "prompt_tokens_total": {named: engine.prompt_tokens},
         "generation_tokens_total": {named: engine.made_tokens},
         "cached_tokens_total": {named: engine.cached_tokens},
-        "num_retracted_requests_total": {labels: r.retracted for labels, r in ranks.items()},
+        "num_retracted_requests_total": {labels: r.retracted / groups for labels, r in ranks.items()},
     }
     return "".join(
         f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {'counter' if name in counters else 'gauge'}\n"
