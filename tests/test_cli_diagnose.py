@@ -60,6 +60,7 @@ def test_the_document_says_the_same(capsys: Capture) -> None:
     assert found["findings"][0]["evidence"][0]["number"] == 12
     assert found["findings"][0]["edit"]["moves"][0]["to"] == 4096
     assert [launch["version"] for launch in found["launches"]] == ["0.5.6", "0.5.6"]
+    assert all(launch["version_guessed"] for launch in found["launches"])
     assert found["narrowed"] is None
 
 

@@ -149,3 +149,16 @@ def test_what_is_asked_for_is_not_scaled_again() -> None:
     found = examine([silent], config={**OLD, "chunked_prefill_size": 8192, "max_running_requests": 1024})
     assert found.launches[0].arguments["chunked_prefill_size"] == 8192
     assert [one.id for one in found.findings] == ["out-of-memory-prefill"]
+
+
+def test_a_version_that_only_the_style_tells_is_said_to_be_a_guess() -> None:
+    old, new = both()
+    assert next(in_words(Diagnosis(launches=(old,)))).startswith("server.log: sglang (logs as 0.5.6 does), ")
+    assert next(in_words(Diagnosis(launches=(new,)))).startswith("server.log: sglang (logs as 0.5.23 does), ")
+    assert as_document(Diagnosis(launches=(old,)))["launches"][0]["version_guessed"] is True
+    told = Launch(server="sglang", version="0.5.6.post2")
+    assert next(in_words(Diagnosis(launches=(told,)))).startswith("<log>: sglang 0.5.6.post2, ")
+    mini = read(
+        "[2025-08-11|17:16:20|initializer] INFO     Parsed arguments:\nServerArgs(memory_ratio=0.9)\n"
+    )
+    assert (mini.version, mini.version_guessed) == (None, False)

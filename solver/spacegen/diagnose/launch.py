@@ -111,7 +111,9 @@ class Launch(Value):
     server: str | None = None
     """`sglang` or `minisgl`, if something in the log is written by only one of them."""
     version: Printable | None = None
-    """As logged; else, for sglang, the older or newer of the known styles, as `0.5.6` and `0.5.23`."""
+    """As the server says it; else, for sglang, the known one that logs in its style."""
+    version_guessed: bool = False
+    """Whether `version` is told by the style alone: other versions log in the same one."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """As the server runs with them, from its own words, but as they are given; `***` for secrets."""
     as_logged: dict[str, Any] = Field(default_factory=dict)

@@ -149,7 +149,8 @@ class Startup:
             known[Fact.LEFT] = self._least_left(known[Fact.LEFT])
         return {
             "server": self.server or (None if batch is None else "sglang"),
-            "version": self.version or _style(batch),
+            "version": (version := self.version or _style(batch)),
+            "version_guessed": version is not None,
             "arguments": self.arguments,
             "as_logged": self.as_logged,
             "arguments_line": self.arguments_line,

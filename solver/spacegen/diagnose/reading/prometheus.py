@@ -265,6 +265,7 @@ class _Server:
         return Launch(
             server="sglang",
             version=self._version or (NEWEST if self._newer else OLDER),
+            version_guessed=self._version is None,
             arguments=self._arguments,
             as_logged=self._as_logged,
             arguments_line=self._arguments_line,

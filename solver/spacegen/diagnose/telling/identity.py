@@ -7,7 +7,15 @@ from typing import Any
 from spacegen.diagnose.launch import Launch
 from spacegen.servers.attention_groups import CHUNK, groups_of
 
-__all__ = ["as_given_line", "run_as"]
+__all__ = ["as_given_line", "run_as", "server_of"]
+
+
+def server_of(launch: Launch) -> str:
+    """The server and its version, or which version it logs like."""
+    name = launch.server or "server"
+    if launch.version is None:
+        return name
+    return f"{name} (logs as {launch.version} does)" if launch.version_guessed else f"{name} {launch.version}"
 
 
 def as_given_line(launch: Launch) -> str | None:

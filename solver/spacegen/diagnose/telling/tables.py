@@ -15,7 +15,7 @@ from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.reading.text import SHOWN
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
-from spacegen.diagnose.telling.identity import run_as
+from spacegen.diagnose.telling.identity import run_as, server_of
 from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
 from spacegen.tune.report.markup import Node, element, table
 
@@ -138,7 +138,7 @@ def launches_table(launches: Sequence[Launch], findings: Sequence[Finding]) -> E
 def _launch(launches: Sequence[Launch], number: int, findings: int) -> Iterator[Node]:
     launch = launches[number]
     yield _pick(name_of(launches, number), number)
-    yield " ".join(filter(None, (launch.server, launch.version))) or "–"
+    yield server_of(launch) if launch.server or launch.version else "–"
     ended = launch.ended
     yield f"{launch.phase}: {ended.kind}" if ended is not None else str(launch.phase)
     for fact in _FACTS:

@@ -12,7 +12,7 @@ from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
-from spacegen.diagnose.telling.identity import as_given_line
+from spacegen.diagnose.telling.identity import as_given_line, server_of
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
 from spacegen.servers.attention_groups import groups_of
@@ -165,7 +165,7 @@ def verdict(findings: Iterable[Finding]) -> str:
 
 def _launch(launch: Launch) -> Iterator[str]:
     """Which server this was, where its log stands, and how far it came."""
-    parts = [f"{launch.server or 'server'}{f' {launch.version}' if launch.version else ''}"]
+    parts = [server_of(launch)]
     if model := launch.arguments.get("model_path"):
         parts.append(str(model))
     parts.append(how_many(launch.lines, "line"))
