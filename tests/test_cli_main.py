@@ -57,14 +57,22 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"spacegen {spacegen.__version__}\n"
 
 
-def test_a_closed_pipe_is_quiet(endless: str) -> None:
+def test_a_closed_pipe_is_quiet_and_no_whole_answer(endless: str) -> None:
     with start("solve", endless, "--method", "all", "-q") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline().startswith(b'{"p0": 0')
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=30) == 141
+
+
+def test_an_answer_that_is_not_read_is_no_yes(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.50 GiB.\n")
+    line = f"set -o pipefail; {shlex.join([*SPACEGEN, 'diagnose', str(log), '-q'])} | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize(

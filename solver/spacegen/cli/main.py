@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spacegen.cli.process import abandon, end_on_signals, failed, open_streams
+from spacegen.cli.process import abandon, end_on_signals, failed, open_streams, unread
 
 __all__ = ["VERBS", "app", "main", "run"]
 
@@ -27,7 +27,7 @@ VERBS: Final = {
     "run": "Measure configs: launch each on a server, put the workload on it, keep what came of it.",
     "tune": "Look for the best configs of a space: an Optuna study whose every trial can run.",
     "report": "Print the front of what was measured, and write a page with all of it.",
-    "diagnose": "Read the logs of servers and say what to change, from what to what.",
+    "diagnose": "Read server logs and say what to change: which argument, from which value to which.",
     "narrow": "Drop the values of a space that were measured and never were among the best.",
     "show": "Print the solution with a given rank.",
     "info": "List the parameters and rules of a space.",
@@ -47,9 +47,8 @@ class _Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Whoever read the output has enough. (Typer would call that a failure.)
-            abandon(sys.stdout)
-            return 0
+            # Typer would call it a failure.
+            return unread()
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
@@ -139,9 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read the output has enough.
-        abandon(sys.stdout)
-        return 0
+        return unread()
     except OSError as error:
         abandon(sys.stdout)
         where = f": {error.filename}" if error.filename else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["abandon", "end_on_signals", "failed", "open_streams"]
+__all__ = ["abandon", "end_on_signals", "failed", "open_streams", "unread"]
 
 
 def open_streams() -> None:
@@ -42,6 +42,13 @@ def failed(message: str) -> int:
     except OSError:
         abandon(sys.stderr)
     return 2
+
+
+def unread() -> int:
+    """The exit status where whoever reads stdout has enough, as `head`: that of a process which SIGPIPE ends,
+    so that half an answer passes for no whole one."""
+    abandon(sys.stdout)
+    return 128 + getattr(signal, "SIGPIPE", 13)
 
 
 def abandon(*streams: Any) -> None:
