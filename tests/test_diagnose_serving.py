@@ -498,10 +498,16 @@ def test_what_is_told_of_few_requests_makes_sense(goal: str, usage: float, queue
                 assert not isinstance(move.to, int) or move.to >= 1
 
 
-def test_requests_that_wait_elsewhere_say_nothing() -> None:
+@pytest.mark.parametrize("half", ["prefill", "decode"])
+def test_a_server_of_prefill_or_decode_is_said_not_to_be_judged(half: str) -> None:
     launch = told(OLD, "conservative")
-    apart = launch.model_copy(update={"arguments": {**launch.arguments, "disaggregation_mode": "decode"}})
+    apart = with_arguments(launch, disaggregation_mode=half)
     assert set(faults(apart)) & set(SERVING) == set()
+    found = one(apart, "half-of-serving")
+    assert f"only does {half} (" in found.summary
+    assert (found.severity, found.moves, found.advice) == (Severity.INFO, (), ())
+    assert "half-of-serving" not in ids(with_arguments(launch, disaggregation_mode="null"))
+    assert "half-of-serving" not in ids(apart.model_copy(update={"series": Series()}))
 
 
 def test_a_simulated_log_is_timed_by_its_steps() -> None:

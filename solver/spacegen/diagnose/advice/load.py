@@ -24,6 +24,7 @@ from spacegen.diagnose.advice.serving import (
     each_rank,
     evidence,
     full_load,
+    half_of,
     of_lines,
     shown,
     slots,
@@ -48,6 +49,8 @@ _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_
 
 def load(launch: Launch, goal: str) -> Iterable[Finding]:
     """An empty queue, a long one, or a good one; if the goal is latency, an empty one is good."""
+    if (half := half_of(launch)) is not None and len(launch.series):
+        yield _half(launch, half)
     found = full_load(launch)
     if found is None:
         return
@@ -81,6 +84,17 @@ def _numbers(found: Steady) -> dict[str, float]:
         "seconds": round(found.seconds, 1),
         "busy_share": round(found.busy, 3),
     }
+
+
+def _half(launch: Launch, half: str) -> Finding:
+    return Finding(
+        id="half-of-serving",
+        phase=Phase.SERVING,
+        severity=Severity.INFO,
+        summary=f"the server only does {half} (`disaggregation_mode`): its queue, admission and CUDA graphs "
+        "are not judged, because the thresholds are for servers that do all of a request",
+        evidence=evidence(launch.arguments_line),
+    )
 
 
 def _uneven(launch: Launch, found: Steady) -> Finding:

@@ -18,6 +18,7 @@ __all__ = [
     "each_rank",
     "evidence",
     "full_load",
+    "half_of",
     "of_lines",
     "per_cent",
     "shown",
@@ -35,9 +36,13 @@ _SLOTS: Final = 8
 def full_load(launch: Launch) -> Steady | None:
     """The steady state of a server that does both prefill and decoding; None for others."""
     # With a server for prefill and one for decoding, requests wait elsewhere.
-    if argument(launch, "disaggregation_mode") not in (None, "null"):
-        return None
-    return steady(launch)
+    return None if half_of(launch) is not None else steady(launch)
+
+
+def half_of(launch: Launch) -> str | None:
+    """`prefill` or `decode` where the server does that alone."""
+    mode = argument(launch, "disaggregation_mode")
+    return None if mode in (None, "null") else str(mode)
 
 
 def slots(launch: Launch) -> float | None:
