@@ -57,20 +57,39 @@ class Edit(Value):
     """What to try for each way out, the best first: a value that it keeps, and what has to change with it."""
     launch: int | None = None
     """The number of the launch that it comes from; None if it comes from a file."""
+    own: int | None = None
+    """How many of the ways, the first ones, do what the finding asks for; the others are configs that it says
+    nothing about. None if all do."""
 
     @property
     def source(self) -> str:
-        """What tells the edit apart in a space file: `spacegen/failure/ID`."""
-        return f"{MARK}/{self.basis}/{self.finding}"
+        """What tells the edit apart in a space file: `spacegen/failure/ID`, with `/N` where only N of its
+        ways are its own."""
+        own = "" if self.own is None else f"/{self.own}"
+        return f"{MARK}/{self.basis}/{self.finding}{own}"
 
     @staticmethod
-    def origin(source: str | None) -> tuple[Basis, str] | None:
-        """The basis of an edit with this source and the id of its finding; None for any other rule."""
-        match (source or "").split("/", 2):
+    def origin(source: str | None) -> tuple[Basis, str, int | None] | None:
+        """The basis of an edit with this source, the id of its finding and how many ways are its own; None
+        for any other rule."""
+        match (source or "").split("/"):
             case [mark, basis, finding] if mark == MARK and basis in set(Basis):
-                return Basis(basis), finding
+                return Basis(basis), finding, None
+            case [mark, basis, finding, own] if mark == MARK and basis in set(Basis) and own.isdecimal():
+                return Basis(basis), finding, int(own)
             case _:
                 return None
+
+    @property
+    def own_ways(self) -> tuple[Kept, ...]:
+        """The ways that do what the finding asks for."""
+        return self.ways if self.own is None else self.ways[: self.own]
+
+    @property
+    def elsewhere(self) -> frozenset[tuple[str, frozenset[tuple[str, Scalar]]]]:
+        """The configs that the finding says nothing about: values by parameter."""
+        others = self.ways[len(self.own_ways) :]
+        return frozenset((way.parameter, frozenset(map(identity, way.values))) for way in others)
 
     @property
     def form(self) -> str:
@@ -94,8 +113,11 @@ class Edit(Value):
 
     def contradicts(self, other: Edit) -> bool:
         """Whether both are about one and the same parameter and leave no value of it. If one of them is
-        advice, null counts only if one of them keeps nothing else: advice does not mean it."""
-        if len(self.ways) > 1 or len(other.ways) > 1:
+        advice, null counts only if one of them keeps nothing else: advice does not mean it. Configs that they
+        say nothing about do not count, if these are the same or only one of them has any."""
+        if len(self.own_ways) > 1 or len(other.own_ways) > 1:
+            return False
+        if self.elsewhere and other.elsewhere and self.elsewhere != other.elsewhere:
             return False
         mine, others = self.ways[0], other.ways[0]
         if mine.parameter != others.parameter:
@@ -108,7 +130,8 @@ class Edit(Value):
     def joined(self, other: Edit) -> Edit:
         """Both clauses as one, if they are about one and the same parameter; advice if either of them is."""
         basis = self.basis if other.basis is Basis.FAILURE else other.basis
-        return self.model_copy(update={"basis": basis, "ways": (self.ways[0].shared(other.ways[0]),)})
+        ways = (self.ways[0].shared(other.ways[0]), *self.ways[1:])
+        return self.model_copy(update={"basis": basis, "ways": ways})
 
     def text(self, domains: Mapping[str, Domain]) -> str:
         """The clause in the language of spaces."""

@@ -117,6 +117,7 @@ class Ground:
             because=because(finding, simulated=self.launch.simulated),
             tries=tuple(self._tries(moves, ways, self._beside(finding))),
             launch=finding.launch,
+            own=None if others is None or finding.severity is Severity.ERROR else len(ways),
         )
 
     def _at_its_own(self, finding: Finding) -> str | None:

@@ -9,11 +9,9 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.switches import switched
 from spacegen.diagnose.versions import ADVICE
 from spacegen.errors import SpaceError
-from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, NoDefault, Parameter, is_number
 from spacegen.language.retarget import target_default
 from spacegen.launch.flags import negated
-from spacegen.launch.unsaid import put_inactive_aside, unbroken
 from spacegen.servers import renames
 from spacegen.servers.schema import TargetSchema, load
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from spacegen.api import Space
 
 __all__ = [
-    "completed",
     "launched",
     "named",
     "of_another_server",
@@ -104,34 +101,6 @@ def launched(space: Space, launch: Launch, asked: Mapping[str, Any] | None = Non
         elif name in arguments:
             found[name] = _as_run(arguments[name], parameter, schema)
     return {name: value for name, value in found.items() if not isinstance(value, NoDefault)}
-
-
-def completed(space: Space, ran: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a launch, with defaults for what the log does not say; empty if it says nothing.
-
-    Servers log all their arguments. One that has no effect is at its default here, and one at the target's
-    default counts as not given if rules of the space need that: the launch is the same either way.
-    """
-    if not ran:
-        return {}
-    defaults = {p.name: p.default for p in space.parameters if not isinstance(p.default, NoDefault)}
-    found = {**defaults, **ran}
-    put_inactive_aside(found, space.model, space.parameters)
-    if (schema := schema_of(space)) is not None:
-        unbroken(found, space.model, dict(_forms(space, schema, found)))
-    return found
-
-
-def _forms(
-    space: Space, schema: TargetSchema, config: Mapping[str, Any]
-) -> Iterator[tuple[str, tuple[Scalar, ...]]]:
-    """The values that say the default of the target, for parameters that are there in a config."""
-    for parameter in space.parameters:
-        if parameter.name in schema.arguments:
-            default = target_default(schema, parameter.name)
-            forms = () if isinstance(default, NoDefault) else Domain(tuple(dict.fromkeys((default, None))))
-            if config.get(parameter.name) in forms:
-                yield parameter.name, tuple(value for value in forms if value in parameter.domain)
 
 
 def named(space: Space, launch: Launch) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import Any, Final
 from spacegen.api import Space
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, asked_of
+from spacegen.diagnose.narrowing.completed import completed
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
-from spacegen.diagnose.narrowing.launched import completed
+from spacegen.diagnose.narrowing.elsewhere import spared
 from spacegen.diagnose.narrowing.likeness import unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
 from spacegen.diagnose.narrowing.next_launch import Next, next_launch
-from spacegen.diagnose.narrowing.resolving import Resolved, resolve
+from spacegen.diagnose.narrowing.resolving import Resolved, resolve, without_edits
 from spacegen.errors import EngineError, how_many
 from spacegen.language.model import Domain
 
@@ -109,8 +110,9 @@ def narrow(
         key=lambda finding: finding.severity.place,
     )
     others = unlike_the_last(space, launches)
-    made = [_edit(f, grounds[f.launch], others[f.launch]) for f in told if f.narrows]
-    advised = [_edit(f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
+    base = without_edits(space)
+    made = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if f.narrows]
+    advised = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
     after = next_launch(found.space, _in_order(found.kept, _edits(made)), last, said)
@@ -141,10 +143,14 @@ def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
     return sorted(kept, key=place)
 
 
-def _edit(finding: Finding, ground: Ground, reason: str | None) -> Edit | Dropped:
-    """The edit of a finding; dropped if there is a `reason` against it."""
+def _edit(base: Space, finding: Finding, ground: Ground, reason: str | None) -> Edit | Dropped:
+    """The edit of a finding; dropped if there is a `reason` against it. `base` is the space without edits."""
     if reason is None:
-        return ground.edit(finding)
+        made = ground.edit(finding)
+        found = spared(base, made, ground.ran) if isinstance(made, Edit) else made
+        if not isinstance(found, str):
+            return found
+        reason = found
     return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
 
 

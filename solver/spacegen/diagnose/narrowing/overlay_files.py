@@ -90,7 +90,8 @@ def edits_of(file: File[Overlay], domains: Mapping[str, Domain]) -> Iterator[Edi
         origin = Edit.origin(source)
         if kept and origin is not None:
             ways = (Kept(parameter=name, values=kept),)
-            yield Edit(finding=origin[1], basis=origin[0], ways=ways, because=because or "")
+            basis, finding, own = origin
+            yield Edit(finding=finding, basis=basis, ways=ways, because=because or "", own=own)
     names = Names({name: Ref(name) for name in domains}, domains)
     for i, rule in enumerate(file.document.rules):
         condition = parse(rule.require, file.at("rules", i, "require"), names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spacegen.api import Space
@@ -55,8 +55,8 @@ def read_edit(
     if any(len(mentioned) != 1 or mentioned[0] not in domains for mentioned in names):
         return None
     ways = tuple(_kept(part, name, domains[name]) for part, (name,) in zip(parts, names, strict=True))
-    basis, finding = origin
-    return Edit(finding=finding, basis=basis, ways=ways, because=because or "")
+    basis, finding, own = origin
+    return Edit(finding=finding, basis=basis, ways=ways, because=because or "", own=own)
 
 
 def _kept(part: Expr, name: str, domain: Domain) -> Kept:
@@ -145,18 +145,19 @@ class _Choice:
     def _agreeing(self, edits: Iterable[Edit]) -> list[Edit]:
         """The edits without those that leave no value of their parameter beside those before them."""
         found: list[Edit] = []
-        left: dict[str, Edit] = {}
+        left: dict[Hashable, Edit] = {}
         for edit in _distinct(edits):
-            name = edit.ways[0].parameter if len(edit.ways) == 1 else ""
-            if name in left and left[name].contradicts(edit):
-                alone = [one for one in found if one.parameters == (name,)]
+            if any(one.contradicts(edit) for one in left.values()):
+                name = edit.ways[0].parameter
+                alone = [one for one in found if [way.parameter for way in one.own_ways] == [name]]
                 other = next((one for one in alone if one.contradicts(edit)), alone[-1])
                 verb = "gives way to" if edit.launch is None else "contradicts"
                 self._drop(edit, f"it {verb} `{other.finding}`: {other.because}")
                 continue
             found.append(edit)
-            if name:
-                left[name] = left[name].joined(edit) if name in left else edit
+            if len(edit.own_ways) == 1:
+                about = edit.ways[0].parameter, edit.elsewhere
+                left[about] = left[about].joined(edit) if about in left else edit
         return found
 
     def _drop(self, edit: Edit, reason: str) -> None:
