@@ -11,7 +11,6 @@ from spacegen.diagnose.advice.minisgl import mini_graphs
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
 
@@ -97,7 +96,7 @@ def advised(severity: Severity, *moves: Move, also: tuple[Move, ...] = ()) -> Fi
         phase=Phase.SERVING,
         severity=severity,
         summary="seen",
-        advice=tuple(map(told, moves)),
+        actions=moves,
         moves=moves,
         also=also,
     )

@@ -6,7 +6,6 @@ import pytest
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.opposed import settled
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Phase
 from tests.made_launches import (
@@ -36,13 +35,14 @@ HIGHER = Move(parameter="mem_fraction_static", at_least=0.9, was=0.88, to=0.9)
 def test_advice_that_makes_an_error_worse_waits_for_it() -> None:
     (warning,) = advice_beside(advised(Severity.WARNING, MORE))
     assert (warning.summary, warning.moves) == ("seen", ())
-    assert "".join(warning.advice).startswith("raise `max_running_requests` only when `out-of-memory-decode`")
+    before = "fix `out-of-memory-decode` before raising `max_running_requests`, which would make it worse"
+    assert warning.advice == (before,)
     assert advice_beside(advised(Severity.INFO, MORE)) == []
     within = Move(parameter="mem_fraction_static", at_least=0.9, at_most=0.95, was=0.97, to=0.92)
     (lower,) = advice_beside(advised(Severity.WARNING, within))
-    assert lower.advice[0].startswith("lower `mem_fraction_static` ")
+    assert "before lowering `mem_fraction_static`" in lower.advice[0]
     (partly,) = advice_beside(advised(Severity.INFO, MORE, OTHER))
-    assert (partly.moves, partly.advice[1]) == ((OTHER,), told(OTHER))
+    assert (partly.moves, partly.advice[1]) == ((OTHER,), OTHER.sentence)
     # What has to change with a way out is as much against it.
     (beside,) = advice_beside(advised(Severity.WARNING, OTHER, also=(HIGHER,)))
     assert (beside.moves, beside.also) == ((), ())

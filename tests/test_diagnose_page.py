@@ -53,7 +53,7 @@ def _nasty() -> tuple[Launch, Finding]:
         severity=Severity.WARNING,
         summary=NASTY,
         evidence=(line,),
-        advice=(NASTY,),
+        actions=(NASTY,),
         command=NASTY,
         moves=(move,),
     )

@@ -13,7 +13,6 @@ import pytest
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.guide import HIGHEST_SHARE
 from spacegen.diagnose.advice.steady import Steady, steady
-from spacegen.diagnose.advice.ways import told as told_move
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
@@ -844,7 +843,7 @@ def test_a_checkpoint_alone_is_no_server() -> None:
     ],
 )
 def test_values_are_words_and_numbers_are_not(move: Move, sentence: str) -> None:
-    assert told_move(move) == sentence
+    assert move.sentence == sentence
 
 
 # The book

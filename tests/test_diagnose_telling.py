@@ -83,10 +83,10 @@ FAILED = Diagnosis(
             id="out-of-memory-decode",
             summary="the GPU ran out of memory in decoding",
             evidence=(_line(4123, f"[2025-08-11 17:17:03] OutOfMemoryError {'x' * 300}"),),
-            advice=("lower `cuda_graph_max_bs` from 256 to 128",),
+            actions=("lower `cuda_graph_max_bs` from 256 to 128",),
         ),
         _finding(
-            Severity.INFO, id="slow-loading", phase=Phase.ARGUMENTS, advice=("see who did",), command="last"
+            Severity.INFO, id="slow-loading", phase=Phase.ARGUMENTS, actions=("see who did",), command="last"
         ),
         _finding(Severity.INFO, id="load-good"),
     ),

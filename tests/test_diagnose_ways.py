@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Move
 
 
@@ -19,4 +18,4 @@ from spacegen.diagnose.finding import Move
     ],
 )
 def test_a_move_is_a_sentence(move: Move, sentence: str) -> None:
-    assert told(move) == sentence
+    assert move.sentence == sentence

@@ -23,7 +23,10 @@ from tests.made_launches import (
 def test_no_window_names_what_opens_one() -> None:
     (finding,) = window([at(0.84, LOW), at(0.85, HIGH)], "throughput")
     assert (finding.id, finding.severity, finding.launch) == ("no-memory-window", Severity.ERROR, 1)
-    assert finding.summary == "0.84 is too low and 0.85 runs out: no share in steps of 0.01 works"
+    assert (
+        finding.summary
+        == "0.84 is too low and 0.85 runs out of memory: no `mem_fraction_static` in steps of 0.01 works"
+    )
     assert [move.parameter for move in finding.moves[:3]] == [
         "chunked_prefill_size",
         "tp_size",
@@ -54,7 +57,7 @@ def test_advice_goes_as_far_as_the_window_does(
     (finding,) = (one for one in findings([seen, other]) if one.id.startswith("memory-") and one.launch == 0)
     assert [move.to for move in finding.moves] == ([] if to is None else [to])
     assert [(move.at_least, move.at_most) for move in finding.moves] == ([] if bounds is None else [bounds])
-    verb = "another" if to is None else "lower" if to < share else "raise"
+    verb = "changing" if to is None else "lower" if to < share else "raise"
     assert finding.advice[0].startswith(verb)
 
 
@@ -63,11 +66,11 @@ def test_a_share_that_was_worked_out_is_told_as_such() -> None:
     seen = launch({**ARGUMENTS, "mem_fraction_static": 0.83}, {**FACTS, Fact.LEFT: 14.0}, ready=READY)
     (finding,) = (one for one in findings([seen, at(0.9, short)]) if one.id == "memory-unused")
     assert finding.advice[0] == (
-        "raise `mem_fraction_static` from 0.83 to 0.88 (0.9 runs out, as any from 0.882 on would)"
+        "raise `mem_fraction_static` from 0.83 to 0.88 (0.9 runs out of memory, as does anything from 0.882)"
     )
     (finding,) = (one for one in findings([seen, at(0.85, short)]) if one.id == "memory-unused")
     assert finding.advice[0] == (
-        "another `mem_fraction_static` does not help: 0.85 runs out, as any from 0.832 on would"
+        "changing `mem_fraction_static` does not help: 0.85 runs out of memory, as does anything from 0.832"
     )
     assert finding.moves == ()
 
@@ -86,7 +89,8 @@ def test_what_was_missing_narrows_the_window() -> None:
     short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
     (finding,) = window([at(0.84, LOW), at(0.89, short)], "throughput")
     assert finding.summary.startswith(
-        "0.84 is too low and 0.89 runs out, as any from 0.872 on would: the window is 0.85 to 0.87;"
+        "0.84 is too low and 0.89 runs out of memory, as does anything from 0.872: "
+        "the window is 0.85 to 0.87;"
     )
     assert (finding.moves[0].at_least, finding.moves[0].at_most) == (0.841, 0.871)
     (finding,) = window([at(0.84, LOW), at(0.86, short)], "throughput")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final, TypeAlias
 
 from pydantic import Field
 
@@ -10,7 +11,16 @@ from spacegen.diagnose.launch import Line, Phase
 from spacegen.language.expr import Scalar
 from spacegen.tune.values import Value
 
-__all__ = ["Finding", "Move", "Severity"]
+__all__ = ["Action", "Finding", "Move", "Severity", "Step"]
+
+
+_DOING: Final = {
+    "raise": "raising",
+    "lower": "lowering",
+    "set": "setting",
+    "leave out": "leaving out",
+    "try another": "trying another",
+}
 
 
 class Severity(StrEnum):
@@ -62,9 +72,51 @@ class Move(Value):
         return "lower"
 
     @property
+    def doing(self) -> str:
+        """The move as what somebody does, without its values."""
+        return f"{_DOING[self.verb]} `{self.parameter}`"
+
+    @property
     def _lowers(self) -> bool:
         was, to = self.was, self.to
         return isinstance(was, int | float) and isinstance(to, int | float) and to < was
+
+    @property
+    def sentence(self) -> str:
+        """The move in words: from which value to which, and why by this much."""
+        because = f" ({self.because})" if self.because else ""
+        what = f"{self.verb} `{self.parameter}`"
+        if self.apart_from is not None:
+            return f"{what} than {_shown(self.was)}{because}"
+        if self.verb == "leave out":
+            return f"{what}{because}"
+        since = "" if self.was is None or self.among is not None else f" from {_shown(self.was)}"
+        return f"{what}{since} to {_shown(self.to)}{because}"
+
+
+def _shown(value: Scalar) -> str:
+    match value:
+        case None:
+            return "`null`"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case float():
+            return f"{value:.10g}"
+        case int():
+            return str(value)
+        case _:
+            return f"`{value}`"
+
+
+class Step(Value):
+    """What to say of a move beside its own sentence, or in place of it; without the move it is not said."""
+
+    about: Move
+    sentence: str
+
+
+Action: TypeAlias = Move | Step | str
+"""A move, what is said of one, or a sentence about what no argument does."""
 
 
 class Finding(Value):
@@ -73,7 +125,7 @@ class Finding(Value):
     `moves` are ways out, the best first: one of them is enough. `unless` are what else would have to be
     different for the finding to say nothing: a failure of memory holds for every launch that needs as much,
     so each member is an argument on the lighter side of this launch. Without moves there is nothing to edit:
-    then `advice` and `command` are all.
+    then `actions` and `command` are all.
     """
 
     id: str
@@ -85,8 +137,8 @@ class Finding(Value):
     """What was observed, in one sentence with its numbers."""
     evidence: tuple[Line, ...] = ()
     numbers: dict[str, float] = Field(default_factory=dict)
-    advice: tuple[str, ...] = ()
-    """What to do, each a sentence with direction and size."""
+    actions: tuple[Action, ...] = ()
+    """What to do, in the order in which it is told: moves, and what moves do not say."""
     command: str | None = None
     """A command that shows more, or fixes it."""
     moves: tuple[Move, ...] = ()
@@ -95,3 +147,8 @@ class Finding(Value):
     """What has to change together with the best way out, which would fail alone."""
     narrows: bool = True
     """Whether a space is narrowed to the ways out; else the moves are advice only."""
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The actions as sentences, each with direction and size."""
+        return tuple(action if isinstance(action, str) else action.sentence for action in self.actions)

@@ -40,8 +40,8 @@ from spacegen.diagnose.advice.takenback import (
     of_unknown_frequency,
     rate,
 )
-from spacegen.diagnose.advice.ways import in_batches, told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.advice.ways import in_batches
+from spacegen.diagnose.finding import Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column
 
@@ -112,12 +112,12 @@ def _seen(found: Steady) -> str:
 def _conservative(launch: Launch, found: Steady) -> Finding:
     move = lowered(launch, found)
     if move is None:
-        first = (
+        first: Move | str = (
             f"`{NAME}` is already {asked(launch):g}: set `SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION` below "
             f"{CLIPPED_NEW_TOKENS} in the server's environment, so that it keeps less room for each request"
         )
     else:
-        first = told(move)
+        first = move
     return Finding(
         id="too-conservative",
         phase=Phase.SERVING,
@@ -125,7 +125,7 @@ def _conservative(launch: Launch, found: Steady) -> Finding:
         summary=f"{_seen(found)}: the server is too conservative about admitting requests",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers=_numbers(found),
-        advice=(first, ASK_FOR_LESS),
+        actions=(first, ASK_FOR_LESS),
         moves=() if move is None else (move,),
     )
 
@@ -139,7 +139,7 @@ def _prefill_bound(launch: Launch, found: Steady, chunk: float) -> Finding:
         f"line, of {found.prefilled:.0f} tokens each (at most {chunk:.0f})",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "prefills_per_line": round(found.prefills, 1), "chunk": chunk},
-        advice=(
+        actions=(
             f"leave `{NAME}` as it is: requests wait for prefills, not for room in the KV cache",
             f"raise `{key(launch, Key.CHUNK)}` if it is small, else use more GPUs",
         ),
@@ -160,7 +160,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         because=f"at this size per request, {amount(fit)} would fill {WELL_FILLED} of the KV cache",
     )
     graphs = covering(launch, to)
-    beyond = () if graphs is None else (f"larger batches need larger graphs, so also {told(graphs)}",)
+    beyond = () if graphs is None else (_larger_too(graphs),)
     return Finding(
         id="too-few-slots",
         phase=Phase.SERVING,
@@ -170,10 +170,14 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         f"most {limit} may",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit, 1)},
-        advice=capped or (told(move), *beyond),
+        actions=capped or (move, *beyond),
         moves=() if capped else (move,),
         also=() if capped or graphs is None else (graphs,),
     )
+
+
+def _larger_too(graphs: Move) -> Step:
+    return Step(about=graphs, sentence=f"larger batches need larger graphs, so also {graphs.sentence}")
 
 
 def _capped(launch: Launch, limit: int) -> tuple[str, ...]:
@@ -231,7 +235,7 @@ def _swings(launch: Launch, found: Steady) -> Finding:
         "admitted for a while",
         evidence=evidence(launch.retraction, shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "fitting": fit},
-        advice=(
+        actions=(
             f"leave `{NAME}` as it is: lower would retract more, and higher would leave more room unused",
             ASK_FOR_LESS,
             f"or cap it: `{key(launch, Key.RUNNING)}` near {fit} gives a usage of about {FULL}",

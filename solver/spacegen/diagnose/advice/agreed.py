@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from spacegen.diagnose.advice.instead import Instead, replaced
 from spacegen.diagnose.advice.opposed import opposed
-from spacegen.diagnose.advice.said import Key, key, shown
-from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.advice.said import Key, argument, key, shown
 from spacegen.diagnose.advice.window import likeness
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
@@ -40,23 +40,23 @@ def agreed(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[
 
 
 def _agreed(launches: Sequence[Launch], errors: Sequence[Finding], finding: Finding) -> Finding:
-    moves, advice = [], list(finding.advice)
+    instead = {}
     for move in finding.moves:
         against = _against(launches, errors, finding, move)
         if not against:
-            moves.append(move)
             continue
         kept = _short_of(move, against)
-        if kept is None:
-            where = " and ".join(f"{shown(one.was)} ends in `{one.id}`" for one in against)
-            said = f"another `{move.parameter}` does not help: {where}"
-        else:
-            said = told(kept)
-        failed = finding.severity is Severity.ERROR
+        if kept is not None:
+            instead[move] = Instead(kept, kept)
+            continue
         # A failure has a way out in it still: what lies between nobody has tried.
-        moves += [kept] if kept is not None else [move.model_copy(update={"to": None})] if failed else []
-        advice = [said if sentence == told(move) else sentence for sentence in advice]
-    return finding.model_copy(update={"moves": tuple(moves), "advice": tuple(advice)})
+        rest = move.model_copy(update={"to": None}) if finding.severity is Severity.ERROR else None
+        instead[move] = Instead(rest, f"changing `{move.parameter}` does not help: {_ends(against)}")
+    return replaced(finding, instead)
+
+
+def _ends(against: Iterable[_Failure]) -> str:
+    return " and ".join(f"with {shown(one.was)} the launch ends in `{one.id}`" for one in against)
 
 
 def _against(
@@ -77,12 +77,8 @@ def _against(
             continue
         for way in ways:
             if way.parameter == name and opposed(_exactly(move), way):
-                found[error.launch] = _Failure(error.id, _value(other, names), way)
+                found[error.launch] = _Failure(error.id, argument(other, name), way)
     return list(found.values())
-
-
-def _value(launch: Launch, names: Iterable[str]) -> Scalar:
-    return next((launch.arguments[name] for name in names if name in launch.arguments), None)
 
 
 def _exactly(move: Move) -> Move:
@@ -114,12 +110,11 @@ def _short_of(move: Move, against: Iterable[_Failure]) -> Move | None:
     nearest = near if near is not None else min(max(to, bottom), top)
     if bottom > top or same_value(nearest, was):
         return None
-    failed = " and ".join(f"{shown(one.was)} ends in `{one.id}`" for one in against)
     return move.model_copy(
         update={
             "at_least": bottom if math.isfinite(bottom) else None,
             "at_most": top if math.isfinite(top) else None,
             "to": nearest,
-            "because": failed,
+            "because": _ends(against),
         }
     )

@@ -82,7 +82,7 @@ def _grounded(launch: Launch, finding: Finding) -> Finding:
     if finding.severity is not Severity.ERROR or launch.arguments or finding.id in _WHATEVER:
         return finding
     return finding.model_copy(
-        update={"moves": (), "unless": (), "also": (), "advice": (*finding.advice, _UNKNOWN)}
+        update={"moves": (), "unless": (), "also": (), "actions": (*finding.actions, _UNKNOWN)}
     )
 
 

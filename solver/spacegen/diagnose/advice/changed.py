@@ -60,7 +60,7 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
         severity=Severity.INFO,
         summary=f"the server changed its arguments: {told}",
         evidence=tuple(dict.fromkeys(lines)),
-        advice=(
+        actions=(
             "measurements apply to the values that ran: put these into the config, or fix what changed them",
         ),
     )

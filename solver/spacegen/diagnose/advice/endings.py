@@ -20,8 +20,8 @@ from spacegen.diagnose.advice.said import (
     whole,
     words,
 )
-from spacegen.diagnose.advice.ways import FINEST, rather, told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.advice.ways import FINEST, rather
+from spacegen.diagnose.finding import Action, Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
 from spacegen.servers.logwords import PEER_LOST
 
@@ -187,7 +187,7 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
         "host-memory",
         summary,
         (
-            *map(told, ways),
+            *ways,
             *(
                 ("each rank holds part of the weights in main memory while it loads: fewer ranks need less",)
                 * loading
@@ -253,7 +253,7 @@ def _finding(
     trouble: Trouble,
     name: str,
     summary: str,
-    advice: tuple[str, ...],
+    actions: tuple[Action, ...],
     *,
     severity: Severity = Severity.ERROR,
     command: str | None = None,
@@ -267,7 +267,7 @@ def _finding(
         summary=summary,
         evidence=trouble.lines,
         numbers=numbers_of(trouble),
-        advice=advice,
+        actions=actions,
         command=command,
         moves=moves,
         unless=unless,

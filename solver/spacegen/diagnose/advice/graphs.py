@@ -11,8 +11,8 @@ from spacegen.diagnose.advice.room import free_room
 from spacegen.diagnose.advice.said import Key, argument, key, number, whole
 from spacegen.diagnose.advice.serving import amount, each_rank, evidence, full_load, of_lines, shown
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.advice.ways import steps_up, told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.advice.ways import steps_up
+from spacegen.diagnose.finding import Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
@@ -120,7 +120,9 @@ def _off(launch: Launch, found: Steady) -> Finding:
         summary=f"{_seen(found)}, and graphs are switched off",
         evidence=evidence(shown(launch, Column.NO_GRAPH), launch.arguments_line),
         numbers=_numbers(found),
-        advice=("try CUDA graphs: decoding gets faster, at the cost of some memory",),
+        actions=(
+            Step(about=move, sentence="try CUDA graphs: decoding gets faster, at the cost of some memory"),
+        ),
         moves=(move,),
     )
 
@@ -134,7 +136,7 @@ def _unused(launch: Launch, found: Steady, largest: float) -> Finding:
         "server from using them",
         evidence=evidence(shown(launch, Column.NO_GRAPH)),
         numbers=_numbers(found, largest),
-        advice=(
+        actions=(
             "look for an argument that keeps the server from using graphs, such as the attention backend",
         ),
     )
@@ -173,7 +175,7 @@ def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
         summary=_seen(found) + cover,
         evidence=evidence(shown(launch, Column.NO_GRAPH), _captured(launch)),
         numbers={**_numbers(found, largest), **cost},
-        advice=(told(move), _cost(launch, less)),
+        actions=(move, Step(about=move if less is None else less, sentence=_cost(launch, less))),
         moves=(move,),
         also=() if less is None else (less,),
     )
@@ -212,7 +214,7 @@ def _cost(launch: Launch, less: Move | None) -> str:
         return f"graphs take memory: lower `{share}` as well if little is left"
     takes = f"larger graphs take about {max(more, 0.01):.2f} GB more"
     if less is not None:
-        return f"{takes}: {told(less)}"
+        return f"{takes}: {less.sentence}"
     if room is None:
         return f"{takes}: lower `{share}` as well if little is left"
     leave = f"{takes} and leave {max(room.rest, 0):.2f} GB"

@@ -32,8 +32,7 @@ from spacegen.diagnose.advice.serving import (
     span,
 )
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.advice.ways import told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import Action, Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.versions import version_of
@@ -101,10 +100,11 @@ def _uneven(launch: Launch, found: Steady) -> Finding:
     method, better = argument(launch, _BALANCING), _by_load(launch)
     if better and method not in better:
         move = Move(parameter=_BALANCING, among=better, was=method, to=better[0])
-        advice = (f"{told(move)}, so that requests go to the rank with the least load",)
+        least = f"{move.sentence}, so that requests go to the rank with the least load"
+        actions: tuple[Action, ...] = (Step(about=move, sentence=least),)
     else:
         move = None
-        advice = ("check what assigns requests to ranks: clients may be naming one",)
+        actions = ("check what assigns requests to ranks: clients may be naming one",)
     return Finding(
         id="ranks-uneven",
         phase=Phase.SERVING,
@@ -113,7 +113,7 @@ def _uneven(launch: Launch, found: Steady) -> Finding:
         f"other ranks ({found.ranks} ranks)",
         evidence=evidence(shown(launch, Column.EMPTY_QUEUE), launch.busiest),
         numbers={**_numbers(found), "uneven_share": round(found.uneven, 3), "ranks": found.ranks},
-        advice=advice,
+        actions=actions,
         moves=() if move is None else (move,),
     )
 
@@ -152,7 +152,6 @@ def _empty(launch: Launch, found: Steady) -> Finding:
         f"submit requests faster, so that {SHORT_QUEUE} to {LONG_QUEUE} wait: about {flight} in flight"
         f"{_all(found)} fill the cache and keep {SHORT_QUEUE} waiting{each_rank(found)}"
     )
-    advice = (faster, "for live traffic an empty queue is fine: run with `--goal latency`")
     return Finding(
         id="queue-empty",
         phase=Phase.SERVING,
@@ -161,7 +160,7 @@ def _empty(launch: Launch, found: Steady) -> Finding:
         + ("the client submits too slowly" if lasting else "the load varies, and never fills the server"),
         evidence=evidence(shown(launch, Column.EMPTY_QUEUE)),
         numbers={**_numbers(found), "in_flight": flight},
-        advice=advice,
+        actions=(faster, "for live traffic an empty queue is fine: run with `--goal latency`"),
     )
 
 
@@ -176,7 +175,7 @@ def _long(launch: Launch, found: Steady) -> Finding:
         f"a queue beyond {LONG_QUEUE} costs the scheduler time",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
-        advice=(f"keep at most {most} requests in flight{_all(found)}: {run}",),
+        actions=(f"keep at most {most} requests in flight{_all(found)}: {run}",),
     )
 
 
@@ -190,7 +189,7 @@ def _waiting(launch: Launch, found: Steady) -> Finding:
         f"serve; up to {KEPT_WAITING} is fine",
         evidence=evidence(launch.busiest),
         numbers={**_numbers(found), "waiting_by_serving": round(found.waiting, 2)},
-        advice=tuple(_fewer_at_a_time(launch, found)),
+        actions=tuple(_fewer_at_a_time(launch, found)),
     )
 
 
@@ -212,7 +211,7 @@ def _short(launch: Launch, found: Steady) -> Finding:
         "would keep it so",
         evidence=evidence(launch.busiest),
         numbers=_numbers(found),
-        advice=(f"submit requests a little faster, so that {SHORT_QUEUE} wait{each_rank(found)}",),
+        actions=(f"submit requests a little faster, so that {SHORT_QUEUE} wait{each_rank(found)}",),
     )
 
 

@@ -17,8 +17,8 @@ from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.serving import full_load, span
-from spacegen.diagnose.advice.ways import STEP, larger_cap, steps_down, steps_up, told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.advice.ways import STEP, larger_cap, steps_down, steps_up
+from spacegen.diagnose.finding import Action, Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
 from spacegen.diagnose.series import Column
 
@@ -103,20 +103,21 @@ def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
         summary=f"{wide}, but the KV cache was never full" if idle else wide,
         evidence=(figure.line,),
         numbers=numbers,
-        advice=tuple(_more(launch, move, steps, gained, cap)),
+        actions=tuple(_more(launch, move, steps, gained, cap)),
         moves=() if move is None else (move,),
     )
 
 
 def _more(
     launch: Launch, move: Move | None, steps: float | None, gained: float | None, cap: Move | None
-) -> Iterable[str]:
+) -> Iterable[Action]:
     share = key(launch, Key.SHARE)
     if cap is not None:
-        yield f"raise `{cap.parameter}` or leave it out: it limits the KV cache, not `{share}`"
+        limits = f"raise `{cap.parameter}` or leave it out: it limits the KV cache, not `{share}`"
+        yield Step(about=cap, sentence=limits)
         return
     if move is not None:
-        yield told(move)
+        yield move
     elif number(launch, Key.SHARE) is not None:
         yield f"`{share}` is already as high as is sensible: find out what else keeps the KV cache small"
         return
@@ -125,7 +126,8 @@ def _more(
     else:
         yield f"raise `{share}` by {STEP} at a time until the workload runs out of memory"
     if gained is not None:
-        yield f"each {STEP} of it adds {gained:.0f} tokens to the KV cache"
+        each = f"each {STEP} of it adds {gained:.0f} tokens to the KV cache"
+        yield each if move is None else Step(about=move, sentence=each)
 
 
 def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
@@ -141,7 +143,7 @@ def _scarce(launch: Launch, figure: Figure, room: Room) -> Finding:
         summary=f"{_left(figure, room)}; {room.good} is good: it may run out of memory later{so_far}",
         evidence=(figure.line,),
         numbers=_numbers(room),
-        advice=(told(move) if move is not None else f"lower `{share}` by {STEP} or more",),
+        actions=(move if move is not None else f"lower `{share}` by {STEP} or more",),
         moves=() if move is None else (move,),
         narrows=served is None,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spacegen.diagnose.advice.said import Key, is_mini, key, number
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Launch, Phase
 
@@ -34,6 +33,6 @@ def mini_graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
         summary=f"graphs cover batches of up to {largest}, but {running:.0f} requests may run",
         evidence=() if figure is None else (figure.line,),
         numbers={"largest_graph": largest, "max_running_req": running},
-        advice=(told(move), f"or, if latency matters, lower `{key(launch, Key.RUNNING)}` to {largest}"),
+        actions=(move, f"or, if latency matters, lower `{key(launch, Key.RUNNING)}` to {largest}"),
         moves=(move,),
     )

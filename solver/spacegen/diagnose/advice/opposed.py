@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from spacegen.diagnose.advice.ways import told
+from spacegen.diagnose.advice.instead import Instead, replaced
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.language.model import same_value
 
@@ -28,21 +28,15 @@ def settled(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _beside(errors: Sequence[Finding], finding: Finding) -> Iterator[Finding]:
     # What has to change with the best way out is as much against it as the way itself.
     first = next((error for error in errors for move in finding.also if _against(error, move)), None)
-    each = [(move, first or next((e for e in errors if _against(e, move)), None)) for move in finding.moves]
-    left = tuple(move for move, error in each if error is None)
-    if len(left) == len(each):
-        yield finding
-    elif left:
-        waiting = {told(move): _waits(move, error) for move, error in each if error is not None}
-        advice = tuple(waiting.get(sentence, sentence) for sentence in finding.advice)
-        yield finding.model_copy(update={"moves": left, "also": (), "advice": advice})
+    waits = {}
+    for move in finding.moves:
+        if error := first or next((one for one in errors if _against(one, move)), None):
+            waits[move] = Instead(None, f"fix `{error.id}` before {move.doing}, which would make it worse")
+    if not waits or any(move not in waits for move in finding.moves):
+        yield replaced(finding, waits)
     elif finding.severity is not Severity.INFO:
-        waits = dict.fromkeys(_waits(move, error) for move, error in each if error is not None)
-        yield finding.model_copy(update={"moves": (), "also": (), "unless": (), "advice": tuple(waits)})
-
-
-def _waits(move: Move, error: Finding) -> str:
-    return f"{move.verb} `{move.parameter}` only when `{error.id}` is mended, which that would make worse"
+        actions = tuple(dict.fromkeys(one.action for one in waits.values()))
+        yield finding.model_copy(update={"moves": (), "also": (), "unless": (), "actions": actions})
 
 
 def _against(error: Finding, move: Move) -> bool:

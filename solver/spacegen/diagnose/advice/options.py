@@ -22,7 +22,7 @@ from spacegen.diagnose.advice.rule import LATENCY
 from spacegen.diagnose.advice.said import Key, argument, few_bits, gpu_gib, is_mini, key
 from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
@@ -54,7 +54,7 @@ def _could(
         summary=summary,
         evidence=evidence(line),
         numbers=numbers,
-        advice=(advice,),
+        actions=(Step(about=moves[0], sentence=advice) if moves else advice,),
         moves=moves,
     )
 

@@ -32,8 +32,8 @@ from spacegen.diagnose.advice.said import (
     troubled,
     words,
 )
-from spacegen.diagnose.advice.ways import few, fewer_running, lower_share, rather, smaller_chunk, told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.advice.ways import few, fewer_running, lower_share, rather, smaller_chunk
+from spacegen.diagnose.finding import Action, Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
 
 __all__ = ["gpu_memory"]
@@ -80,8 +80,8 @@ def _of_memory(launch: Launch, trouble: Trouble) -> bool:
 
 def _loading(launch: Launch, trouble: Trouble) -> Finding:
     ways = weights(launch)
-    advice = (
-        *map(told, ways[:3]),
+    actions: tuple[Action, ...] = (
+        *ways[:3],
         "stop other processes that use this GPU",
         _DUMMY.format(dummy_weights(launch)),
     )
@@ -92,7 +92,7 @@ def _loading(launch: Launch, trouble: Trouble) -> Finding:
         "the weights do not fit into GPU memory",
         ways[:2],
         (*ways[2:], *loading(launch)),
-        advice=advice if ways else (f"use more ranks, as with `{Key.RANKS}`", *advice),
+        actions=actions if ways else (f"use more ranks, as with `{Key.RANKS}`", *actions),
         command="nvidia-smi",
     )
 
@@ -181,8 +181,8 @@ def _capture(launch: Launch, trouble: Trouble) -> Finding:
         summary=f"CUDA graph capture failed, not for lack of memory: {words(trouble)}",
         evidence=trouble.lines,
         numbers=numbers_of(trouble),
-        advice=(
-            *((told(compiled),) if compiled else ()),
+        actions=(
+            *known(compiled),
             f"try another attention backend{f' instead of `{backend}`' if backend else ''}",
             f"to see whether the model runs at all, start once with {graphs} (much slower)",
             "lowering the memory share will not help, although the error message suggests it",
@@ -198,7 +198,7 @@ def _failed(
     moves: tuple[Move, ...],
     unless: tuple[Move, ...],
     *,
-    advice: tuple[str, ...] | None = None,
+    actions: tuple[Action, ...] | None = None,
     also: tuple[Line, ...] = (),
     command: str | None = None,
 ) -> Finding:
@@ -208,7 +208,7 @@ def _failed(
     survived = came_up or trouble.went_on
     if trouble.went_on:
         summary = f"{summary}; the server dropped that batch and kept running"
-    proposed = tuple(map(told, moves)) if advice is None else advice
+    proposed = moves if actions is None else actions
     proposed = proposed or ("nothing the log shows can be made smaller: use more GPUs or a smaller model",)
     numbers = numbers_of(trouble)
     return Finding(
@@ -218,7 +218,7 @@ def _failed(
         summary=summary + short,
         evidence=(*trouble.lines, *also),
         numbers=numbers if missing is None else {**numbers, "missing_gib": round(missing, 2)},
-        advice=(*proposed, *_of_torch(launch, trouble)),
+        actions=(*proposed, *_of_torch(launch, trouble)),
         command=command,
         moves=moves,
         unless=besides(moves, (*unless, *reserves(launch)) if _shared(launch, moves) else unless),

@@ -39,9 +39,8 @@ from spacegen.diagnose.advice.ways import (
     more_of,
     rather,
     smaller_chunk,
-    told,
 )
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import Action, Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 
 __all__ = ["short_pool"]
@@ -75,12 +74,12 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
     lacking = "" if short is None else f": {short:.2f} GB are missing"
     at = number(launch, Key.SHARE)
     of = "" if at is None else f" of {at:g}"
-    advice = tuple(map(told, first)) or (
+    actions: tuple[Action, ...] = first or (
         *_least_share(launch),
         "use more ranks or weights of fewer bits",
     )
     if share is None and at is not None:
-        advice = (*advice, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
+        actions = (*actions, f"a higher `{key(launch, Key.SHARE)}` would leave nothing for activations")
     numbers = numbers_of(trouble)
     return _finding(
         trouble,
@@ -88,7 +87,7 @@ def _no_pool(launch: Launch, trouble: Trouble) -> Finding:
         Phase.KV_POOL,
         f"the weights leave no room for a KV cache in the static share{of}{lacking}",
         numbers if short is None else {**numbers, "missing_gib": round(short, 2)},
-        advice,
+        actions,
         first,
         (
             *lighter[2:],
@@ -113,7 +112,7 @@ def _no_tokens(launch: Launch, trouble: Trouble) -> Finding:
         f"the KV cache had no room for a {batch}{size}{_outlived(trouble)}",
         numbers_of(trouble),
         (
-            *map(told, ways),
+            *ways,
             _full(launch, trouble),
         ),
         ways,
@@ -148,7 +147,7 @@ def _no_slots(launch: Launch, trouble: Trouble) -> Finding:
         trouble.phase,
         f"the request table had no slots left for a batch{_outlived(trouble)}",
         numbers_of(trouble),
-        _told(running, f"lower `{key(launch, Key.RUNNING)}`"),
+        known(running) or (f"lower `{key(launch, Key.RUNNING)}`",),
         known(running),
         known(more_of(launch, "pp_size")),
     )
@@ -166,7 +165,7 @@ def _too_large(launch: Launch, trouble: Trouble) -> Finding:
         Phase.SERVING,
         f"a single request filled the whole KV cache{size}, so the server aborted it{kept_on}",
         numbers_of(trouble),
-        (*map(told, ways), "or limit the prompt and `max_new_tokens` of a request to what the cache holds"),
+        (*ways, "or limit the prompt and `max_new_tokens` of a request to what the cache holds"),
         ways,
         (*known(less_context(launch)), *_richer(launch)),
     )
@@ -185,17 +184,13 @@ def _outlived(trouble: Trouble) -> str:
     return "; the server dropped that batch and kept running" if trouble.went_on else ""
 
 
-def _told(move: Move | None, otherwise: str) -> tuple[str, ...]:
-    return (told(move),) if move is not None else (otherwise,)
-
-
 def _finding(
     trouble: Trouble,
     name: str,
     phase: Phase,
     summary: str,
     numbers: dict[str, float],
-    advice: tuple[str, ...],
+    actions: tuple[Action, ...],
     moves: tuple[Move, ...],
     unless: tuple[Move, ...],
 ) -> Finding:
@@ -206,7 +201,7 @@ def _finding(
         summary=summary,
         evidence=trouble.lines,
         numbers=numbers,
-        advice=advice,
+        actions=actions,
         moves=moves,
         unless=besides(moves, unless),
     )

@@ -18,7 +18,6 @@ from spacegen.diagnose.advice.said import (
     troubled,
     words,
 )
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 from spacegen.diagnose.series import Column
@@ -57,7 +56,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
         severity=Severity.ERROR,
         summary=f"the server rejected its arguments: {words(trouble)}",
         evidence=trouble.lines,
-        advice=(
+        actions=(
             *(hint for hint in dict.fromkeys(hints) if hint),
             *(
                 f"write `{flag.replace('_', '-')}` for `{flag}`"
@@ -107,7 +106,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
         summary="a port is in use" if port is None else f"port {port:.0f} is in use{meeting}",
         evidence=trouble.lines,
         numbers={} if port is None else {"port": port},
-        advice=("stop the process that uses it", another),
+        actions=("stop the process that uses it", another),
         command="ss -tlnp" if port is None else f"ss -tlnp | grep :{port:.0f}",
     )
 
@@ -123,7 +122,7 @@ def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
             summary=f"loading the weights took {loading.value:.0f} s",
             evidence=(loading.line,),
             numbers={"seconds": loading.value},
-            advice=tuple(_faster_loading(launch)),
+            actions=tuple(_faster_loading(launch)),
         )
     if capture is not None and capture.value > SLOW_CAPTURE:
         move = _fewer_graphs(launch)
@@ -135,9 +134,7 @@ def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
             summary=f"capturing graphs took {capture.value:.0f} s",
             evidence=(capture.line,),
             numbers={"seconds": capture.value},
-            advice=(
-                told(move) if move else f"lower `{name}` to the largest batch that runs, for a quicker start",
-            ),
+            actions=(move or f"lower `{name}` to the largest batch that runs, for a quicker start",),
             moves=() if move is None else (move,),
         )
 

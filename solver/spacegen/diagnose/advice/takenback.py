@@ -16,8 +16,7 @@ from spacegen.diagnose.advice.guide import (
 )
 from spacegen.diagnose.advice.serving import amount, duration, each_rank, evidence
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.advice.ways import told
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import Action, Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column, Series
 
@@ -79,9 +78,9 @@ def frequent(
     """More retractions than are good; `fewer` requests are the way out where nothing is to be `higher`."""
     move = higher or fewer
     if move is None:
-        advice: tuple[str, ...] = (_MORE_MEMORY,)
+        actions: tuple[Action, ...] = (_MORE_MEMORY,)
     else:
-        advice = (told(move), _ASK if higher else f"or {_MORE_MEMORY}")
+        actions = (move, _ASK if higher else f"or {_MORE_MEMORY}")
     return Finding(
         id="retracts-often",
         phase=Phase.SERVING,
@@ -89,7 +88,7 @@ def frequent(
         summary=f"{summary}: requests are admitted and then retracted, and their work is lost",
         evidence=evidence(launch.retraction, launch.busiest),
         numbers=numbers,
-        advice=advice,
+        actions=actions,
         moves=() if move is None else (move,),
     )
 
@@ -114,5 +113,5 @@ def occasional(launch: Launch, summary: str, numbers: dict[str, float], *advice:
         summary=summary,
         evidence=evidence(launch.retraction),
         numbers=numbers,
-        advice=advice,
+        actions=advice,
     )

@@ -21,7 +21,6 @@ from spacegen.diagnose.advice.said import (
     number,
     ran,
     sensible,
-    shown,
     whole,
 )
 from spacegen.diagnose.finding import Move
@@ -47,7 +46,6 @@ __all__ = [
     "smaller_graphs",
     "steps_down",
     "steps_up",
-    "told",
     "unlike",
 ]
 
@@ -233,23 +231,6 @@ def unlike(launch: Launch, name: str) -> Move | None:
         if was is None or isinstance(was, bool | int | float | str):
             return Move(parameter=name, apart_from=(was,), was=was)
     return None
-
-
-def told(move: Move) -> str:
-    """A move as a sentence."""
-    because = f" ({move.because})" if move.because else ""
-    what = f"{move.verb} `{move.parameter}`"
-    if move.apart_from is not None:
-        return f"{what} than {_shown(move.was)}{because}"
-    if move.verb == "leave out":
-        return f"{what}{because}"
-    since = "" if move.was is None or move.among is not None else f" from {_shown(move.was)}"
-    return f"{what}{since} to {_shown(move.to)}{because}"
-
-
-def _shown(value: Scalar) -> str:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return shown(value) if plain else f"`{shown(value)}`"
 
 
 def _whole(value: float | None) -> Scalar:

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from spacegen.diagnose.advice.instead import Instead, replaced
 from spacegen.diagnose.advice.lighter import loading, weights
 from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.said import Key, key, number, troubled
 from spacegen.diagnose.advice.shortpool import short_pool
-from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up, told
+from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Line, Phase
 
@@ -131,22 +132,22 @@ def within(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[
 
 
 def _within(finding: Finding, name: str, below: _Edge, above: _Edge) -> Finding:
-    moves, advice = [], list(finding.advice)
+    instead = {}
     low, high = below.bound, above.bound
     for move in finding.moves:
         to = move.to
         if move.parameter != name or not isinstance(to, int | float) or low < to < high:
-            moves.append(move)
             continue
         bound = _too_low(below) if to <= low else _too_high(above)
         failed = finding.severity is Severity.ERROR
         wide = move if failed else _advised(move, to, low, high).model_copy(update={"because": bound})
         other = wide.model_copy(update={"to": _nearest(wide, to, low, high)})
+        if other.to is not None:
+            instead[move] = Instead(other, other)
+            continue
         # Without a value to try a failure has a way out in it still: nobody has tried all that lies between.
-        moves += [other] if failed or other.to is not None else []
-        said = f"another `{name}` does not help: {bound}" if other.to is None else told(other)
-        advice = [said if sentence == told(move) else sentence for sentence in advice]
-    return finding.model_copy(update={"moves": tuple(moves), "advice": tuple(advice)})
+        instead[move] = Instead(other if failed else None, f"changing `{name}` does not help: {bound}")
+    return replaced(finding, instead)
 
 
 def _advised(move: Move, to: float, low: float, high: float) -> Move:
@@ -200,13 +201,13 @@ def _told(low: _Edge, high: _Edge) -> str:
 
 def _too_low(edge: _Edge) -> str:
     """The share that was tried; what others would do is worked out."""
-    others = f", as any up to {edge.bound:g} would be" if edge.bound > edge.share else ""
+    others = f", as is anything up to {edge.bound:g}" if edge.bound > edge.share else ""
     return f"{edge.share:g} is too low{others}"
 
 
 def _too_high(edge: _Edge) -> str:
-    others = f", as any from {edge.bound:g} on would" if edge.bound < edge.share else ""
-    return f"{edge.share:g} runs out{others}"
+    others = f", as does anything from {edge.bound:g}" if edge.bound < edge.share else ""
+    return f"{edge.share:g} runs out of memory{others}"
 
 
 def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[float]) -> Finding:
@@ -225,7 +226,7 @@ def _open(launches: Sequence[Launch], low: _Edge, high: _Edge, works: Sequence[f
         summary=f"{_told(low, high)}: the window is {first:g} to {final:g}; {known}",
         evidence=_lines(launches, low, high),
         numbers={"too_low": bottom, "runs_out": top},
-        advice=(f"keep `{name}` at {to:g}" if works else f"try `{name}` at {to:g}",),
+        actions=(f"keep `{name}` at {to:g}" if works else f"try `{name}` at {to:g}",),
         moves=(_between(name, bottom, top, to),),
     )
 
@@ -243,7 +244,7 @@ def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
     moves = tuple(move for move in openers if move.apart_from is None)
     # What lies between two steps nobody has tried.
     between = () if high.bound - low.bound < 2 * FINEST else (_between(name, low.bound, high.bound),)
-    none = "no share works" if not between else f"no share in steps of {STEP} works"
+    none = f"no `{name}` {f'in steps of {STEP} ' if between else ''}works"
     return Finding(
         id="no-memory-window",
         phase=Phase.KV_POOL,
@@ -252,10 +253,7 @@ def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
         summary=f"{_told(low, high)}: {none}",
         evidence=_lines(launches, low, high),
         numbers={"too_low": low.bound, "runs_out": high.bound},
-        advice=(
-            "no share works before something else needs less memory; one of these opens a window:",
-            *(told(move) for move in moves[:4]),
-        ),
+        actions=("first make something else smaller; any one of these is enough:", *moves[:4]),
         moves=moves,
         unless=(*between, *(move for move in openers if move.apart_from is not None)),
     )

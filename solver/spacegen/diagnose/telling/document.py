@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.narrowing import Narrowing
 
 __all__ = ["as_document"]
+
+_EDIT: Final = {"moves", "unless", "also", "narrows"}
 
 
 def as_document(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> dict[str, Any]:
@@ -25,7 +27,6 @@ def as_document(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> dic
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    found: dict[str, Any] = finding.model_dump(mode="json")
-    parts = {name: found.pop(name) for name in ("moves", "unless", "also", "narrows")}
-    found["edit"] = parts if parts["moves"] else None
-    return found
+    edit = finding.model_dump(mode="json", include=_EDIT)
+    found: dict[str, Any] = finding.model_dump(mode="json", exclude={*_EDIT, "actions"})
+    return found | {"advice": list(finding.advice), "edit": edit if finding.moves else None}

@@ -8,7 +8,6 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from spacegen.diagnose.advice.ways import told
 from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Fact, Launch, Line
 from spacegen.diagnose.narrowing.narrowing import Narrowing
@@ -90,8 +89,7 @@ def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
             *(element("li", *_way(launch, move), *(() if n else also)) for n, move in enumerate(moves)),
             class_="ways",
         )
-    said = {told(move) for move in moves}
-    rest = [sentence for sentence in finding.advice if sentence not in said]
+    rest = (said for action, said in zip(finding.actions, finding.advice, strict=True) if action not in moves)
     yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in rest)
     if finding.command:
         yield element("pre", finding.command, tabindex="0")
