@@ -60,11 +60,14 @@ def test_what_is_fine_narrows_nothing(story: str, tmp_path: Path) -> None:
     found = diagnose([write(tmp_path / "a.log", NEW, within_reach, decodes=80)])
     space = load("h100")
     made = narrow(space, found.launches, found.findings)
-    assert (made.edits, made.dropped, made.after) == ((), (), space.count())
+    assert (made.edits, made.after) == ((), space.count())
     # Little memory is left, and yet it serves: nothing shows that it fails.
-    assert [f.severity for f in found.findings if f.id == "memory-scarce"] == (
-        [Severity.WARNING] if story == "too-little-left" else []
-    )
+    scarce = [f for f in found.findings if f.id == "memory-scarce"]
+    assert [f.severity for f in scarce] == ([Severity.WARNING] if story == "too-little-left" else [])
+    assert [one.finding for one in made.dropped] == [f.id for f in scarce]
+    assert made.next is None or [(one.parameter, one.after) for one in made.next.changes] == [
+        (move.parameter, move.to) for f in scarce for move in f.moves
+    ]
 
 
 @pytest.mark.parametrize("story", ["prefill-oom", "weights-oom"])

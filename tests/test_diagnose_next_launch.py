@@ -11,7 +11,7 @@ from spacegen import Space, load
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Line, Phase
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
-from spacegen.diagnose.telling.narrowed import next_launch_lines
+from spacegen.diagnose.telling.narrowed import edit_line, next_launch_lines
 
 CAUTION = "schedule_conservativeness"
 LOWER = Move(parameter=CAUTION, at_most=0.7, was=1.0, to=0.3)
@@ -115,3 +115,18 @@ def test_ranks_stay_where_another_way_out_leaves_them(space: Space) -> None:
         "no --chunked-prefill-size  (was 4096; rule `shares`)",
     ]
     assert told(narrow(space, [launch()], [failed])) == ["--chunked-prefill-size 512  (was 4096)"]
+
+
+def test_advice_about_what_has_served_narrows_nothing_and_comes_next(space: Space) -> None:
+    share = Move(parameter="mem_fraction_static", at_most=0.86, was=0.88, to=0.8)
+    scarce = finding(share, narrows=False)
+    made = narrow(space, [launch()], [scarce])
+    assert made.after == made.before
+    assert told(made) == ["--mem-fraction-static 0.8  (was 0.88)"]
+    line = edit_line(scarce, made)
+    assert line is not None
+    assert line.startswith("changes nothing: no config is dropped for it")
+    # A later launch is not changed for it, and what failed bounds it.
+    assert narrow(space, [launch(), launch(mem_fraction_static=0.9)], [scarce]).next is None
+    low = finding(Move(parameter="mem_fraction_static", at_least=0.87, was=0.8), error=True)
+    assert narrow(space, [launch()], [scarce, low]).next is None

@@ -88,11 +88,12 @@ def test_what_narrows_nothing_is_spoken_against_by_no_other_advice() -> None:
     made = narrow(small(), [launch()] * 2, [scarce], earlier=[edit((1.0, 1.3))])
     assert (made.edits, made.after) == ((), small().count())
     assert [d.reason for d in made.dropped] == [
-        "it gives way to `scarce`: log line 3 of a.log: it shows scarce"
+        "no config is dropped for it, because the server has served at full load with this one",
+        "it gives way to `scarce`: log line 3 of a.log: it shows scarce",
     ]
     more = finding(Move(parameter="caution", at_least=1.0), id="more")
     made = narrow(small(), [launch()] * 2, [scarce, more])
-    assert (made.edits, [d.finding for d in made.dropped]) == ((), ["more"])
+    assert (made.edits, [d.finding for d in made.dropped]) == ((), ["scarce", "more"])
     # What failed does not give way, and what agrees stays.
     for kept in (edit((1.0, 1.3), Basis.FAILURE), edit((0.3, 0.7))):
         assert narrow(small(), [launch()] * 2, [scarce], earlier=[kept]).edits == (kept,)

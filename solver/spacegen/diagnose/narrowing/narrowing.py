@@ -23,6 +23,7 @@ from spacegen.language.model import Domain
 __all__ = ["APPLIED", "Narrowing", "counted", "left", "narrow"]
 
 APPLIED: Final = frozenset({Severity.ERROR, Severity.WARNING})
+_SERVED: Final = "no config is dropped for it, because the server has served at full load with this one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,12 @@ def narrow(
     advised = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    after = next_launch(found.space, _in_order(found.kept, _edits(made)), last, said)
+    wishes = [one for one in _edits(advised) if _is_wish(one, found.kept, grounds)]
+    after = next_launch(found.space, [*_in_order(found.kept, _edits(made)), *wishes], last, said)
     return Narrowing(
         space=found.space,
         edits=found.kept,
-        dropped=(*(one for one in made if isinstance(one, Dropped)), *found.dropped),
+        dropped=(*(one for one in made if isinstance(one, Dropped)), *map(_spared, advised), *found.dropped),
         whole=counted(found.base),
         before=counted(space),
         after=counted(found.space),
@@ -152,6 +154,19 @@ def _edit(base: Space, finding: Finding, ground: Ground, reason: str | None) -> 
             return found
         reason = found
     return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
+
+
+def _spared(advised: Edit | Dropped) -> Dropped:
+    """What advice comes to that does not narrow a space."""
+    if isinstance(advised, Dropped):
+        return advised
+    return Dropped(finding=advised.finding, launch=advised.launch, reason=_SERVED)
+
+
+def _is_wish(advised: Edit, kept: Iterable[Edit], grounds: Sequence[Ground]) -> bool:
+    """Whether advice that does not narrow a space is about the last launch, and no edit is against it."""
+    later = grounds[advised.launch + 1 :] if advised.launch is not None else grounds
+    return not any(ground.ran for ground in later) and not any(edit.contradicts(advised) for edit in kept)
 
 
 def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:

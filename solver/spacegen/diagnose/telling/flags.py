@@ -33,7 +33,7 @@ def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
     found: dict[str, Move] = {}
     for finding in sorted(diagnosis.findings, key=lambda one: one.severity.place):
         last = finding.launch == len(diagnosis.launches) - 1
-        if finding.severity is Severity.INFO or not finding.narrows or not last or _kept(finding, found):
+        if finding.severity is Severity.INFO or not last or _kept(finding, found):
             continue
         ran = diagnosis.launches[finding.launch]
         for move in finding.moves:
