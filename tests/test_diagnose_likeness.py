@@ -9,6 +9,7 @@ from spacegen import Space, load
 from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
 from spacegen.diagnose.narrowing.edit import Edit, Kept
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
+from spacegen.diagnose.narrowing.narrowing import narrow
 from tests.spaces_to_narrow import LOWER, finding, h100, launch, small
 
 MODELS = Path(__file__).parent / "models"
@@ -32,7 +33,7 @@ def test_another_model_or_another_gpu_narrows_nothing() -> None:
     for unknown in (None, "/m/third"):
         assert isinstance(about(unknown, searched), Dropped)
     line = Line(file="a.log", number=1, text="x")
-    for gib, fits in ((78.6, True), (40.0, True), (138.2, False)):
+    for gib, fits in ((78.6, True), (68.0, True), (44.0, False), (138.2, False)):
         figures = {Fact.BEFORE_LOADING: Figure(value=gib, line=line)}
         assert isinstance(about(None, h100(), figures=figures), Edit) is fits
     for gib, fits in ((79.1, True), (47.5, False)):
@@ -40,3 +41,14 @@ def test_another_model_or_another_gpu_narrows_nothing() -> None:
             kind=Kind.OUT_OF_MEMORY, phase=Phase.SERVING, lines=(line,), numbers={"capacity_gib": gib}
         )
         assert isinstance(about(None, h100(), troubles=(ran_out,)), Edit) is fits
+
+
+def test_what_a_small_gpu_leaves_free_says_nothing_about_a_large_one() -> None:
+    line = Line(file="a.log", number=1, text="x")
+    ran = launch().model_copy(update={"figures": {Fact.BEFORE_LOADING: Figure(value=78.58, line=line)}})
+    for name, gib in (("h200", 140), ("b200", 179)):
+        made = narrow(load(name), [ran], [finding(LOWER)])
+        assert [one.reason for one in made.dropped] == [
+            f"the log is of a GPU with 79 GiB free, the space is for {gib} GiB (`--hardware`)"
+        ]
+        assert made.next is None

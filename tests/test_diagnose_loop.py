@@ -99,7 +99,7 @@ def rounds(path: Path) -> list[Round]:
         before = _tried(load(path), seed)
         narrowed = _narrowed(path, before)
         out = path.with_name(f"narrow-{seed}.yaml")
-        write(out, str(path), load(path), narrowed.edits, narrowed.counts)
+        write(out, str(path), load(path), narrowed.edits, counts=narrowed.counts)
         found.append(Round(before, narrowed, _tried(load(out), seed)))
     return found
 
@@ -138,7 +138,7 @@ def test_a_launch_that_keeps_to_the_findings_has_fewer(tmp_path: Path) -> None:
 def test_evidence_of_both_rounds_stays_in_the_overlay(path: Path, rounds: list[Round]) -> None:
     narrowed = rounds[0].narrowed
     out = path.with_name("again.yaml")
-    write(out, str(path), load(path), narrowed.edits, narrowed.counts)
+    write(out, str(path), load(path), narrowed.edits, counts=narrowed.counts)
     narrow_space = load(out)
     found = _diagnosed([_serve(config) for config in narrow_space.sample(2)])
     again = narrow(narrow_space, found.launches, found.findings)

@@ -18,6 +18,8 @@ _GPU: Final = "gpu_memory_mib"
 _MIB: Final = 1024
 _ALIKE: Final = 0.1
 """GPUs of one kind differ by that share of their memory at most: in what is reserved, and how it is told."""
+_FREE: Final = 0.8
+"""A GPU of that kind has at least that share of its memory free before loading."""
 _SNAPSHOT: Final = re.compile(r"models--(?:.+--)?(?P<name>[^/]+)/snapshots/")
 
 
@@ -77,10 +79,12 @@ def _other_gpu(space: Space, launch: Launch) -> str | None:
     totals = (trouble.numbers.get("capacity_gib") for trouble in launch.troubles)
     total = next((one for one in totals if one), None)
     free = launch.figure(Fact.BEFORE_LOADING)
-    # What is free at first is less than there is by what others hold.
-    differs = abs(total - about) > _ALIKE * about if total else (free or 0.0) > (1 + _ALIKE) * about
-    if not differs:
+    if total:
+        found, differs = f"{total:.0f} GiB", abs(total - about) > _ALIKE * about
+    elif free:
+        # Others may hold a part, but shares are shares of what was free.
+        found, differs = f"{free:.0f} GiB free", not _FREE * about <= free <= (1 + _ALIKE) * about
+    else:
         return None
-    return (
-        f"the log is of a GPU with {total or free:.0f} GiB, the space is for {about:.0f} GiB (`--hardware`)"
-    )
+    reason = f"the log is of a GPU with {found}, the space is for {about:.0f} GiB (`--hardware`)"
+    return reason if differs else None
