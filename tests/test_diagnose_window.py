@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from spacegen.diagnose.advice import outofmemory
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.advice.window import window
-from spacegen.diagnose.finding import Severity
-from spacegen.diagnose.launch import Fact, Kind, Phase
+from spacegen.diagnose.advice.rule import once
+from spacegen.diagnose.advice.window import tried, window
+from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.launch import Fact, Kind, Launch, Phase
 from tests.made_launches import (
     ARGUMENTS,
     FACTS,
@@ -17,16 +21,20 @@ from tests.made_launches import (
     at,
     failed,
     launch,
+    shown,
 )
 
 
+def windows(launches: list[Launch]) -> list[Finding]:
+    found = [shown(one) for one in launches]
+    return list(window(launches, found, tried(launches, found)))
+
+
 def test_no_window_names_what_opens_one() -> None:
-    (finding,) = window([at(0.84, LOW), at(0.85, HIGH)], "throughput")
+    (finding,) = windows([at(0.84, LOW), at(0.85, HIGH)])
     assert (finding.id, finding.severity, finding.launch) == ("no-memory-window", Severity.ERROR, 1)
-    assert (
-        finding.summary
-        == "0.84 is too low and 0.85 runs out of memory: no `mem_fraction_static` in steps of 0.01 works"
-    )
+    none = "no `mem_fraction_static` in steps of 0.01 works"
+    assert finding.summary == f"0.84 is too low and 0.85 runs out of memory: {none}"
     assert [move.parameter for move in finding.moves[:3]] == [
         "chunked_prefill_size",
         "tp_size",
@@ -76,35 +84,47 @@ def test_a_share_that_was_worked_out_is_told_as_such() -> None:
 
 
 def test_what_lies_between_is_the_window() -> None:
-    (finding,) = window([at(0.88, HIGH), at(0.84, LOW)], "throughput")
+    (finding,) = windows([at(0.88, HIGH), at(0.84, LOW)])
     assert (finding.id, finding.severity) == ("memory-window", Severity.INFO)
     (move,) = finding.moves
     assert (move.at_least, move.at_most, move.to) == (0.841, 0.879, 0.86)
-    (finding,) = window([at(0.88, HIGH), at(0.85), at(0.84, LOW)], "throughput")
+    (finding,) = windows([at(0.88, HIGH), at(0.85), at(0.84, LOW)])
     assert finding.moves[0].to == 0.85
     assert "0.85 worked" in finding.summary
 
 
 def test_what_was_missing_narrows_the_window() -> None:
     short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
-    (finding,) = window([at(0.84, LOW), at(0.89, short)], "throughput")
+    (finding,) = windows([at(0.84, LOW), at(0.89, short)])
     assert finding.summary.startswith(
         "0.84 is too low and 0.89 runs out of memory, as does anything from 0.872: "
         "the window is 0.85 to 0.87;"
     )
     assert (finding.moves[0].at_least, finding.moves[0].at_most) == (0.841, 0.871)
-    (finding,) = window([at(0.84, LOW), at(0.86, short)], "throughput")
+    (finding,) = windows([at(0.84, LOW), at(0.86, short)])
     assert finding.id == "no-memory-window"
     # One that worked is believed before numbers are.
-    (finding,) = window([at(0.84, LOW), at(0.85), at(0.86, short)], "throughput")
+    (finding,) = windows([at(0.84, LOW), at(0.85), at(0.86, short)])
     assert (finding.id, finding.moves[0].to) == ("memory-window", 0.85)
 
 
 def test_launches_that_differ_otherwise_have_no_window_in_common() -> None:
-    assert list(window([at(0.84, LOW), at(0.85, HIGH, tp_size=2)], "throughput")) == []
-    assert list(window([at(0.84, LOW), at(0.85, HIGH, port=30001)], "throughput")) != []
+    assert windows([at(0.84, LOW), at(0.85, HIGH, tp_size=2)]) == []
+    assert windows([at(0.84, LOW), at(0.85, HIGH, port=30001)]) != []
 
 
 def test_a_capture_that_failed_for_other_reasons_says_nothing_about_shares() -> None:
     other = failed(Kind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image")
-    assert list(window([at(0.84, LOW), at(0.85, other)], "throughput")) == []
+    assert windows([at(0.84, LOW), at(0.85, other)]) == []
+
+
+def test_a_rule_looks_at_each_launch_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counted(found: Iterable[Finding]) -> Iterable[Finding]:
+        looked.append(found)
+        return once(found)
+
+    monkeypatch.setattr(outofmemory, "once", counted)
+    assert "no-memory-window" in {one.id for one in findings([at(0.84, LOW), at(0.85, HIGH)])}
+    assert len(looked) == 2

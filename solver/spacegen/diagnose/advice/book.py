@@ -16,14 +16,14 @@ from spacegen.diagnose.advice.minisgl import mini_graphs
 from spacegen.diagnose.advice.opposed import settled
 from spacegen.diagnose.advice.options import options
 from spacegen.diagnose.advice.outofmemory import gpu_memory
-from spacegen.diagnose.advice.rule import Across, Aim, Rule
+from spacegen.diagnose.advice.rule import Aim, Rule
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
-from spacegen.diagnose.advice.window import window, within
+from spacegen.diagnose.advice.window import tried, window, within
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase, asked_of
 
-__all__ = ["ACROSS", "RULES", "findings"]
+__all__ = ["RULES", "findings"]
 
 RULES: Final[tuple[Rule, ...]] = (
     refused,
@@ -41,9 +41,6 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """Each looks at one launch. Findings that are equally bad and of the same phase stay in this order."""
 
-ACROSS: Final[tuple[Across, ...]] = (window,)
-"""Each looks at several launches."""
-
 _UNKNOWN: Final = (
     "the log does not show the launch's arguments: pass them with `--config` for specific advice"
 )
@@ -57,7 +54,9 @@ def findings(
 ) -> tuple[Finding, ...]:
     """What launches show, the worst first, then by phase and launch; `asked` are the arguments that were
     given, where they are known."""
-    found = within(launches, _found(launches, goal))
+    shown = [tuple(finding for rule in RULES for finding in rule(launch, goal)) for launch in launches]
+    kinds = tried(launches, shown)
+    found = within(launches, (*_found(launches, shown), *window(launches, shown, kinds)), kinds)
     given = asked_of(launches, asked)
     otherwise = [
         finding.model_copy(update={"launch": number})
@@ -67,13 +66,10 @@ def findings(
     return tuple(sorted((*otherwise, *agreed(launches, found)), key=_place))
 
 
-def _found(launches: Sequence[Launch], goal: str) -> Iterator[Finding]:
+def _found(launches: Sequence[Launch], shown: Sequence[Sequence[Finding]]) -> Iterator[Finding]:
     for number, launch in enumerate(launches):
-        for finding in settled(finding for rule in RULES for finding in rule(launch, goal)):
+        for finding in settled(shown[number]):
             yield _grounded(launch, finding).model_copy(update={"launch": number})
-    if len(launches) > 1:
-        for across in ACROSS:
-            yield from across(launches, goal)
 
 
 def _grounded(launch: Launch, finding: Finding) -> Finding:

@@ -1,8 +1,8 @@
-"""What a rule of advice is: a function from a launch, or from all of them, to findings."""
+"""What a rule of advice is: a function from a launch to findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -10,7 +10,7 @@ from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Launch
 from spacegen.errors import Fault, UsageError, did_you_mean
 
-__all__ = ["LATENCY", "Across", "Aim", "Rule", "besides", "once"]
+__all__ = ["LATENCY", "Aim", "Rule", "besides", "once"]
 
 
 class Aim(StrEnum):
@@ -32,8 +32,6 @@ LATENCY: Final = Aim.LATENCY
 
 Rule: TypeAlias = Callable[[Launch, str], Iterable[Finding]]
 """What one launch shows, for a goal; the book numbers the launches."""
-Across: TypeAlias = Callable[[Sequence[Launch], str], Iterable[Finding]]
-"""What several launches show together; such findings name the launch they are about themselves."""
 
 
 def once(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -14,14 +14,12 @@ from typing import Final
 
 from spacegen.diagnose.advice.instead import Instead, replaced
 from spacegen.diagnose.advice.lighter import loading, weights
-from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.said import Key, key, number, troubled
-from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Kind, Launch, Line, Phase
 
-__all__ = ["likeness", "window", "within"]
+__all__ = ["Tried", "likeness", "tried", "window", "within"]
 
 # Arguments that say nothing about memory, and that often differ from launch to launch.
 _PASSING: Final = (
@@ -45,6 +43,9 @@ _NO_WEIGHT: Final = (
     *("cuda_graph_max_bs", "cuda_graph_max_bs_decode", "cuda_graph_bs", "cuda_graph_bs_decode"),
 )
 _SHORT: Final = (Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+_TOO_LOW: Final = "no-kv-pool"
+_TOO_HIGH: Final = "out-of-memory-"
+"""How the ids of findings begin."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,8 +63,8 @@ _HIGHEST: Final = _Edge(math.inf, math.inf, 0)
 
 
 @dataclass(slots=True)
-class _Tried:
-    """The launches of one kind, by what became of them."""
+class Tried:
+    """The launches that differ in their static share alone, by what became of them."""
 
     low: list[_Edge] = field(default_factory=list)
     high: list[_Edge] = field(default_factory=list)
@@ -82,49 +83,53 @@ class _Tried:
         return low, high
 
 
-def window(launches: Sequence[Launch], _goal: str) -> Iterable[Finding]:
-    """What launches that were too low and launches that ran out say together."""
-    for tried in _kinds(launches):
-        if not tried.low or not tried.high:
-            continue
-        low, high = max(tried.low), min(tried.high)
-        works = sorted({share for share in tried.good if low.share < share < high.share})
-        if works or round(high.bound - low.bound, 4) > STEP:
-            yield _open(launches, low, high, works)
-        else:
-            yield _closed(launches, low, high)
-
-
-def _kinds(launches: Sequence[Launch]) -> Iterable[_Tried]:
-    kinds: dict[str, _Tried] = defaultdict(_Tried)
-    for place, launch in enumerate(launches):
+def tried(launches: Sequence[Launch], shown: Sequence[Iterable[Finding]]) -> tuple[Tried, ...]:
+    """The static shares of the launches, each with the findings that it has shown, by kind of launch."""
+    kinds: dict[str, Tried] = defaultdict(Tried)
+    for place, (launch, found) in enumerate(zip(launches, shown, strict=True)):
         share = number(launch, Key.SHARE)
         if share is None:
             continue
-        tried = kinds[_likeness(launch)]
-        tried.places.append(place)
+        kind = kinds[_likeness(launch)]
+        kind.places.append(place)
         if troubled(launch, Kind.NO_POOL):
-            more = _share_of(launch, short_pool(launch, ""))
+            more = _share_of(launch, found, _TOO_LOW)
             least = None if more is None else more.at_least
-            tried.low.append(_Edge(share if least is None else round(least - FINEST, 3), share, place))
-        elif less := _share_of(launch, gpu_memory(launch, "")):
+            kind.low.append(_Edge(share if least is None else round(least - FINEST, 3), share, place))
+        elif less := _share_of(launch, found, _TOO_HIGH):
             most = share if less.at_most is None else round(less.at_most + FINEST, 3)
-            tried.high.append(_Edge(most, share, place))
+            kind.high.append(_Edge(most, share, place))
         elif launch.ready is not None and not troubled(launch, *_SHORT):
-            tried.good.append(share)
-    return kinds.values()
+            kind.good.append(share)
+    return tuple(kinds.values())
 
 
-def within(launches: Sequence[Launch], findings: Iterable[Finding]) -> Iterator[Finding]:
+def window(
+    launches: Sequence[Launch], shown: Sequence[Iterable[Finding]], kinds: Iterable[Tried]
+) -> Iterator[Finding]:
+    """What launches that were too low and launches that ran out say together."""
+    for kind in kinds:
+        if not kind.low or not kind.high:
+            continue
+        low, high = max(kind.low), min(kind.high)
+        works = sorted({share for share in kind.good if low.share < share < high.share})
+        if works or round(high.bound - low.bound, 4) > STEP:
+            yield _open(launches, low, high, works)
+        else:
+            yield _closed(launches, shown[high.place], low, high)
+
+
+def within(
+    launches: Sequence[Launch], findings: Iterable[Finding], kinds: Sequence[Tried]
+) -> Iterator[Finding]:
     """The findings with shares to try that no other launch of the same kind has shown to fail."""
-    kinds = tuple(_kinds(launches))
     low: dict[str, list[_Edge]] = defaultdict(list)
-    for edge in (edge for tried in kinds for edge in tried.low):
+    for edge in (edge for kind in kinds for edge in kind.low):
         low[_likeness(launches[edge.place], *_NO_WEIGHT)].append(edge)
     limits = {
-        place: replace(tried, low=low[_likeness(launches[place], *_NO_WEIGHT)]).limits
-        for tried in kinds
-        for place in tried.places
+        place: replace(kind, low=low[_likeness(launches[place], *_NO_WEIGHT)]).limits
+        for kind in kinds
+        for place in kind.places
     }
     for finding in findings:
         name = key(launches[finding.launch], Key.SHARE)
@@ -170,9 +175,9 @@ def _nearest(move: Move, to: float, low: float, high: float) -> float | None:
     return min(max(to, bottom), top) if bottom <= top else None
 
 
-def _share_of(launch: Launch, findings: Iterable[Finding]) -> Move | None:
-    """How far findings move the share."""
-    moves = (move for finding in findings for move in finding.moves)
+def _share_of(launch: Launch, findings: Iterable[Finding], of: str) -> Move | None:
+    """How far those findings whose ids begin so move the share."""
+    moves = (move for finding in findings if finding.id.startswith(of) for move in finding.moves)
     return next((move for move in moves if move.parameter == key(launch, Key.SHARE)), None)
 
 
@@ -236,11 +241,11 @@ def _between(name: str, low: float, high: float, to: float | None = None) -> Mov
     return Move(parameter=name, at_least=round(low + FINEST, 3), at_most=round(high - FINEST, 3), to=to)
 
 
-def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
+def _closed(launches: Sequence[Launch], shown: Iterable[Finding], low: _Edge, high: _Edge) -> Finding:
     """No share works: something else must need less memory, of what ran out above or of weights."""
     above = launches[high.place]
     name = key(above, Key.SHARE)
-    openers = tuple(_openers(above, name))
+    openers = tuple(_openers(above, shown, name))
     moves = tuple(move for move in openers if move.apart_from is None)
     # What lies between two steps nobody has tried.
     between = () if high.bound - low.bound < 2 * FINEST else (_between(name, low.bound, high.bound),)
@@ -259,9 +264,9 @@ def _closed(launches: Sequence[Launch], low: _Edge, high: _Edge) -> Finding:
     )
 
 
-def _openers(above: Launch, name: str) -> Iterator[Move]:
+def _openers(above: Launch, shown: Iterable[Finding], name: str) -> Iterator[Move]:
     """All that makes the launch that ran out need less, but for the share; then what shrinks its weights."""
-    findings, lighter = tuple(gpu_memory(above, "")), weights(above)
+    findings, lighter = [one for one in shown if one.id.startswith(_TOO_HIGH)], weights(above)
     ways = [move for finding in findings for move in finding.moves]
     others = [move for finding in findings for move in finding.unless]
     seen = set()
