@@ -99,7 +99,7 @@ ONLY_TOLD = {
     *("queue-empty", "queue-short", "queue-long", "requests-wait", "load-good", "retracts-sometimes"),
     *("admission-swings", "prefill-bound", "graphs-unused", "beyond-graphs", "memory-good", "gateway"),
     *("graph-capture-failed", "arguments-refused", "arguments-changed", "port-in-use", "slow-loading"),
-    *("watchdog", "health-check-failed", "crashed", "drafts-rejected"),
+    *("watchdog", "health-check-failed", "crashed", "drafts-rejected", "half-of-serving"),
 }
 """What a sentence or a command says, and no edit."""
 

@@ -11,7 +11,6 @@ from typing import BinaryIO, Final
 
 from spacegen.errors import Fault, UsageError
 from spacegen.launch.files import refuse_foreign
-from spacegen.tune.results import ResultsFile
 
 __all__ = [
     "JOURNAL",
@@ -80,6 +79,9 @@ def check_files(storage: str, results: Path | None, front: Path | None) -> None:
         if path == same:
             raise UsageError(Fault(f"{what} and {other} would be one file, {same}", hint="name another"))
     if results is not None:
+        # Who reads a log needs the names of files, and nothing of what a study measures.
+        from spacegen.tune.results import ResultsFile
+
         ResultsFile(results).check()
     if front is not None:
         refuse_other_than_front(front)
