@@ -118,6 +118,12 @@ def test_switches_are_sizes_where_a_space_searches_these() -> None:
 def test_why_a_finding_changes_nothing() -> None:
     lower = Move(parameter="mem_fraction_static", at_most=0.5)
     assert reason(small(), lower) == "no value of `mem_fraction_static` in the space avoids this"
+    # What the space does not search has no values there to begin with.
+    assert reason(small(), Move(parameter="page_size", at_least=64)) == "`page_size` is no parameter of `s`"
+    fixed = load("h100", fixed={"stream_interval": 1})
+    assert reason(fixed, Move(parameter="stream_interval", at_least=8)) == (
+        "`stream_interval` is fixed at 1 in `sglang-h100`"
+    )
     few = Move(parameter="tp_size", at_most=8)
     assert reason(small(), few) == "the space already satisfies it: `tp_size`"
     held = small().without("mem_fraction_static")

@@ -142,7 +142,7 @@ def test_evidence_of_both_rounds_stays_in_the_overlay(path: Path, rounds: list[R
     narrow_space = load(out)
     found = _diagnosed([_serve(config) for config in narrow_space.sample(2)])
     again = narrow(narrow_space, found.launches, found.findings)
-    write(out, str(out), narrow_space, again.edits, again.counts)
+    write(out, str(out), narrow_space, again.edits, counts=again.counts)
     assert again.after is not None
     assert 0 < again.after <= (narrowed.after or 0)
     kept = {(edit.finding, edit.because) for edit in again.edits}

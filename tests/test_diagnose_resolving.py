@@ -36,6 +36,9 @@ def test_launches_that_disagree_give_advice_and_no_edit() -> None:
     assert all(d.reason.startswith("launches disagree about `caution`") for d in made.dropped)
 
 
+LESS_CAUTION = Move(parameter="caution", at_most=0.7, was=1.0, to=0.3)
+
+
 def test_the_edit_that_would_leave_no_solution_is_dropped() -> None:
     space = small().with_rule("tp_size == 1", id="one")
     made = narrow(
@@ -52,6 +55,11 @@ def test_the_edit_that_would_leave_no_solution_is_dropped() -> None:
     ]
     assert [window.opening for window in made.windows] == [None]
     assert str(made.windows[0]).endswith("nothing in the space changes that")
+    # What somebody asked for is named.
+    made = narrow(small().pinned({"caution": 1.0}), [launch()], [finding(LESS_CAUTION)])
+    assert [d.reason for d in made.dropped] == [
+        "no solution of the space would be left with `caution` at 1.0"
+    ]
 
 
 def test_a_clause_that_another_implies_is_not_told_twice() -> None:

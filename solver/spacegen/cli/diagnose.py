@@ -12,7 +12,7 @@ import typer
 
 from spacegen.cli.diagnose_space import NarrowOptions, PageOptions, space_to_narrow
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
-from spacegen.cli.output import print_json, say, watched
+from spacegen.cli.output import print_json, say, say_empty, watched
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnose_space import SpaceToNarrow
@@ -96,6 +96,9 @@ def diagnose(
     reading.check()
     page.refuse(narrowed.output)
     place = space_to_narrow(narrowed, selection, engine)
+    if place is not None and place.empty:
+        say_empty(place.space)
+        return 1
     if reading.follow:
         found, interrupted = _followed(log, reading, as_json=as_json)
     else:

@@ -117,6 +117,17 @@ class SpaceToNarrow:
         """Whether the overlay is all that stdout gets."""
         return self.output == Path("-")
 
+    @property
+    def empty(self) -> bool:
+        """Whether it has no solution to begin with, as far as its engine can tell."""
+        from spacegen.errors import EngineError
+        from spacegen.questions.why.together import possible
+
+        try:
+            return not possible(self.space.engine)
+        except EngineError:
+            return False
+
     def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
         """What is left. Raises EngineError."""
         from spacegen.diagnose.finding import Severity

@@ -26,6 +26,7 @@ from spacegen.diagnose.versions import ADVICE
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, NoDefault, is_number
 from spacegen.language.retarget import target_default
+from spacegen.questions.verdict import shown
 from spacegen.servers import renames
 from spacegen.tune.values import Value
 
@@ -105,8 +106,7 @@ class Ground:
             found = [way for way in found if way.values != (None,) or not self._is_directed(way, moves)]
         ways = tuple(way for way in union(found, domains) if way.values)
         if not ways:
-            names = ", ".join(dict.fromkeys(f"`{move.parameter}`" for move in finding.moves))
-            return self._dropped(finding, f"no value of {names} in the space avoids this")
+            return self._dropped(finding, self._no_way(finding.moves, moves))
         if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
             return self._dropped(finding, f"the space already satisfies it: `{full.parameter}`")
         others = of_other_models(self.space, self.launch)
@@ -119,6 +119,19 @@ class Ground:
             launch=finding.launch,
             own=None if others is None or finding.severity is Severity.ERROR else len(ways),
         )
+
+    def _no_way(self, said: Iterable[Move], moves: Iterable[Move]) -> str:
+        """Why the space has no way out of a finding with these moves, which are `said` in words of advice."""
+        names = dict.fromkeys(move.parameter for move in said)
+        if any(move.parameter in self.parameters for move in moves):
+            return f"no value of {', '.join(f'`{name}`' for name in names)} in the space avoids this"
+        return ", ".join(map(self._not_searched, names))
+
+    def _not_searched(self, name: str) -> str:
+        held = self.space.not_searched.get(self._now(name))
+        if held is None:
+            return f"`{name}` is no parameter of `{self.space.name}`"
+        return f"`{name}` is fixed at {shown(held)} in `{self.space.name}`"
 
     def _at_its_own(self, finding: Finding) -> str | None:
         """Why a failure is no evidence: the launch was given a static share, and the space leaves that to the
@@ -163,12 +176,16 @@ class Ground:
             return False
         return fits(in_words(move, Domain((value,))), value)
 
+    def _now(self, name: str) -> str:
+        """What the target of the space calls an argument of advice."""
+        target = self.space.base.target
+        if target is None:
+            return name
+        return renames.renamed(target.server, name, ADVICE, target.version) or name
+
     def _fixed(self, name: str) -> Any:
         """The value of an argument that is not searched: what the space holds it at, else the default."""
-        target, schema = self.space.base.target, schema_of(self.space)
-        now = name
-        if target is not None:
-            now = renames.renamed(target.server, name, ADVICE, target.version) or name
+        schema, now = schema_of(self.space), self._now(name)
         if now in self.space.not_searched:
             return self.space.not_searched[now]
         return None if schema is None or now not in schema.arguments else target_default(schema, now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.clause_forms import conditions, members
+from spacegen.diagnose.narrowing.command_options import asked_by_commands
 from spacegen.diagnose.narrowing.edit import STEM, Basis, Edit, Kept
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped
 from spacegen.language.columns import column
@@ -14,6 +15,7 @@ from spacegen.language.evaluate import not_false
 from spacegen.language.expr import Expr
 from spacegen.language.model import Domain
 from spacegen.language.walk import scope
+from spacegen.questions.verdict import shown
 from spacegen.questions.why.together import possible
 
 __all__ = ["Resolved", "edits_in", "read_edit", "resolve", "under", "without_edits"]
@@ -126,12 +128,18 @@ class _Choice:
             while many - few > 1:
                 middle = (few + many) // 2
                 few, many = (middle, many) if self._leaves(waiting[:middle]) else (few, middle)
-            self._drop(waiting[few], "no solution of the space would be left")
+            self._drop(waiting[few], f"no solution of the space would be left{self._asked(waiting[few])}")
             del waiting[few]
         for edit in waiting:
             if edit.launch is not None and edit not in self.kept:
                 other = next(one for one in self.kept if one.implies(edit))
                 self._drop(edit, f"`{other.finding}` already implies it: {other.because}")
+
+    def _asked(self, edit: Edit) -> str:
+        """What a command asked for of the parameters of an edit."""
+        pins = asked_by_commands(self.base).pins
+        held = [f"`{name}` at {shown(pins[name])}" for name in edit.parameters if name in pins]
+        return f" with {', '.join(held)}" if held else ""
 
     def _leaves(self, edits: Sequence[Edit]) -> bool:
         """Whether a solution is left under the edits; if so, they are kept."""
