@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from spacegen.diagnose.launch import Line, Phase
 from spacegen.language.expr import Scalar
 from spacegen.tune.values import Value
 
-__all__ = ["Action", "Finding", "Move", "Severity", "Step"]
+__all__ = ["Action", "Finding", "Move", "Severity", "Step", "shown"]
 
 
 _DOING: Final = {
@@ -87,25 +87,29 @@ class Move(Value):
         because = f" ({self.because})" if self.because else ""
         what = f"{self.verb} `{self.parameter}`"
         if self.apart_from is not None:
-            return f"{what} than {_shown(self.was)}{because}"
+            return f"{what} than {_quoted(self.was)}{because}"
         if self.verb == "leave out":
             return f"{what}{because}"
-        since = "" if self.was is None or self.among is not None else f" from {_shown(self.was)}"
-        return f"{what}{since} to {_shown(self.to)}{because}"
+        since = "" if self.was is None or self.among is not None else f" from {_quoted(self.was)}"
+        return f"{what}{since} to {_quoted(self.to)}{because}"
 
 
-def _shown(value: Scalar) -> str:
+def _quoted(value: Scalar) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return shown(value) if number else f"`{shown(value)}`"
+
+
+def shown(value: Any) -> str:
+    """The value of an argument as people write it."""
     match value:
         case None:
-            return "`null`"
+            return "null"
         case bool():
-            return f"`{str(value).lower()}`"
+            return str(value).lower()
         case float():
             return f"{value:.10g}"
-        case int():
-            return str(value)
         case _:
-            return f"`{value}`"
+            return str(value)
 
 
 class Step(Value):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from spacegen.diagnose.advice.instead import Instead, replaced
 from spacegen.diagnose.advice.opposed import opposed
-from spacegen.diagnose.advice.said import Key, argument, key, shown
+from spacegen.diagnose.advice.said import Key, argument, key
 from spacegen.diagnose.advice.window import likeness
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import Finding, Move, Severity, shown
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.versions import both_names
 from spacegen.language.expr import Scalar

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from spacegen.diagnose.advice.said import Key, attention_groups, shown
-from spacegen.diagnose.finding import Finding, Severity
+from spacegen.diagnose.advice.said import Key, attention_groups
+from spacegen.diagnose.finding import Finding, Severity, shown
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.versions import both_names
 from spacegen.servers.attention_groups import scaled

@@ -29,7 +29,6 @@ __all__ = [
     "ran",
     "said",
     "sensible",
-    "shown",
     "troubled",
     "whole",
     "words",
@@ -152,19 +151,6 @@ def dummy_weights(launch: Launch) -> str:
 def chosen_by_server(share: float) -> bool:
     """Whether the server chose this static share itself: servers choose thousandths, people hundredths."""
     return round(share, 2) != share
-
-
-def shown(value: Any) -> str:
-    """The value of an argument as people write it."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:.10g}"
-        case _:
-            return str(value)
 
 
 def attention_groups(launch: Launch) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spacegen.api import Space
-from spacegen.diagnose.advice.said import shown
+from spacegen.diagnose.finding import shown
 from spacegen.diagnose.narrowing.edit import Edit, Kept, holds
 from spacegen.diagnose.narrowing.next_launch import Next, weights
 from spacegen.errors import EngineError
