@@ -17,6 +17,7 @@ from spacegen.diagnose.narrowing.likeness import unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
 from spacegen.diagnose.narrowing.next_launch import Next, next_launch
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve, without_edits
+from spacegen.diagnose.repeated import for_the_last
 from spacegen.errors import EngineError, how_many
 from spacegen.language.model import Domain
 
@@ -116,7 +117,8 @@ def narrow(
     advised = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    wishes = [one for one in _edits(advised) if _is_wish(one, found.kept, grounds)]
+    alike = for_the_last(launches)
+    wishes = [e for e in _edits(advised) if e.launch in alike and not any(map(e.contradicts, found.kept))]
     after = next_launch(found.space, [*_in_order(found.kept, _edits(made)), *wishes], last, said)
     return Narrowing(
         space=found.space,
@@ -161,12 +163,6 @@ def _spared(advised: Edit | Dropped) -> Dropped:
     if isinstance(advised, Dropped):
         return advised
     return Dropped(finding=advised.finding, launch=advised.launch, reason=_SERVED)
-
-
-def _is_wish(advised: Edit, kept: Iterable[Edit], grounds: Sequence[Ground]) -> bool:
-    """Whether advice that does not narrow a space is about the last launch, and no edit is against it."""
-    later = grounds[advised.launch + 1 :] if advised.launch is not None else grounds
-    return not any(ground.ran for ground in later) and not any(edit.contradicts(advised) for edit in kept)
 
 
 def _edits(made: Iterable[Edit | Dropped]) -> list[Edit]:

@@ -13,6 +13,7 @@ from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.moves import fits
+from spacegen.diagnose.repeated import for_the_last
 from spacegen.diagnose.versions import name_in, version_of
 from spacegen.errors import SpacegenError
 from spacegen.language.expr import Scalar
@@ -28,12 +29,14 @@ _NOTHING: Final[Mapping[str, Move]] = MappingProxyType({})
 def changes(diagnosis: Diagnosis) -> tuple[tuple[Launch, Move], ...]:
     """What to change for the launch after the last one: for each of its failures, then for each warning the
     best way out that runs into no failure of any launch, unless what is changed already is one. What one
-    finding says of an argument, a lesser one does not change again."""
+    finding says of an argument, a lesser one does not change again. Findings of other nodes count, and of
+    launches before it with the same arguments if it has not served."""
     failed = [one for one in diagnosis.findings if one.severity is Severity.ERROR]
+    alike = for_the_last(diagnosis.launches)
     found: dict[str, Move] = {}
     for finding in sorted(diagnosis.findings, key=lambda one: one.severity.place):
-        last = finding.launch == len(diagnosis.launches) - 1
-        if finding.severity is Severity.INFO or not last or _kept(finding, found):
+        holds = finding.launch in alike
+        if finding.severity is Severity.INFO or not holds or _kept(finding, found):
             continue
         ran = diagnosis.launches[finding.launch]
         for move in finding.moves:
