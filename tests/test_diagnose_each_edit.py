@@ -96,7 +96,15 @@ OF_MINI = {"minisgl-graphs": Case((Story(graphs=64),))}
 NO_SPACE = {"ranks-uneven"}
 """No bundled space searches `load_balance_method`."""
 ONLY_TOLD = {
-    *("queue-empty", "queue-short", "queue-long", "requests-wait", "load-good", "retracts-sometimes"),
+    *(
+        "queue-empty",
+        "queue-short",
+        "queue-long",
+        "requests-wait",
+        "load-good",
+        "half-of-serving",
+        "retracts-sometimes",
+    ),
     *("admission-swings", "prefill-bound", "graphs-unused", "beyond-graphs", "memory-good", "gateway"),
     *("graph-capture-failed", "arguments-refused", "arguments-changed", "port-in-use", "slow-loading"),
     *("watchdog", "health-check-failed", "crashed", "drafts-rejected", "half-of-serving"),

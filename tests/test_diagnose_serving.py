@@ -674,13 +674,52 @@ def test_graphs_cover_the_slots_that_are_proposed_and_no_more() -> None:
 
 
 def test_graphs_cost_memory() -> None:
-    launch = told(NEW, "no-graph")
+    launch = with_left(told(NEW, "no-graph"), 6.0)
     found = one(launch, "graphs-too-small")
-    assert found.moves[0].to == 512
+    assert found.moves[0].to == 384
     assert found.numbers["graphs_gib_more"] > 1
     assert "lower `mem_fraction_static` from 0.9 to 0.87" in found.advice[1]
     assert [move.to for move in found.also] == [0.87]
     assert [move.at_most for move in found.also] == [0.89]
+
+
+@pytest.mark.parametrize("left", [1.0, 3.0, 5.2, 6.0])
+def test_what_graphs_cost_is_told_in_tokens_and_requests_and_they_cover_what_is_left(left: float) -> None:
+    launch = with_left(told(NEW, "no-graph"), left)
+    found = one(launch, "graphs-too-small")
+    (move,), (less,) = found.moves, found.also
+    lost = (0.9 - float(str(less.to))) * launch.figures[Fact.BEFORE_LOADING].value
+    kept = 1 - lost / launch.figures[Fact.POOL].value
+    steady = full_load(launch)
+    running = steady.full * kept * max(steady.usage, 0.9)
+    assert found.numbers["running_then"] == pytest.approx(running, abs=0.1)
+    assert found.numbers["tokens_lost"] == pytest.approx((1 - kept) * 455_958, abs=1)
+    assert f"({found.numbers['tokens_lost']:.0f} tokens) of the KV cache" in found.advice[2]
+    assert f"about {running:.0f} requests run instead of {steady.running:.0f}" in found.advice[2]
+    # No smaller graphs cover what then runs, and no larger ones are of use.
+    assert isinstance(move.to, int)
+    assert move.at_least is not None
+    assert running <= move.to < running + 32
+    assert running <= move.at_least <= move.to
+
+
+def test_graphs_that_fit_into_what_is_left_are_as_large_as_what_runs() -> None:
+    found = one(with_left(told(NEW, "no-graph"), 6.9), "graphs-too-small")
+    assert (found.moves[0].to, found.also) == (400, ())
+    assert found.advice[1].endswith("leave 5.42 GB: `mem_fraction_static` can stay")
+
+
+@pytest.mark.parametrize("limit", [200, 256])
+def test_more_slots_and_the_graphs_for_them_agree(limit: int) -> None:
+    batches = lines(
+        *(decode(2 * step, limit, queue=300, usage=0.6, graph=False) for step in range(100)),
+    )
+    launch = with_arguments(batches, max_running_requests=limit, cuda_graph_max_bs=160)
+    slots, graphs = one(launch, "too-few-slots"), one(launch, "graphs-too-small")
+    assert [move.to for move in slots.also] == [move.to for move in graphs.moves]
+    more = slots.moves[0].to
+    assert isinstance(more, int)
+    assert f"with more slots {more} would run" in graphs.advice[0]
 
 
 def with_left(launch: Launch, gib: float) -> Launch:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spacegen.diagnose.advice.caution import NAME, asked, lowered, raised
-from spacegen.diagnose.advice.graphs import covering
+from spacegen.diagnose.advice.graph_sizes import covering
 from spacegen.diagnose.advice.guide import (
     CLIPPED_NEW_TOKENS,
     FREQUENT_RETRACTIONS,
     FULL,
     FULL_CHUNK,
-    KEPT_WAITING,
     MANY_PREFILLS,
-    OFTEN,
     SOME_RETRACTIONS,
     WELL_FILLED,
 )
@@ -28,9 +26,9 @@ from spacegen.diagnose.advice.serving import (
     of_lines,
     shown,
     slots,
-    slots_taken,
     span,
 )
+from spacegen.diagnose.advice.slots import capped, more_slots, timid
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.advice.takenback import (
     ASK_FOR_LESS,
@@ -55,16 +53,16 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
         yield from counted(launch)
         return
     retracts = found.retractions >= SOME_RETRACTIONS and found.per_minute > FREQUENT_RETRACTIONS
-    timid = _timid(found, goal)
-    if timid and slots_taken(launch, found):
-        yield _few_slots(launch, found, goal)
-        timid = False
-    elif timid and (chunk := _full_chunk(launch, found)) is not None:
+    waits = timid(found, goal)
+    if (more := more_slots(launch, found, goal)) is not None:
+        yield _few_slots(launch, found, goal, more)
+        waits = False
+    elif waits and (chunk := _full_chunk(launch, found)) is not None:
         yield _prefill_bound(launch, found, chunk)
-        timid = False
-    if timid and retracts:
+        waits = False
+    if waits and retracts:
         yield _swings(launch, found)
-    elif timid:
+    elif waits:
         yield _conservative(launch, found)
     elif retracts:
         yield _bold(launch, found)
@@ -72,13 +70,6 @@ def admission(launch: Launch, goal: str) -> Iterable[Finding]:
         yield _now_and_then(launch, found)
     else:
         yield from counted(launch)
-
-
-def _timid(found: Steady, goal: str) -> bool:
-    """Whether requests wait although there is room in the cache for at least one more."""
-    free = 1 - found.usage
-    kept = found.kept_waiting if goal != LATENCY else found.waiting >= KEPT_WAITING
-    return kept and found.unfilled >= OFTEN and found.usage < FULL and free * (found.running + 1) > 1
 
 
 def _full_chunk(launch: Launch, found: Steady) -> float | None:
@@ -146,12 +137,10 @@ def _prefill_bound(launch: Launch, found: Steady, chunk: float) -> Finding:
     )
 
 
-def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
+def _few_slots(launch: Launch, found: Steady, goal: str, to: int) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
-    fit = WELL_FILLED * found.full
-    to = max(in_batches(fit), limit + 1)
-    capped = _capped(launch, limit * groups)
+    fit, within = WELL_FILLED * found.full, capped(launch, limit)
     move = Move(
         parameter=key(launch, Key.RUNNING),
         at_least=(limit + 1) * groups,
@@ -159,7 +148,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         to=to * groups,
         because=f"at this size per request, {amount(fit)} would fill {WELL_FILLED} of the KV cache",
     )
-    graphs = covering(launch, to)
+    graphs = covering(launch, to, goal)
     beyond = () if graphs is None else (_larger_too(graphs),)
     return Finding(
         id="too-few-slots",
@@ -170,33 +159,14 @@ def _few_slots(launch: Launch, found: Steady, goal: str) -> Finding:
         f"most {limit} may",
         evidence=evidence(shown(launch, Column.UNFILLED)),
         numbers={**_numbers(found), "slots": limit, "fitting": round(fit, 1)},
-        actions=capped or (move, *beyond),
-        moves=() if capped else (move,),
-        also=() if capped or graphs is None else (graphs,),
+        actions=within or (move, *beyond),
+        moves=() if within else (move,),
+        also=() if within or graphs is None else (graphs,),
     )
 
 
 def _larger_too(graphs: Move) -> Step:
     return Step(about=graphs, sentence=f"larger batches need larger graphs, so also {graphs.sentence}")
-
-
-def _capped(launch: Launch, limit: int) -> tuple[str, ...]:
-    """What else limits the requests that run, where more were asked for than the server says may run."""
-    asked_for = number(launch, Key.RUNNING)
-    if asked_for is None or asked_for <= limit:
-        return ()
-    name = key(launch, Key.RUNNING)
-    states = launch.busiest is not None and "mamba" in launch.busiest.text
-    other = (
-        "give the states of the hybrid model more room: raise `max_mamba_cache_size` or "
-        "`mamba_full_memory_ratio`, or halve them with `mamba_ssm_dtype` `bfloat16`"
-        if states
-        else "give the KV cache more memory, or the server a shorter context"
-    )
-    return (
-        other,
-        f"a higher `{name}` changes nothing: it is {asked_for:.0f}, and the server caps it at {limit}",
-    )
 
 
 def _often(found: Steady) -> str:

@@ -3,95 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil
-from typing import Final
 
-from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP, OFTEN
+from spacegen.diagnose.advice.graph_sizes import Larger, larger, largest_graph, switched_off, without_graph
+from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP
 from spacegen.diagnose.advice.room import free_room
-from spacegen.diagnose.advice.said import Key, argument, key, number, whole
-from spacegen.diagnose.advice.serving import amount, each_rank, evidence, full_load, of_lines, shown
+from spacegen.diagnose.advice.said import Key, key
+from spacegen.diagnose.advice.serving import amount, each_rank, evidence, of_lines, per_cent, shown
 from spacegen.diagnose.advice.steady import Steady
-from spacegen.diagnose.advice.ways import steps_up
 from spacegen.diagnose.finding import Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.series import Column
 
-__all__ = ["covering", "graphs", "larger_gib"]
-
-_LADDER: Final = (2, 4, 8, 16, 32, 64, 128, 160, 256, 384, *GRAPH_SIZES)
-_LEAST: Final = 16
-"""What the first graphs take they take once: those for fewer requests say nothing about larger ones."""
-_MIB_EACH: Final = 2.0
-"""What sglang 0.5.6 keeps free for each request of the largest graph, where it chooses the static share."""
+__all__ = ["graphs"]
 
 
-def graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
+def graphs(launch: Launch, goal: str) -> Iterable[Finding]:
     """Nothing where most batches at full load have graphs."""
-    found = _without(launch)
+    found = without_graph(launch)
     if found is None:
         return
-    largest = _largest(launch)
-    if _switched_off(launch):
+    largest, proposed = largest_graph(launch), larger(launch, goal)
+    if switched_off(launch):
         yield _off(launch, found)
+    elif proposed is not None:
+        yield _small(launch, found, largest, proposed)
     elif largest is not None and found.most_without_graph <= largest:
         yield _unused(launch, found, largest)
-    elif _need(found, largest) > _most(launch):
-        yield _beyond(launch, found)
     else:
-        yield _small(launch, found, largest)
-
-
-def larger_gib(launch: Launch) -> float:
-    """GiB that the proposed graphs take beyond those that the launch has; 0 where none are proposed."""
-    found, largest = _without(launch), _largest(launch)
-    if found is None or largest is None or _switched_off(launch) or found.most_without_graph <= largest:
-        return 0.0
-    if _need(found, largest) > _most(launch):
-        return 0.0
-    return _more(launch, _size(launch, found, largest), largest)
-
-
-def covering(launch: Launch, batch: float) -> Move | None:
-    """Graphs for batches of that size, as far as they are useful; None where there are enough, or none."""
-    largest, wanted = _largest(launch), min(ceil(batch), _most(launch))
-    if largest is None or _switched_off(launch) or wanted <= largest:
-        return None
-    to = next(size for size in _LADDER if size >= wanted)
-    return Move(parameter=key(launch, Key.GRAPHS), at_least=wanted, was=int(largest), to=to)
-
-
-def _without(launch: Launch) -> Steady | None:
-    """The steady state, where graphs are used too rarely in it."""
-    found = full_load(launch)
-    return None if found is None or found.no_graph < OFTEN else found
-
-
-def _most(launch: Launch) -> int:
-    """The largest batch that a graph is useful for."""
-    ranks = whole(launch, Key.RANKS)
-    return GRAPH_SIZES[-1] if ranks is not None and ranks >= LARGE_TP else GRAPH_SIZES[0]
-
-
-def _need(found: Steady, largest: float | None) -> int:
-    """The least that covers the running batch: an average one, and more than what there are graphs for."""
-    return max(ceil(found.running), 0 if largest is None else int(largest) + 1)
-
-
-def _size(launch: Launch, found: Steady, largest: float | None) -> int:
-    """What covers nearly all batches, as far as graphs are useful for them; a peak of a moment is no load."""
-    wanted = max(_need(found, largest), min(found.usual_without_graph, _most(launch)))
-    return next(size for size in _LADDER if size >= wanted)
-
-
-def _largest(launch: Launch) -> float | None:
-    return max(launch.graph_sizes) if launch.graph_sizes else number(launch, Key.GRAPHS)
-
-
-def _switched_off(launch: Launch) -> bool:
-    return (
-        argument(launch, "disable_cuda_graph") is True
-        or argument(launch, "cuda_graph_backend_decode") == "disabled"
-    )
+        yield _beyond(launch, found)
 
 
 def _numbers(found: Steady, largest: float | None = None) -> dict[str, float]:
@@ -154,31 +93,44 @@ def _beyond(launch: Launch, found: Steady) -> Finding:
     )
 
 
-def _small(launch: Launch, found: Steady, largest: float | None) -> Finding:
-    to = _size(launch, found, largest)
+def _small(launch: Launch, found: Steady, largest: float | None, proposed: Larger) -> Finding:
     cover = "" if largest is None else f", graphs cover up to {largest:.0f}"
     move = Move(
         parameter=key(launch, Key.GRAPHS),
-        at_least=_need(found, largest),
+        at_least=proposed.least,
         was=None if largest is None else int(largest),
-        to=to,
-        because=f"usually up to {found.usual_without_graph:.0f} ran without a graph",
+        to=proposed.to,
+        because=_why(found, proposed),
     )
-    cost = {} if largest is None else {"graphs_gib_more": round(_more(launch, to, largest), 2)}
-    less = _paid(launch)
+    less = proposed.less
+    cost = {} if largest is None else {"graphs_gib_more": round(proposed.gib, 2)}
     if less is not None and isinstance(less.to, float):
         cost["share"] = less.to
+    price = _price(launch, found, proposed)
     return Finding(
         id="graphs-too-small",
         phase=Phase.SERVING,
         severity=Severity.WARNING,
         summary=_seen(found) + cover,
         evidence=evidence(shown(launch, Column.NO_GRAPH), _captured(launch)),
-        numbers={**_numbers(found, largest), **cost},
-        actions=(move, Step(about=move if less is None else less, sentence=_cost(launch, less))),
+        numbers={**_numbers(found, largest), **cost, **_kept(launch, proposed)},
+        actions=(
+            move,
+            *(Step(about=less or move, sentence=one) for one in (_cost(launch, proposed), *price)),
+        ),
         moves=(move,),
         also=() if less is None else (less,),
     )
+
+
+def _why(found: Steady, proposed: Larger) -> str:
+    """Which batches such graphs are for."""
+    usual, slots = found.usual_without_graph, proposed.slots
+    if proposed.running < proposed.to and proposed.running < found.running:
+        return f"about {amount(proposed.running)} run with the KV cache that such graphs leave"
+    if slots is not None and slots > usual:
+        return f"with more slots {slots} would run"
+    return f"usually up to {usual:.0f} ran without a graph"
 
 
 def _captured(launch: Launch) -> Line | None:
@@ -186,29 +138,31 @@ def _captured(launch: Launch) -> Line | None:
     return None if figure is None else figure.line
 
 
-def _more(launch: Launch, to: float, largest: float) -> float:
-    """GiB of a GPU: in proportion to what graphs take now, where the log says that."""
-    now = launch.figure(Fact.GRAPHS)
-    return (to - largest) * (now / max(largest, _LEAST) if now else _MIB_EACH / 1024)
+def _kept(launch: Launch, proposed: Larger) -> dict[str, float]:
+    """What the KV cache loses, where that is known."""
+    tokens = launch.figure(Fact.POOL_TOKENS)
+    if proposed.kept == 1:
+        return {}
+    lost = {} if tokens is None else {"tokens_lost": float(round(tokens * (1 - proposed.kept)))}
+    return {**lost, "running_then": round(proposed.running, 1)}
 
 
-def _paid(launch: Launch) -> Move | None:
-    """The static share that leaves room for larger graphs, where they need that."""
-    room, was = free_room(launch, larger_gib(launch)), number(launch, Key.SHARE)
-    if room is None or room.gpu is None or was is None or room.rest >= room.little:
-        return None
-    # What the memory of this launch is judged by, so that there is one share for both.
-    most = was - steps_up((room.little - room.rest) / room.gpu)
-    to = round(was - steps_up((room.aim - room.rest) / room.gpu), 3)
-    if to <= 0:
-        return None
-    because = f"to keep {room.aim:.2g} GB free"
-    return Move(parameter=key(launch, Key.SHARE), at_most=round(most, 3), was=was, to=to, because=because)
+def _price(launch: Launch, found: Steady, proposed: Larger) -> Iterable[str]:
+    """What that costs of the KV cache, in tokens and requests, as a sentence."""
+    if proposed.kept == 1:
+        return
+    tokens = launch.figure(Fact.POOL_TOKENS)
+    share = per_cent(1 - proposed.kept)
+    lost = share if tokens is None else f"{share} ({tokens * (1 - proposed.kept):.0f} tokens)"
+    fewer = proposed.running < found.running
+    then = f", so that about {amount(proposed.running)} requests run{each_rank(found)} instead of "
+    then += amount(found.running)
+    yield f"the lower share takes {lost} of the KV cache{then if fewer else ''}"
 
 
-def _cost(launch: Launch, less: Move | None) -> str:
+def _cost(launch: Launch, proposed: Larger) -> str:
     """What larger graphs take, as a sentence."""
-    share, more = key(launch, Key.SHARE), larger_gib(launch)
+    share, more, less = key(launch, Key.SHARE), proposed.gib, proposed.less
     room = free_room(launch, more)
     if not more:
         return f"graphs take memory: lower `{share}` as well if little is left"

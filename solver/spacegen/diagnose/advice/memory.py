@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from spacegen.diagnose.advice.graphs import larger_gib
+from spacegen.diagnose.advice.graph_sizes import larger_gib
 from spacegen.diagnose.advice.guide import FULL, HIGHEST_SHARE, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
 from spacegen.diagnose.advice.rule import LATENCY
@@ -38,7 +38,7 @@ _OF_ALL: Final = "available_gpu_mem"
 
 def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
     """Whether a launch leaves too much or too little memory; nothing if it ran out, which says more."""
-    figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch))
+    figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch, goal))
     if figure is None or room is None or troubled(launch, *_SHORT):
         return
     if room.gpu is None and is_mini(launch):
