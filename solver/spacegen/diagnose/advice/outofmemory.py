@@ -149,7 +149,9 @@ def _serving(launch: Launch, trouble: Trouble) -> Finding:
     elif trouble.during == "prefill":
         what, ways, unless = "a prefill", known(chunk, share), (*prompts, *known(running), *lighter)
     elif trouble.during == "decode":
-        ways = known(None if share and few(launch, running) else running, share)
+        fewer = None if share and few(launch, running) else running
+        # What was missing is a small part of the cache, where fewer requests are a guess.
+        ways = known(fewer, share) if _missing(trouble) is None else known(share, fewer)
         what, unless = "decoding", (*known(running, chunk), *prompts, *lighter)
     else:
         ways = known(share, chunk, None if share and few(launch, running) else running)
