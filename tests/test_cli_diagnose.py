@@ -297,6 +297,17 @@ def test_null_that_stays_is_told(tmp_path: Path, capsys: Capture) -> None:
         ([str(SERVER), "--narrow", "out.yaml"], "nothing says which space is meant"),
         ([str(SERVER), "--pin", "tp_size=2"], "nothing says which space is meant"),
         ([str(SERVER), "--space", "h100", "--apply", "all"], "`--apply` cannot be `all`"),
+        ([str(SERVER), "--html", "no/p.html"], "no/p.html cannot be written: there is no folder no\n"),
+        ([str(SERVER), "--html", "."], ". is a folder\n"),
+        (
+            [str(SERVER), "--space", "h100", "--narrow", "no/n.yaml"],
+            "no/n.yaml cannot be written: there is no",
+        ),
+        ([str(SERVER), "--html", "-", "--json"], "stdout takes one of `--html -` and `--json`"),
+        (
+            [str(SERVER), "--space", "h100", "--narrow", "-", "--json"],
+            "stdout takes one of `--narrow -` and `--json`",
+        ),
         ([str(SERVER), "--idle", "3"], "`--idle` is about `--follow`"),
         ([str(CASES / "failed.txt"), str(Path(__file__))], "no server output in"),
     ],
@@ -341,8 +352,85 @@ def test_a_growing_log_tells_findings_as_they_appear_and_ctrl_c_the_last(tmp_pat
         process.send_signal(signal.SIGINT)
         rest, complaints = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert complaints == ""
+    assert complaints in ("", f"waiting for {log}\n")
     assert "next launch:" in rest
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_what_ends_a_follower_is_told_and_written_all_the_same(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    html, overlay = tmp_path / "page.html", tmp_path / "narrowed.yaml"
+    more = ["--html", str(html), "--space", "h100", "--narrow", str(overlay)]
+    with _followed(SERVER, *more, "-q") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("warning: ")
+        process.send_signal(number)
+        rest, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (status, "")
+    assert "next launch, a solution of `sglang-h100`:" in rest
+    assert html.is_file()
+    assert overlay.is_file()
+
+
+def test_a_follower_whose_reader_left_writes_its_page(tmp_path: Path) -> None:
+    html = tmp_path / "page.html"
+    log = tmp_path / "server.log"
+    lines = SERVER.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:9]))
+    with _followed(log, "--html", str(html), "-q") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("warning: ")
+        process.stdout.close()
+        log.write_bytes(b"".join(lines))
+        assert process.wait(timeout=30) == 141
+    assert html.is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_follower_whose_terminal_is_closed_writes_its_page(tmp_path: Path) -> None:
+    import pty
+
+    html = tmp_path / "page.html"
+    command = [sys.executable, "-m", "spacegen", "diagnose", "-f", str(SERVER), "--html", str(html)]
+    child, ours = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, command)
+    while b"warning" not in os.read(ours, 2**16):
+        pass
+    os.close(ours)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
+    assert html.is_file()
+
+
+def test_a_follower_says_once_what_it_waits_for(tmp_path: Path, capsys: Capture) -> None:
+    there, typo, empty = tmp_path / "server.log", tmp_path / "sever.log", tmp_path / "logs"
+    there.write_bytes(SERVER.read_bytes())
+    empty.mkdir()
+    follow = ["diagnose", "--follow", "--idle", "0.5"]
+    assert main([*follow, str(there), str(typo)]) == 1
+    assert capsys.readouterr().err == f"waiting for {typo}\n"
+    assert main([*follow, str(typo), "-q"]) == 2
+    assert "waiting" not in capsys.readouterr().err
+    assert main([*follow, "http://127.0.0.1:9/metrics", str(empty)]) == 2
+    assert capsys.readouterr().err.startswith("waiting for http://127.0.0.1:9/metrics\n")
+    assert main([*follow, str(empty)]) == 2
+    assert capsys.readouterr().err.startswith(f"waiting for a log in {empty}\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"), [([], "next launch, a solution of `sglang-h100`"), (["--json"], '"findings": [')]
+)
+def test_an_answer_is_there_although_its_page_cannot_be_written(
+    more: list[str], shown: str, tmp_path: Path, capsys: Capture
+) -> None:
+    overlay = tmp_path / "narrowed.yaml"
+    where = ["--html", "/dev/full", "--space", "h100", "--narrow", str(overlay)]
+    assert main(["diagnose", str(SERVER), *where, "-q", *more]) == 2
+    out, err = capsys.readouterr()
+    assert shown in out
+    assert err == "error: no space left on device\n"
+    assert overlay.is_file()
 
 
 def test_ctrl_c_before_a_server_says_anything(tmp_path: Path) -> None:
@@ -418,7 +506,7 @@ def test_an_overlay_may_be_all_that_stdout_gets(
     command = ["diagnose", str(FAILED), "--space", "h100", "--narrow"]
     assert main([*command, "narrowed.yaml", "-q"]) == 1
     capsys.readouterr()
-    assert main([*command, "-", "--json"]) == 1
+    assert main([*command, "-", "-q"]) == 1
     out, err = capsys.readouterr()
     assert out == (tmp_path / "narrowed.yaml").read_text()
     assert "wrote" not in err

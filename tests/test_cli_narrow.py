@@ -50,6 +50,21 @@ def _narrow(*words: str) -> int:
     return main(["narrow", "small.yaml", "--from", "results.jsonl", *words])
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "no/narrow.yaml"], "no/narrow.yaml cannot be written: there is no folder no\n"),
+        (["-o", "small.yaml"], "small.yaml is no overlay written by spacegen, and stays\n"),
+        (["-o", "-", "--json"], "stdout takes one of `--output -` and `--json`\n"),
+    ],
+)
+def test_where_the_overlay_goes_is_looked_at_before_the_results(
+    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["narrow", "small.yaml", "--from", "nowhere.jsonl", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
 def test_an_overlay_says_which_values_go_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _narrow("-o", "narrow.yaml") == 0
     out, err = capsys.readouterr()

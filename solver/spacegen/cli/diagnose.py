@@ -13,17 +13,18 @@ import typer
 from spacegen.cli.diagnose_space import NarrowOptions, PageOptions, space_to_narrow
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say, say_empty, watched
+from spacegen.cli.process import Troubles
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnose_space import SpaceToNarrow
     from spacegen.diagnose.diagnosis import Diagnosis
     from spacegen.diagnose.launch import Launch
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
     from spacegen.diagnose.watched import Watched
     from spacegen.errors import Fault
 
 __all__ = ["diagnose"]
 
-_INTERRUPTED: Final = 130
 _LONG: Final = 2**25
 """Bytes from which it is told how far reading is."""
 _VARIABLE: Final = re.compile(r"\$[A-Za-z_{(@*0-9]|`")
@@ -91,24 +92,24 @@ def diagnose(
     With a space: what each finding changes in it, how much is left, and the solution to launch next.
 
     Exits with 0 where nothing is wrong, with 1 where there is a warning or an error, and with 2 where a log
-    cannot be read.
+    cannot be read or a file not be written.
     """
     reading.check()
-    page.refuse(narrowed.output)
+    page.refuse(narrowed.output, as_json=as_json)
     place = space_to_narrow(narrowed, selection, engine)
     if place is not None and place.empty:
         say_empty(place.space)
         return 1
     if reading.follow:
-        found, interrupted = _followed(log, reading, as_json=as_json)
+        found, ended_by = _followed(log, reading, as_json=as_json, quiet=selection.quiet)
     else:
-        found, interrupted = _read(log, reading, quiet=selection.quiet), False
-    if not found.launches and not interrupted:
+        found, ended_by = _read(log, reading, quiet=selection.quiet), None
+    if not found.launches and ended_by is None:
         raise _nothing_said(log)
     if not selection.quiet:
         _tell_unset(reading, found.launches)
-    _tell(found, place, page, reading, as_json=as_json, quiet=selection.quiet)
-    return _INTERRUPTED if interrupted else _status(found)
+    told = _tell(found, place, page, reading, as_json=as_json, quiet=selection.quiet)
+    return told or ended_by or _status(found)
 
 
 def _nothing_said(log: Sequence[str]) -> Exception:
@@ -156,13 +157,15 @@ def _cut(name: str) -> None:
     say(f"note: {name} is truncated: the rest is missing")
 
 
-def _followed(log: Sequence[str], reading: Reading, *, as_json: bool) -> tuple[Diagnosis, bool]:
+def _followed(
+    log: Sequence[str], reading: Reading, *, as_json: bool, quiet: bool
+) -> tuple[Diagnosis, int | None]:
     from spacegen.cli.follow import follow, view
     from spacegen.diagnose.watched import Watched
 
     logs = Watched(log)
     examine = partial(_of_watched, logs, reading)
-    return follow(logs, examine, view(as_json=as_json), reading.idle)
+    return follow(logs, examine, view(as_json=as_json), reading.idle, quiet=quiet)
 
 
 def _of_watched(logs: Watched, reading: Reading) -> Diagnosis:
@@ -244,26 +247,48 @@ def _tell(
     *,
     as_json: bool,
     quiet: bool,
+) -> int:
+    """Writes the files that are wanted, prints the diagnosis, and says what could not be done; the exit
+    status of that, or 0."""
+    narrowing, troubles = None, Troubles()
+    if place is not None:
+        with troubles:
+            narrowing = place.narrowed(found, _asked(reading, found.launches))
+    # Whoever reads stdout may stop, and is to have the files all the same.
+    written: list[str] = []
+    if not page.alone:
+        with troubles:
+            written += page.write(found, narrowing)
+    if place is not None and not place.alone:
+        with troubles:
+            written += place.write(narrowing)
+    try:
+        _print(found, narrowing, place, page, as_json=as_json, indent=None if reading.follow else 2)
+    finally:
+        for name in () if quiet else written:
+            say(f"wrote {name}")
+        troubles.say()
+    return troubles.status
+
+
+def _print(
+    found: Diagnosis,
+    narrowing: Narrowing | None,
+    place: SpaceToNarrow | None,
+    page: PageOptions,
+    *,
+    as_json: bool,
+    indent: int | None,
 ) -> None:
-    """Writes the files that are wanted, and says it. Raises EngineError after that where the space is too
-    much for its engine."""
+    """Prints the one document that stdout gets."""
     from spacegen.cli.diagnose_text import print_diagnosis
     from spacegen.diagnose.telling.document import as_document
-    from spacegen.errors import EngineError
 
-    narrowing, gave_up = None, None
-    try:
-        narrowing = None if place is None else place.narrowed(found, _asked(reading, found.launches))
-    except EngineError as error:
-        gave_up = error
-    # Whoever reads stdout may stop, and is to have the files all the same.
-    written = [*page.write(found, narrowing), *(() if place is None else place.write(narrowing))]
-    alone = page.alone or (place is not None and place.alone)
-    if as_json and not alone:
-        print_json(as_document(found, narrowing), indent=None if reading.follow else 2)
-    elif not alone:
+    if page.alone:
+        page.write(found, narrowing)
+    elif place is not None and place.alone:
+        place.write(narrowing)
+    elif as_json:
+        print_json(as_document(found, narrowing), indent=indent)
+    else:
         print_diagnosis(found, narrowing)
-    for name in () if quiet else written:
-        say(f"wrote {name}")
-    if gave_up is not None:
-        raise gave_up

@@ -68,20 +68,22 @@ class PageOptions:
         """Whether the page is all that stdout gets."""
         return self.html == "-"
 
-    def refuse(self, narrowed: str | None = None) -> None:
-        """Raises UsageError where a file that is no page of ours would be lost, where Plotly is missing, and
-        where the overlay goes to stdout, too."""
+    def refuse(self, narrowed: str | None = None, *, as_json: bool = False) -> None:
+        """Raises UsageError where a file that is no page of ours would be lost, where none can be written,
+        where Plotly is missing, and where stdout would get something else, too."""
         from spacegen.errors import Fault, UsageError
         from spacegen.extras import require
-        from spacegen.launch.files import refuse_foreign
+        from spacegen.launch.files import refuse_foreign, refuse_unwritable
 
-        if self.alone and narrowed == "-":
-            message = "stdout takes one of `--html -` and `--narrow -`"
-            raise UsageError(Fault(message, hint="give one of them the name of a file"))
+        wanted = {"`--html -`": self.alone, "`--narrow -`": narrowed == "-", "`--json`": as_json}
+        if sum(wanted.values()) > 1:
+            names = " and ".join(name for name, is_wanted in wanted.items() if is_wanted)
+            raise UsageError(Fault(f"stdout takes one of {names}", hint="name a file for the other"))
         if self.html is not None:
             require("plotly", "diagnose", "a page")
-        if self.html not in (None, "-"):
-            refuse_foreign(Path(str(self.html)), "page of a diagnosis", _is_page, "choose another name")
+        if self.html is not None and not self.alone:
+            refuse_unwritable(Path(self.html))
+            refuse_foreign(Path(self.html), "page of a diagnosis", _is_page, "choose another name")
 
     def write(self, found: Diagnosis, narrowing: Narrowing | None) -> list[str]:
         """Writes the page, where one is wanted; returns the file's name."""
@@ -111,6 +113,8 @@ class SpaceToNarrow:
     """Whether what could be tried narrows it, too."""
     inputs: str = ""
     """The options of the command that an overlay does not keep."""
+    model: str | None = None
+    """The model that the findings in an overlay of it are about, if it says that."""
 
     @property
     def alone(self) -> bool:
@@ -129,14 +133,25 @@ class SpaceToNarrow:
             return False
 
     def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
-        """What is left. Raises EngineError."""
+        """What is left. Raises EngineError, and UsageError for launches of another model than earlier ones."""
         from spacegen.diagnose.finding import Severity
         from spacegen.diagnose.narrowing.narrowing import APPLIED, narrow
 
+        self._refuse_other_models(found)
         severities = APPLIED | {Severity.INFO} if self.info else APPLIED
         return narrow(
             self.space, found.launches, found.findings, asked=asked, apply=severities, earlier=self.earlier
         )
+
+    def _refuse_other_models(self, found: Diagnosis) -> None:
+        from spacegen.diagnose.narrowing.likeness import model_of, same_model
+        from spacegen.errors import Fault, UsageError
+
+        model = model_of(self.space, found.launches)
+        if None not in (self.model, model) and not same_model(self.model, model):
+            file = self.name if self.output is None or self.alone else self.output
+            message = f"{file} has findings about {self.model}, and the last launch is of {model}"
+            raise UsageError(Fault(message, hint="give each model an overlay of its own"))
 
     def write(self, narrowing: Narrowing | None) -> list[str]:
         """Writes the overlay, where one is wanted; returns the file's name. Raises UsageError, OSError."""
@@ -151,6 +166,7 @@ class SpaceToNarrow:
             narrowing.edits,
             counts=narrowing.counts,
             inputs=self.inputs,
+            model=narrowing.model,
         )
         if not self.alone:
             return [str(self.output)]
@@ -173,13 +189,14 @@ def space_to_narrow(given: NarrowOptions, selection: Selection, engine: str) -> 
             hint = "add `--space SPACE`, such as `--space h100`"
             raise UsageError(Fault("nothing says which space is meant", hint=hint))
         return None
-    from spacegen.diagnose.narrowing.overlay import as_asked, earlier, on_its_base
+    from spacegen.diagnose.narrowing.overlay import about, as_asked, earlier, on_its_base
 
     space = on_its_base(given.space, selection.load(given.space, engine=engine))
     output = None if given.output is None else Path(given.output)
     kept = () if output is None else earlier(output, given.space, space)
     space = space if output is None else as_asked(output, given.space, space)
-    return SpaceToNarrow(given.space, space, output, kept, given.apply is not None, inputs(selection))
+    model = about(output, given.space)
+    return SpaceToNarrow(given.space, space, output, kept, given.apply is not None, inputs(selection), model)
 
 
 def inputs(selection: Selection) -> str:

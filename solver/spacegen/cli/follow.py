@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from abc import abstractmethod
@@ -10,7 +11,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Self
 
 from spacegen.cli.diagnose_text import at_a_glance
-from spacegen.cli.output import print_json
+from spacegen.cli.output import print_json, say
+from spacegen.cli.process import abandon, unread
 
 if TYPE_CHECKING:
     from spacegen.diagnose.diagnosis import Diagnosis
@@ -110,26 +112,50 @@ class _Screen(View):
 
 
 def follow(
-    watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None
-) -> tuple[Diagnosis, bool]:
-    """Reads until all logs have ended, nothing has come for `idle` seconds, or Ctrl-C: what they show then,
-    and whether somebody interrupted."""
-    interrupted = False
+    watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None, *, quiet: bool
+) -> tuple[Diagnosis, int | None]:
+    """Reads until all logs have ended, nothing has come for `idle` seconds, or a signal ends it: what they
+    show then, and the exit status that somebody ended it with."""
+    status, terminals = None, [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     try:
+        fresh = watched.read()
+        for name in () if quiet else watched.awaited:
+            say(f"waiting for {name}")
         with shown:
-            _read(watched, examine, shown, idle)
-    except KeyboardInterrupt:
-        interrupted = True
+            _read(watched, examine, shown, idle, fresh=fresh)
+    except (KeyboardInterrupt, SystemExit, OSError) as error:
+        gone = [stream for stream in terminals if not stream.isatty()]
+        status = _ended_by(error, hung_up=bool(gone))
+        abandon(*gone)
     watched.close()
-    return examine(), interrupted
+    return examine(), status
 
 
-def _read(watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None) -> None:
+def _ended_by(error: BaseException, *, hung_up: bool) -> int:
+    """The exit status of what ended the reading: a signal, a reader who left, a terminal that was closed
+    before its signal came. Raises anything else."""
+    match error:
+        case KeyboardInterrupt():
+            return 130
+        case SystemExit(code=int(code)):
+            return code
+        case BrokenPipeError():
+            return unread()
+        case OSError() if hung_up:
+            return 128 + signal.SIGHUP
+        case _:
+            raise error
+
+
+def _read(
+    watched: Watched, examine: Callable[[], Diagnosis], shown: View, idle: float | None, *, fresh: bool
+) -> None:
+    """Reads on and shows it; `fresh` is whether something was read that is not shown yet."""
     latest, told, stale = time.monotonic(), 0.0, True
     while not watched.ended:
         now = time.monotonic()
-        if watched.read():
-            latest, stale = now, True
+        if fresh or watched.read():
+            latest, stale, fresh = now, True, False
         elif idle is not None and now - latest >= idle:
             break
         else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spacegen.cli.process import abandon, end_on_signals, failed, open_streams, unread
+from spacegen.cli.process import abandon, end_on_signals, failed, open_streams, unread, worded
 
 __all__ = ["VERBS", "app", "main", "run"]
 
@@ -141,8 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return unread()
     except OSError as error:
         abandon(sys.stdout)
-        where = f": {error.filename}" if error.filename else ""
-        return failed(f"{(error.strerror or str(error)).lower()}{where}")
+        return failed(worded(error))
 
 
 def _answer(arguments: Sequence[str] | None) -> int:

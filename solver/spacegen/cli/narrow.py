@@ -73,6 +73,17 @@ class Evidence:
         ),
     ] = None
 
+    def refuse(self, *, as_json: bool) -> None:
+        """Raises UsageError where the overlay cannot be written, or shares stdout."""
+        from spacegen.diagnose.narrowing.overlay import refuse
+        from spacegen.errors import Fault, UsageError
+
+        if self.output == "-" and as_json:
+            hint = "name a file for the overlay"
+            raise UsageError(Fault("stdout takes one of `--output -` and `--json`", hint=hint))
+        if self.output is not None:
+            refuse(Path(self.output))
+
     def names(self) -> list[str]:
         """The files. Raises UsageError where none is given."""
         from spacegen.errors import Fault, UsageError
@@ -103,6 +114,7 @@ def narrow(
     from spacegen.diagnose.narrowing.measured import weigh
     from spacegen.diagnose.narrowing.overlay import as_asked, on_its_base, write
 
+    evidence.refuse(as_json=as_json)
     keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
     records, goals, limits = _read(evidence, aims)
     chosen = on_its_base(space, _load(selection, space, engine, records))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["abandon", "end_on_signals", "failed", "open_streams", "unread"]
+__all__ = ["Troubles", "abandon", "end_on_signals", "failed", "open_streams", "unread", "worded"]
 
 
 def open_streams() -> None:
@@ -49,6 +49,42 @@ def unread() -> int:
     so that half an answer passes for no whole one."""
     abandon(sys.stdout)
     return 128 + getattr(signal, "SIGPIPE", 13)
+
+
+class Troubles:
+    """What goes wrong in blocks of work that others do not wait for: it is said at the end."""
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
+    @property
+    def status(self) -> int:
+        """The exit status of it."""
+        return 2 if self._said else 0
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        from spacegen.errors import SpacegenError
+
+        if isinstance(error, OSError):
+            self._said.append(worded(error))
+        elif isinstance(error, SpacegenError):
+            self._said.append(str(error))
+        else:
+            return False
+        return True
+
+    def say(self) -> None:
+        """Says all of it on stderr."""
+        for message in self._said:
+            failed(message)
+
+
+def worded(error: OSError) -> str:
+    """What the system says, in our style."""
+    where = f": {error.filename}" if error.filename else ""
+    return f"{(error.strerror or str(error)).lower()}{where}"
 
 
 def abandon(*streams: Any) -> None:

@@ -83,13 +83,14 @@ def _aimed(found: Material, aims: Aims) -> Material:
 
 def _write(found: Material, output: str, title: str | None, *, quiet: bool) -> None:
     from spacegen.extras import require
-    from spacegen.launch.files import refuse_foreign
+    from spacegen.launch.files import refuse_foreign, refuse_unwritable
 
     require("optuna", "tune", "a page")
     require("plotly", "tune", "a page")
     from spacegen.tune.report.page import report as page
 
     if output != "-":
+        refuse_unwritable(Path(output))
         refuse_foreign(Path(output), "page of a report", _is_page, "write the report elsewhere")
     text = page(found.records, found.goals, found.limits, title=title)
     with destination(output) as stream:

@@ -24,6 +24,8 @@ class Watched:
     def __init__(self, sources: Iterable[str | Path]) -> None:
         self._sources = tuple(sources)
         self._logs: dict[Path | str | None, tuple[Growing, Reader]] = {}
+        self._silent: dict[Path | str | None, str] = {}
+        """The names of the logs that have said nothing yet."""
         self._looked = 0.0
         self._look()
 
@@ -31,6 +33,12 @@ class Watched:
     def launches(self) -> tuple[Launch, ...]:
         """What the logs come to so far."""
         return tuple(launch for _, reader in self._logs.values() for launch in reader.launches)
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The logs that have said nothing yet, and folders without a log."""
+        folders = (f"a log in {source}" for source in self._sources if Path(source).is_dir())
+        return tuple(self._silent.values() if self._logs else folders)
 
     @property
     def ended(self) -> bool:
@@ -44,11 +52,12 @@ class Watched:
         if time.monotonic() - self._looked > _LOOK_AGAIN:
             self._look()
         taken = False
-        for log, reader in self._logs.values():
+        for key, (log, reader) in self._logs.items():
             piece = log.read()
             if piece.file is not None:
                 reader.move_on(piece.file)
             if piece.data:
+                self._silent.pop(key, None)
                 reader.take(piece.data)
                 taken = True
         return taken
@@ -67,3 +76,4 @@ class Watched:
     def _add(self, file: LogFile) -> None:
         if file.key not in self._logs:
             self._logs[file.key] = following(file), Reader((*file.older, file)[0].name)
+            self._silent[file.key] = file.name

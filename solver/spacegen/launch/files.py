@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from spacegen.errors import Fault, UsageError
 
-__all__ = ["change", "refuse_foreign", "replacing"]
+__all__ = ["change", "refuse_foreign", "refuse_unwritable", "replacing"]
 
 _MARK: Final = b"\xef\xbb\xbf"
 
@@ -36,6 +36,25 @@ def refuse_foreign(path: Path, what: str, ours: Callable[[BinaryIO], bool], hint
     with path.open("rb") as stream:
         if not ours(stream):
             raise UsageError(Fault(f"{path} is no {what}, and stays", hint=hint))
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raises UsageError where `replacing` could not write a file, as far as that is known beforehand: before
+    work whose outcome it is for."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return
+    final = path.resolve()
+    if final.is_dir():
+        raise UsageError(Fault(f"{path} is a folder", hint="name a file in it"))
+    folder = path.parent
+    if not final.parent.is_dir():
+        raise UsageError(
+            Fault(f"{path} cannot be written: there is no folder {folder}", hint="make it first")
+        )
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise UsageError(Fault(f"{path} cannot be written: the folder {folder} is read-only"))
+    if final.exists():
+        _refuse_read_only(path)
 
 
 def _refuse_read_only(path: Path) -> None:

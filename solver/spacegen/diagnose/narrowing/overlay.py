@@ -18,17 +18,27 @@ from spacegen.diagnose.narrowing.command_options import (
 )
 from spacegen.diagnose.narrowing.edit import MARK, Edit
 from spacegen.diagnose.narrowing.narrowing import left
-from spacegen.diagnose.narrowing.overlay_files import FIRST, base_of, edits_of, extended, is_ours, read
+from spacegen.diagnose.narrowing.overlay_files import (
+    FIRST,
+    base_of,
+    edits_of,
+    extended,
+    is_ours,
+    model_in,
+    model_line,
+    read,
+)
 from spacegen.diagnose.narrowing.resolving import without_edits
 from spacegen.diagnose.narrowing.spelling import Spelling, spelling_of
 from spacegen.diagnose.narrowing.yaml_of_edits import yaml_lines
 from spacegen.errors import Fault, UsageError
 from spacegen.language import catalog
 from spacegen.language.document import Overlay
+from spacegen.language.overlays import find_space
 from spacegen.language.validate import File
-from spacegen.launch.files import refuse_foreign, replacing
+from spacegen.launch.files import refuse_foreign, refuse_unwritable, replacing
 
-__all__ = ["as_asked", "earlier", "on_its_base", "overlay_text", "write"]
+__all__ = ["about", "as_asked", "earlier", "on_its_base", "overlay_text", "refuse", "write"]
 
 _STDOUT: Final = Path("-")
 _FIRST_LINE: Final = f"{FIRST}; `spacegen diagnose` and `spacegen narrow` add to it."
@@ -42,13 +52,15 @@ def write(
     *,
     counts: tuple[int, int] | None = None,
     inputs: str = "",
+    model: str | None = None,
 ) -> str:
     """Writes an overlay with these edits for the space that `name` names, and returns its text. Only returns
     it if `path` is `-`.
 
     If `name` is itself an overlay of ours, the new one extends its base, and `edits` have to include its
     edits. Pins and conditions of the command become part of the file. `counts` are the solutions without and
-    with all edits; `inputs` are the options of the command that no overlay keeps. Edits in the file for
+    with all edits; `inputs` are the options of the command that no overlay keeps; `model` is what the findings
+    are about, if that is known, else the model that the file or `name` says. Edits in the file for
     parameters that the space lacks, in this version of its target, stay. A file with the same text is not
     touched. Raises UsageError if the file at `path` is not ours, OSError.
     """
@@ -56,7 +68,16 @@ def write(
     spelling = spelling_of(name, space)
     beyond = _beyond(path, name, space, spelling)
     extends = _extends(name, path)
-    text = overlay_text(extends, space, edits, counts=counts, inputs=inputs, spelling=spelling, beyond=beyond)
+    text = overlay_text(
+        extends,
+        space,
+        edits,
+        counts=counts,
+        inputs=inputs,
+        model=model or about(path, name),
+        spelling=spelling,
+        beyond=beyond,
+    )
     if path != _STDOUT and not (path.is_file() and path.read_bytes() == text.encode()):
         with replacing(path) as stream:
             stream.write(text)
@@ -64,9 +85,18 @@ def write(
 
 
 def refuse(path: Path) -> None:
-    """Raises UsageError for a file that is not an overlay of ours, which nobody means to overwrite."""
+    """Raises UsageError for a file that is not an overlay of ours, which nobody means to overwrite, and for
+    one that cannot be written."""
     if path != _STDOUT:
+        refuse_unwritable(path)
         refuse_foreign(path, "overlay written by spacegen", is_ours, "choose another name")
+
+
+def about(path: Path | None, name: str) -> str | None:
+    """The model that findings in an overlay of ours are about, in the one at `path` or as `name`; None if
+    neither says it."""
+    said = model_in(path) if path not in (None, _STDOUT) else None
+    return said or model_in(find_space(name))
 
 
 def earlier(path: Path, name: str, space: Space) -> tuple[Edit, ...]:
@@ -127,16 +157,18 @@ def overlay_text(
     *,
     counts: tuple[int, int] | None = None,
     inputs: str = "",
+    model: str | None = None,
     spelling: Spelling | None = None,
     beyond: Iterable[Edit] = (),
 ) -> str:
-    """The text of an overlay: pins, restrictions and rules, each with its reason and its source; `counts` and
-    `inputs` as `write` has them. `beyond` are more edits, already under the names of the file."""
+    """The text of an overlay: pins, restrictions and rules, each with its reason and its source; `counts`,
+    `inputs` and `model` as `write` has them. `beyond` are more edits, already under the names of the file."""
     written = spelling or Spelling.of(space)
     asked = asked_by_commands(space).under_names(written.renamed, mentioned_in(space))
     space = without_asked(without_edits(space))
     known = "" if counts is None else f"# {left(*counts)}"
-    head = [f"{known}, with {inputs}." if inputs else f"{known}."] if known else []
+    head = [] if model is None else [model_line(model)]
+    head += [f"{known}, with {inputs}." if inputs else f"{known}."] if known else []
     own = [*(written.out(edit) for edit in edits), *beyond]
     return "\n".join([_FIRST_LINE, *head, *yaml_lines(extends, space, own, asked, written.domains)]) + "\n"
 
