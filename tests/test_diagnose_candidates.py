@@ -4,10 +4,7 @@ evidence."""
 from __future__ import annotations
 
 import json
-import re
 from itertools import islice
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any
 
 import pytest
@@ -20,11 +17,12 @@ from spacegen.diagnose.reading import batches
 from spacegen.diagnose.reading.batches import BatchReader
 from spacegen.diagnose.reading.candidates import Candidates, told
 from spacegen.diagnose.reading.digits import words_of
-from spacegen.diagnose.reading.events import LINES, START, WORDS
-from spacegen.diagnose.reading.faults import AT_START
+from spacegen.diagnose.reading.events import SIGNS, START, events
 from spacegen.diagnose.reading.fields import KIND
 from spacegen.diagnose.reading.literals import SHORTEST, Literals
+from spacegen.diagnose.reading.text import plain
 from spacegen.diagnose.series import Column
+from spacegen.servers.logwords import Sign
 from tests.server_logs import NEW, OLD, log
 
 TEXTS = st.text("abAB .", min_size=SHORTEST, max_size=12).map(str.encode)
@@ -52,45 +50,103 @@ def test_short_words_are_none() -> None:
         Literals([b"short"])
 
 
-def _runs(parsed: Any, *, any_case: bool = False) -> list[list[str]]:
-    """Each way to match a pattern as the texts that must be there; in capitals where any case will do."""
-    ways = [[""]]
-    for kind, value in parsed:
-        match str(kind):
-            case "LITERAL":
-                more = [[chr(value).upper() if any_case else chr(value)]]
-            case "IN" if all(part is sre.LITERAL for part, _ in value):
-                more = [[chr(sign).upper() if any_case else chr(sign)] for _, sign in value]
-            case "SUBPATTERN":
-                more = _runs(value[3], any_case=any_case or bool(value[1] & re.IGNORECASE))
-            case "BRANCH":
-                more = [way for branch in value[1] for way in _runs(branch, any_case=any_case)]
-            case "MAX_REPEAT" if value[:2] == (0, 1):
-                more = [[""], *_runs(value[2], any_case=any_case)]
-            case _:
-                more = [["", ""]]
-        ways = [[*first[:-1], first[-1] + then[0], *then[1:]] for first in ways for then in more]
-    return ways
+EXAMPLES = [
+    "Load weight begin. avail mem=78.58 GB",
+    "Load weight end. elapsed=3.00 s, avail mem=70.00 GB",
+    "KV Cache is allocated. #tokens: 403000, K size: 24.00 GB, V size: 24.00 GB",
+    "Post-capture KV sizing: KV cache allocated. dtype: torch.bfloat16, #tokens: 40, KV size: 2.00 GB",
+    "Post-capture KV sizing: draft KV cache allocated. dtype: torch.bfloat16, #tokens: 40, KV size: 2.00 GB",
+    "Capture cuda graph begin. This can take up to several minutes. avail mem=9.00 GB",
+    "Capture target decode CUDA graph begin. backend=full, num_tokens_per_req=1, avail mem=9.00 GB",
+    "Capture single-CG draft extend begin. This can take several minutes. avail mem=9.00 GB",
+    "Capture cuda graph bs [1, 2, 4]",
+    "Capture cpu graph end. Time elapsed: 3.00 s. mem usage=1.00 GB. avail mem=8.00 GB.",
+    "Capture single-CG draft extend end. elapsed=3.00 s, mem usage=1.00 GB, avail mem=8.00 GB.",
+    "max_total_num_tokens=403000, chunked_prefill_size=8192, max_prefill_tokens=16384",
+    "Free memory before loading model: 78.58 GiB",
+    "Allocating 403000 tokens for KV cache, K + V = 49.00 GiB",
+    "Allocating 403000 pages for KV cache, K + V = 49.00 GiB",
+    "Free memory after initialization: 9.00 GiB",
+    "Start capturing CUDA graphs with sizes: [1, 2, 4]",
+    "Free GPU memory after capturing CUDA graphs: 7.29 GiB",
+    "CUDA graph is disabled.",
+    "Detected fp8 checkpoint. Please note that the format is experimental and subject to change.",
+    "server_args=ServerArgs(model_path='m', tp_size=1)",
+    "server_args={'model_path': 'm', 'tp_size': 1}",
+    "The server is fired up and ready to roll!",
+    "Scheduler is ready",
+    "Capture cuda graph failed: CUDA out of memory",
+    "Capture single-CG draft extend failed: CUDA out of memory",
+    "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
+    "AssertionError: Not enough memory for KV cache, try reducing --num-pages",
+    "AssertionError: Memory pool size is too small",
+    "ValueError: Loaded weights leave no GPU memory for the KV cache under --mem-fraction-static=0.15.",
+    "ValueError: the pool of 3.00 GiB leaves no room for the full KV pool",
+    "RuntimeError: MLX auxiliary-state cache is too small to serve any request",
+    "Prefill out of memory. Try to lower your batch size.",
+    "alloc_req_slots runs out of memory. Please set a smaller number for `--max-running-requests`.",
+    "ValueError: Out of memory even after retracting all other requests in the decode batch.",
+    "retract_decode: aborted last request 7f due to OOM",
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+    "torch.AcceleratorError: CUDA error: out of memory (cudaErrorMemoryAllocation)",
+    "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "Try to allocate 8192 tokens.",
+    "Available tokens: 12",
+    "Available full tokens: 12",
+    "[Errno 98] error while attempting to bind on address: address already in use",
+    "Port 30000 is already in use",
+    "DistNetworkError: The server socket has failed to listen. code: -98, name: EADDRINUSE",
+    "ValueError: port at 30000 is not available in 30 seconds",
+    "Watchdog timeout (self.watchdog_last_forward_ct=1, self.watchdog_timeout=300)",
+    "Watchdog caught collective operation timeout: WorkNCCL(SeqNum=3, Timeout(ms)=600000)",
+    "Health check failed. Server couldn't get a response from detokenizer for last 20 seconds.",
+    "launch_server.py: error: unrecognized arguments: --x",
+    "Out of memory: Killed process 4242 (sglang::schedul) total-vm:1kB",
+    "oom-kill:constraint=CONSTRAINT_MEMCG",
+    "web-1 OOMKilled",
+    "Killed",
+    "run.sh: line 3:    42 Killed                  python -m sglang.launch_server",
+    "Received sigquit from a child process. It usually means the child failed.",
+    "SIGQUIT received. signum=3, frame=None",
+    "Process group watchdog thread terminated with exception: CUDA error",
+    "Memory access fault by GPU node-2",
+    "Fatal Python error: Bus error",
+    "Fatal Python error: Segmentation fault",
+    "Rank 0 scheduler died during initialization (exit code: -9)",
+    "server-1 exited with code 137",
+    "Scheduler or DataParallelController 4242 terminated with -9",
+    "Scheduler hit an exception: Traceback (most recent call last):",
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+]
+BEGINNINGS = [
+    "ServerArgs(model_path='m', server_port=30000)",
+    "SIMULATED server: a formula answers",
+    "Process sglang::scheduler:",
+    '  File "server.py", line 3, in run',
+    "    assert tokens > 0",
+    "ValueError: no such model",
+]
 
 
-BRANCHES = sre_parser.parse(LINES.pattern)[0][1][1]
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: sign.words[0])
+def test_each_line_that_says_something_has_a_word_that_is_looked_for(sign: Sign) -> None:
+    lines = [line for line in EXAMPLES if sign.pattern.search(line)]
+    assert all(map(sign.search, lines))
+    for word in sign.words:
+        assert any(word in (line.lower() if word.islower() else line) for line in lines), word
 
 
-@pytest.mark.parametrize("branch", [branch for branch in BRANCHES if branch[0][0] is not sre.AT])
-def test_each_way_in_which_a_line_says_something_has_a_word_that_is_looked_for(branch: Any) -> None:
-    words = [word.decode() for word in WORDS]
-    for way in _runs(branch):
-        assert any(
-            word in run or (word.islower() and word in run.lower()) for run in way for word in words
-        ), f"add a word of {way} to `WORDS`"
+@pytest.mark.parametrize("line", [*EXAMPLES, *BEGINNINGS])
+def test_each_line_that_says_something_is_found(line: str) -> None:
+    assert list(events(line))
+    for front in ("", "web-1  | ", "[2025-08-11 17:17:04 TP0] " if line not in BEGINNINGS else ""):
+        assert BatchReader().read((front + line).encode()).others == [0]
 
 
-def test_each_beginning_that_says_something_is_one_that_is_looked_for() -> None:
-    beginnings = [b"ServerArgs\\(", b"SIMULATED", AT_START, START.pattern]
-    for beginning in beginnings:
-        assert beginning in START.pattern
-        assert re.search(rb"\|\^(?:\(\?:)?" + re.escape(beginning), LINES.pattern)
-    assert len([branch for branch in BRANCHES if branch[0][0] is sre.AT]) == len(beginnings)
+@pytest.mark.parametrize("line", BEGINNINGS)
+def test_a_beginning_has_no_word_that_is_looked_for(line: str) -> None:
+    assert not any(sign.search(line) for sign in SIGNS)
 
 
 @given(st.text())
@@ -173,7 +229,7 @@ def test_what_is_looked_for_at_once_says_the_same_as_each_line(text: bytes) -> N
 def test_no_line_that_says_something_is_lost(parts: list[tuple[str, str]]) -> None:
     lines = [(front + said).encode() for front, said in parts]
     found = BatchReader().read(b"\n".join(lines))
-    asked = {at for at, line in enumerate(lines) if LINES.search(told(line))}
+    asked = {at for at, line in enumerate(lines) if list(events(plain(told(line))))}
     assert asked <= {*found.others, *found.lines.tolist()}
 
 

@@ -16,8 +16,9 @@ from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase
 from spacegen.diagnose.reading.arguments import arguments
+from spacegen.diagnose.reading.batches import BatchReader
 from spacegen.diagnose.reading.candidates import told
-from spacegen.diagnose.reading.events import LINES, Detail, Event, Fault, Progress, events
+from spacegen.diagnose.reading.events import Detail, Event, Fault, Progress, events
 from spacegen.diagnose.reading.text import plain
 from tests.server_failures import PLACES, torch_memory
 from tests.server_logs import MINI, MINI_STORIES, NEW, OLD, STORIES, encoded, log
@@ -34,7 +35,7 @@ def launches(lines: Iterable[str | bytes]) -> list[Launch]:
         words = raw.lower()
         kind = next((kind for kind in ("decode", "prefill") if f"{kind} batch".encode() in words), None)
         batch = kind or batch
-        if kind or not LINES.search(raw):
+        if kind:
             continue
         # What users and models say is no evidence.
         shown = plain(told(raw))
@@ -46,7 +47,7 @@ def launches(lines: Iterable[str | bytes]) -> list[Launch]:
 
 
 def only(line: str) -> Event:
-    assert LINES.search(line.encode()), "the line is skipped"
+    assert BatchReader().read(line.encode()).others == [0], "the line is skipped"
     (event,) = events(line)
     return event
 
@@ -325,6 +326,8 @@ TORCH = torch_memory()
         ),
         ("Fatal Python error: Segmentation fault", Kind.KILLED, {"signal": 11.0}),
         ("server-1 exited with code 192", Kind.KILLED, {"signal": 64.0}),
+        ("Scheduler or DataParallelController 4242 terminated with -11", Kind.KILLED, {"signal": 11.0}),
+        ("Capture single-CG draft extend failed: CUDA out of memory", Kind.OUT_OF_MEMORY, {}),
         # No signal has such a number: programs exit with 255 after `sys.exit(-1)`.
         ("server-1 exited with code 193", Kind.CRASH, {}),
         ("server-1 exited with code 255", Kind.CRASH, {}),
@@ -332,7 +335,7 @@ TORCH = torch_memory()
     ],
 )
 def test_words_tell_what_is_wrong(line: str, kind: Kind, numbers: dict[str, float]) -> None:
-    assert LINES.search(line.encode())
+    assert BatchReader().read(line.encode()).others == [0], "the line is skipped"
     wrong = [getattr(event, "fault", event) for event in events(line)]
     (fault,) = [one for one in wrong if isinstance(one, Fault)]
     assert fault.kind is kind
@@ -589,7 +592,6 @@ def test_memory_does_not_grow_with_the_troubles_of_a_log() -> None:
 def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
     line = word * (200_000 // len(word)) + "!"
     started = time.perf_counter()
-    LINES.search(line.encode())
     list(events(line))
     assert arguments(f"server_args={{'x': {line}") is not None
     assert time.perf_counter() - started < 5
@@ -597,7 +599,12 @@ def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
 
 def _said(version: str, story: str) -> Iterable[str]:
     text = "".join(log(version, story, decodes=4))
-    return (raw for raw in text.split("\n") if LINES.search(raw.encode()))
+    return (raw for raw in text.split("\n") if any(events(raw)))
+
+
+def test_weights_that_come_after_graphs_tell_no_style() -> None:
+    said = progress("Load weight end. Committed real weights after CUDA graph capture in 3.00 s")
+    assert said.newer is None
 
 
 @pytest.mark.parametrize(("version", "style"), [(OLD, "0.5.6"), (NEW, "0.5.23")])

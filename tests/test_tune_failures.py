@@ -96,7 +96,9 @@ NEW_UP = (
 )
 MINI_START = (f"{T}|initializer] INFO Free memory before loading model: 78.58 GiB",)
 MINI_POOL = (*MINI_START, f"{T}|core] INFO Allocating 404000 tokens for KV cache, K + V = 49.32 GiB")
+MINI_PAGES = (*MINI_START, f"{T}|core] INFO Allocating 404000 pages for KV cache, K + V = 49.32 GiB")
 MINI_CAPTURE = (*MINI_POOL, f"{T}|core] INFO Start capturing CUDA graphs with sizes: [1, 2, 4]")
+MINI_CAPTURED = (*MINI_CAPTURE, f"{T}|core] INFO Free GPU memory after capturing CUDA graphs: 7.29 GiB")
 MINI_UP = (*MINI_CAPTURE, f"{T}|core] INFO Scheduler is ready")
 
 SCHEDULER = (
@@ -555,11 +557,16 @@ def test_the_same_log_read_while_it_grows(case: Case, tmp_path: Path) -> None:
         (NEW_START, Stage.LOADING),
         (NEW_POOL, Stage.ALLOCATING),
         (NEW_CAPTURE, Stage.CAPTURING),
+        ((*NEW_POOL, f"{T} TP0] Capture single-CG draft extend begin."), Stage.CAPTURING),
+        ((*NEW_UP[:-4], f"{T} TP0] Post-capture KV sizing: KV cache allocated."), Stage.ALLOCATING),
         (NEW_UP, Stage.SERVING),
         ((*OLD_UP[:-4], f"{T} TP0] Load weight begin. avail mem=10.00 GB"), Stage.LOADING),
         (MINI_START, Stage.LOADING),
         (MINI_POOL, Stage.ALLOCATING),
+        (MINI_PAGES, Stage.ALLOCATING),
         (MINI_CAPTURE, Stage.CAPTURING),
+        (MINI_CAPTURED, Stage.SERVING),
+        ((*MINI_POOL, f"{T}|core] INFO CUDA graph is disabled."), Stage.SERVING),
         (MINI_UP, Stage.SERVING),
     ],
 )
@@ -572,6 +579,26 @@ def test_a_healthy_log_blames_nobody(lines: tuple[str, ...], tmp_path: Path) -> 
     log = log_of(tmp_path, lines)
     assert log.ready
     assert complained(log) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ValueError: Loaded weights leave no GPU memory for the KV cache under --mem-fraction-static=0.15.",
+        "AssertionError: Not enough memory for KV cache, try reducing --num-pages",
+        "AssertionError: Memory pool size is too small",
+    ],
+)
+def test_a_pool_without_room_is_a_want_of_memory(words: str, tmp_path: Path) -> None:
+    found = died(log_of(tmp_path, (*NEW_LOADED, *SCHEDULER, words, *QUIT)), 1)
+    assert (found.cause, found.message) == (Cause.LOADING_MEMORY, words)
+
+
+def test_a_watchdog_that_only_looks_on_ends_nothing(tmp_path: Path) -> None:
+    soft = f"{T} TP0] Detokenizer watchdog timeout (self.watchdog_timeout=300, self.soft=True)"
+    assert log_of(tmp_path, (*NEW_START, soft)).evidence is None
+    caught = "Watchdog caught collective operation timeout: WorkNCCL(SeqNum=3, Timeout(ms)=600000)"
+    assert died(log_of(tmp_path, (*NEW_START, caught)), -6).cause is Cause.TIMEOUT
 
 
 def test_what_was_overcome_before_the_server_stood_is_no_reason(tmp_path: Path) -> None:

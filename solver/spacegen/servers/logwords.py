@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
     "ABORTED",
     "CAPTURE_FAILED",
+    "COLLECTIVE",
     "INSTALLATION",
     "KILLED",
     "MEMORY",
     "PEER_LOST",
+    "POOL",
     "PORT",
     "PROGRAM",
     "READY",
@@ -20,6 +23,7 @@ __all__ = [
     "SIMULATED",
     "WATCHDOG",
     "WIDTH",
+    "Sign",
     "Tracebacks",
     "worded",
 ]
@@ -30,13 +34,18 @@ WIDTH: Final = 500
 READY: Final = re.compile(r"The server is fired up and ready to roll|Scheduler is ready")
 MEMORY: Final = re.compile(
     r"OutOfMemoryError|(?:CUDA|HIP|XPU|NPU|Cuda)\b[^.]{0,30}\bout of memory|cudaErrorMemoryAllocation"
-    r"|CUBLAS_STATUS_ALLOC_FAILED|Not enough memory\. Please try to increase"
+    r"|CUBLAS_STATUS_ALLOC_FAILED"
 )
+POOL: Final = re.compile(
+    r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
+    r"|leave no GPU memory for the KV cache|leaves no room for the full|state cache is too small"
+)
+"""What says that a KV cache has no room beside the weights."""
 SERVING_MEMORY: Final = re.compile(
     r"(?:Prefill |Decode )?out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
     re.IGNORECASE,
 )
-CAPTURE_FAILED: Final = re.compile(r"Capture .{0,80}graph failed: *(.*)")
+CAPTURE_FAILED: Final = re.compile(r"Capture .{0,80}(?:graph|draft extend) failed: *(.*)")
 ABORTED: Final = re.compile(r"Out of memory even after retracting|aborted last request .{0,80} due to OOM")
 PEER_LOST: Final = re.compile(r"[Cc]onnection (?:closed|reset)|remote process exited|Broken pipe")
 """What ranks say where another is gone, which has the cause in its log."""
@@ -51,7 +60,10 @@ PROGRAM: Final = re.compile(
     r"|(?:\S*/)?(?:sglang|minisgl)\b[^:]*): "
 )
 """What may be a server, in front of words like those: compilers and builds have the same."""
-WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \(")
+WATCHDOG: Final = re.compile(r"[Ww]atchdog timeout \((?!.*\bsoft=True)")
+"""A soft one looks on; the others end a server."""
+COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
+"""What torch says before it ends a rank that others did not answer."""
 KILLED: Final = re.compile(r"exit code: (-\d+)", re.IGNORECASE)
 SIMULATED: Final = re.compile(r"^SIMULATED server: ")
 """The first line of `spacegen.tune.simulated.server`."""
@@ -68,6 +80,26 @@ _OF_ARGUMENTS: Final = re.compile(
     r'File ".*(?:server_args\.py|[/\\]arg_groups[/\\].*|[/\\]server[/\\]args\.py)"'
 )
 _PREFIX: Final = re.compile(r"^(?:\x1b\[[\d;]*m)*\[[^\]]*\]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a line says that has one of the `words`, those without capitals in any case, and that `pattern`
+    matches: many lines can then be searched for the words alone."""
+
+    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pattern: str | re.Pattern[str], *words: str) -> Sign:
+        """The words are the pattern where none are given."""
+        form = re.compile(pattern)
+        return cls(form, words or (form.pattern,))
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Where the line says it."""
+        said = any(word in (text.lower() if word.islower() else text) for word in self.words)
+        return self.pattern.search(text) if said else None
 
 
 def worded(line: str) -> str:

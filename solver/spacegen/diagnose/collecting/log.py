@@ -14,7 +14,7 @@ from spacegen.diagnose.collecting.startup import Startup
 from spacegen.diagnose.launch import Launch, Line
 from spacegen.diagnose.reading.batches import Batches, BatchReader
 from spacegen.diagnose.reading.chunks import WholeLines
-from spacegen.diagnose.reading.events import LINES, Event, events
+from spacegen.diagnose.reading.events import Event, events
 from spacegen.diagnose.reading.fields import Batch, Field
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.reading.text import line_of, plain
@@ -66,14 +66,10 @@ class LogReader:
         batches = self._batches.read(text)
         taken = 0
         for number in batches.others:
-            raw = batches.line(number)
-            if LINES.search(raw) is None:
-                continue
-            said = plain(raw)
-            line = line_of(self._name, self._lines + number + 1, said)
+            said = plain(batches.line(number))
             for event in events(said):
                 self._current.serve(batches, taken, number, self._lines)
-                self._hear(event, line)
+                self._hear(event, line_of(self._name, self._lines + number + 1, said))
                 taken = number
         self._current.serve(batches, taken, len(batches.ends), self._lines)
         self._lines += len(batches.ends)

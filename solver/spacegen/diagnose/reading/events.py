@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from spacegen.diagnose.launch import Fact, Phase
-from spacegen.diagnose.reading.arguments import Given, arguments
-from spacegen.diagnose.reading.faults import AT_START, FAULT_WORDS, FAULTS, TRACED, Detail, Fault, fault
-from spacegen.servers.logwords import READY, SIMULATED
+from spacegen.diagnose.reading.arguments import ARGUMENTS, Given, arguments
+from spacegen.diagnose.reading.faults import AT_START, TRACE, TRACED, Detail, Fault, Symptom, fault
+from spacegen.servers.logwords import READY, SIMULATED, Sign
+from spacegen.servers.milestones import Milestone, milestone
 
 __all__ = [
-    "LINES",
+    "SIGNS",
     "START",
     "WORDS",
     "Detail",
@@ -28,12 +29,8 @@ __all__ = [
     "events",
 ]
 
-_STARTING: Final = re.compile(
-    rb"Load weight |is allocated|Allocating \d|Capture .{0,80}(?:[Gg]raph|bs)|capturing CUDA graphs"
-    rb"|CUDA graph is disabled|Detected \w+(?: FP8)? checkpoint|max_total_num_tokens=|Free memory "
-    rb"|Post-capture KV"
-)
-_BEGINNING: Final = re.compile(rb"server_args=|^ServerArgs\(|ready to roll|Scheduler is ready|^SIMULATED")
+_CHECKPOINT: Final = Sign.of(r"Detected \w+(?: FP8)? checkpoint", "Detected ")
+_READY: Final = Sign.of(READY, "fired up and ready to roll", "Scheduler is ready")
 _FRONTS: Final = (
     r"(?:[\w.-]+ *\| ?|\d{4}-\d\d-\d\d[ T][\d:]{8}[,.]\d{3,6} - [\w.-]+ - [A-Z]+ - "
     r"|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)? +(?:std(?:out|err) [FP] )?"
@@ -46,20 +43,17 @@ journal, torch and Ray."""
 _COLOURS: Final = rb"(?:\x1b\[[\d;?]*[A-Za-z])*+"
 START: Final = re.compile(
     _COLOURS + rb"(?:" + _FRONTS.encode().replace(rb"[\w", rb"[\w\x80-\xff") + _COLOURS + rb"){0,3}"
-    rb"(?:" + AT_START + rb"|ServerArgs\(|SIMULATED)"
+    rb"(?:" + AT_START.encode() + rb"|ServerArgs\(|SIMULATED)"
 )
 """How a line may begin that says something without any of `WORDS`."""
-LINES: Final = re.compile(
-    b"|".join((_STARTING.pattern, _BEGINNING.pattern, FAULTS.pattern, TRACED.pattern, b"^" + START.pattern))
+SIGNS: Final = (
+    *(one.value for one in (*Milestone, *Symptom)),
+    *(_CHECKPOINT, _READY, TRACE, Sign.of(ARGUMENTS, "server_args=")),
 )
-"""What a line has that says something here; all others may be skipped."""
-WORDS: Final = (
-    *(b"Load weight ", b"is allocated", b"Allocating ", b"Capture ", b"capturing CUDA", b"graph is disabled"),
-    *(b"max_total_num_tokens=", b"Free memory ", b"Post-capture", b"server_args=", b"ready to roll"),
-    *(b"Scheduler is ready", b"Detected ", *FAULT_WORDS),
-)
-"""A line with what `LINES` asks for has one of them, in any case where they have no capitals, or begins as
-`START` says."""
+"""What lines say here, but for those that `START` finds."""
+WORDS: Final = tuple(dict.fromkeys(word.encode() for sign in SIGNS for word in sign.words))
+"""A line that says something has one of them, in any case where they have no capitals, or begins as `START`
+says."""
 
 _BAR: Final = re.compile(r"(?:/s|s/it)\](?=\[\d{4}-\d\d-\d\d)")
 """The end of a progress bar that others wrote on behind."""
@@ -131,13 +125,11 @@ def bare(text: str) -> str:
 def events(text: str) -> Iterator[Event]:
     """What a line says, without colours: of a launch's progress and of what goes wrong in it."""
     text = bare(text)
-    raw = text.encode(errors="replace")
-    if _BEGINNING.search(raw):
-        yield from _beginning(text)
-    if _STARTING.search(raw) and (found := _progress(text)):
+    yield from _beginning(text)
+    if found := _progress(text):
         yield found
-    wrong = fault(text) if FAULTS.search(raw) or text.startswith("Available ") else None
-    if TRACED.search(raw):
+    wrong = fault(text)
+    if TRACED.search(text):
         yield Traced(text, wrong)
     elif wrong is not None:
         yield wrong
@@ -146,16 +138,17 @@ def events(text: str) -> Iterator[Event]:
 def _beginning(text: str) -> Iterator[Event]:
     if given := arguments(text):
         yield given
-    if found := READY.search(text):
+    if found := _READY.search(text):
         yield Ready("minisgl" if found[0].startswith("Scheduler") else "sglang")
     if SIMULATED.match(text):
         yield Simulated()
 
 
 def _progress(text: str) -> Progress | None:
-    for form, make in _PROGRESS:
-        if found := form.search(text):
-            return make(text, found)
+    if reached := milestone(text):
+        return _SAID[reached[0]](text)
+    if found := _CHECKPOINT.search(text):
+        return Progress(Phase.WEIGHTS, {Fact.BITS: 4.0 if "4" in found[0] else 8.0})
     return None
 
 
@@ -174,51 +167,48 @@ def _sizes(text: str) -> tuple[int, ...] | None:
     return None if found is None else tuple(map(int, found[1].replace(",", " ").split()))
 
 
-def _loading(text: str, _: re.Match[str]) -> Progress:
+def _loading(text: str) -> Progress:
     facts = _facts(text, {Fact.BEFORE_LOADING: _AVAILABLE})
     return Progress(Phase.WEIGHTS, facts, server="sglang", loading=True)
 
 
-def _loaded(text: str, _: re.Match[str]) -> Progress:
+def _loaded(text: str) -> Progress:
     forms = {Fact.AFTER_LOADING: _AVAILABLE, Fact.WEIGHTS: _USED, Fact.LOADING_SECONDS: _ELAPSED}
     facts = _facts(text, forms)
-    return Progress(Phase.KV_POOL, facts, server="sglang", newer=Fact.LOADING_SECONDS in facts)
+    newer = Fact.LOADING_SECONDS in facts if facts else None
+    return Progress(Phase.KV_POOL, facts, server="sglang", newer=newer)
 
 
-def _detected(_text: str, found: re.Match[str]) -> Progress:
-    return Progress(Phase.WEIGHTS, {Fact.BITS: 4.0 if "4" in found[0] else 8.0})
-
-
-def _allocated(text: str, _: re.Match[str]) -> Progress:
+def _allocated(text: str) -> Progress:
     parts = [float(part) for part in _PART.findall(text)]
     facts = {**_facts(text, {Fact.POOL_TOKENS: _TOKENS}), **({Fact.POOL: sum(parts)} if parts else {})}
     return Progress(Phase.KV_POOL, facts, server="sglang")
 
 
-def _capturing(text: str, _: re.Match[str]) -> Progress:
+def _capturing(text: str) -> Progress:
     return Progress(Phase.GRAPHS, sizes=_sizes(text), server="sglang", newer="backend=" in text or None)
 
 
-def _captured(text: str, _: re.Match[str]) -> Progress:
+def _captured(text: str) -> Progress:
     forms = {Fact.GRAPHS: _USED, Fact.CAPTURE_SECONDS: _ELAPSED, Fact.AFTER_GRAPHS: _AVAILABLE}
     facts = _facts(text, forms)
     sizes = None if "draft" in text else _sizes(text)
     return Progress(Phase.WARM_UP, facts, sizes, "sglang", newer=", elapsed=" in text or ". elapsed=" in text)
 
 
-def _set_up(text: str, _: re.Match[str]) -> Progress:
+def _set_up(text: str) -> Progress:
     return Progress(Phase.WARM_UP, _facts(text, _SET_UP), server="sglang")
 
 
-def _mini(phase: Phase, fact: Fact | None) -> Callable[[str, re.Match[str]], Progress]:
-    def make(text: str, _: re.Match[str]) -> Progress:
+def _mini(phase: Phase, fact: Fact | None) -> Callable[[str], Progress]:
+    def make(text: str) -> Progress:
         facts = {} if fact is None else _facts(text, {fact: _GIB})
         return Progress(phase, facts, server="minisgl", loading=fact is Fact.BEFORE_LOADING)
 
     return make
 
 
-def _mini_pool(text: str, _: re.Match[str]) -> Progress:
+def _mini_pool(text: str) -> Progress:
     found = _PAGES.search(text)
     facts = _facts(text, {Fact.POOL: _GIB})
     pages = int(found[1]) if found else None
@@ -227,25 +217,21 @@ def _mini_pool(text: str, _: re.Match[str]) -> Progress:
     return Progress(Phase.KV_POOL, facts, server="minisgl", pages=pages)
 
 
-def _mini_capturing(text: str, _: re.Match[str]) -> Progress:
+def _mini_capturing(text: str) -> Progress:
     return Progress(Phase.GRAPHS, sizes=_sizes(text) or (), server="minisgl")
 
 
-_PROGRESS: Final = tuple(
-    (re.compile(form), make)
-    for form, make in (
-        (r"Load weight begin", _loading),
-        (r"Load weight end", _loaded),
-        (r"Detected \w+(?: FP8)? checkpoint", _detected),
-        (r"is allocated\. |Post-capture KV sizing: KV cache allocated", _allocated),
-        (r"Capture .{0,80}[gG]raph begin|Capture \w+ graph bs \[", _capturing),
-        (r"Capture .{0,80}[gG]raph end", _captured),
-        (r"(?<![\w.])max_total_num_tokens=\d", _set_up),
-        (r"Free memory before loading model", _mini(Phase.WEIGHTS, Fact.BEFORE_LOADING)),
-        (r"Allocating \d+ (?:tokens|pages) for KV cache", _mini_pool),
-        (r"Free memory after initialization", _mini(Phase.KV_POOL, Fact.LEFT)),
-        (r"[Ss]tart capturing CUDA graphs with sizes", _mini_capturing),
-        (r"Free GPU memory after capturing CUDA graphs", _mini(Phase.WARM_UP, Fact.LEFT)),
-        (r"CUDA graph is disabled\.", _mini(Phase.WARM_UP, None)),
-    )
-)
+_SAID: Final[Mapping[Milestone, Callable[[str], Progress]]] = {
+    Milestone.LOADING: _loading,
+    Milestone.LOADED: _loaded,
+    Milestone.POOL: _allocated,
+    Milestone.CAPTURING: _capturing,
+    Milestone.CAPTURED: _captured,
+    Milestone.SET_UP: _set_up,
+    Milestone.MINI_LOADING: _mini(Phase.WEIGHTS, Fact.BEFORE_LOADING),
+    Milestone.MINI_POOL: _mini_pool,
+    Milestone.MINI_INITIALIZED: _mini(Phase.KV_POOL, Fact.LEFT),
+    Milestone.MINI_CAPTURING: _mini_capturing,
+    Milestone.MINI_CAPTURED: _mini(Phase.WARM_UP, Fact.LEFT),
+    Milestone.MINI_WITHOUT_GRAPHS: _mini(Phase.WARM_UP, None),
+}

@@ -4,72 +4,95 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from spacegen.diagnose.launch import Kind, Phase
 from spacegen.servers.logwords import (
     ABORTED,
     CAPTURE_FAILED,
+    COLLECTIVE,
     MEMORY,
     PEER_LOST,
+    POOL,
     PORT,
     PROGRAM,
     REFUSED,
     SERVING_MEMORY,
     WATCHDOG,
     WIDTH,
+    Sign,
     worded,
 )
 
-__all__ = ["AT_START", "FAULTS", "FAULT_WORDS", "TRACED", "Detail", "Fault", "fault"]
+__all__ = ["AT_START", "TRACE", "TRACED", "Detail", "Fault", "Symptom", "fault"]
 
-FAULTS: Final = re.compile(
-    rb"(?i:out of memory|OutOfMemory|Not enough memory|MemoryAllocation|ALLOC_FAILED|oom[-_ ]?kill"
-    rb"|to allocate)|graph failed|due to OOM|(?i:address already in use|EADDRINUSE|Errno 98"
-    rb"|port.{0,24} is already in use|is not available in|watchdog|exit(?:ed with)? ?code)|error: "
-    rb"|Killed\b|Segmentation fault|leave no GPU memory|Health check failed|too small|no room for the full"
-    rb"|(?i:sigquit)|Memory access fault"
+_EXCEPTION: Final = r"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
+AT_START: Final = r"Process \S+:\s*$|\s+File \"|\s+assert\b|Available (?:full )?tokens: |" + _EXCEPTION
+"""How lines of a traceback begin that have none of the words of a `Symptom`."""
+TRACE: Final = Sign.of(
+    r"Traceback \(most recent|During handling of the above|direct cause of the following",
+    *("Traceback (most recent", "During handling of the above", "direct cause of the following"),
 )
-"""Which lines may say so."""
-_TRACE: Final = rb"Traceback \(most recent|During handling of the above|direct cause of the following"
-FAULT_WORDS: Final = (
-    *(b"out of memory", b"outofmemory", b"not enough memory", b"memoryallocation", b"alloc_failed"),
-    *(b"oomkill", b"oom-kill", b"oom_kill", b"oom kill", b"to allocate", b"graph failed", b"due to OOM"),
-    *(b"already in use", b"eaddrinuse", b"errno 98", b"is not available in", b"watchdog", b"exit code"),
-    *(b"exitcode", b"exited with", b"error: ", b"Killed", b"Segmentation fault", b"leave no GPU memory"),
-    *(b"Health check failed", b"sigquit", b"Memory access fault"),
-    *(b"too small", b"no room for the full", b"Traceback (most", b"During handling", b"direct cause"),
-)
-"""Each line that matches `FAULTS`, or is part of a traceback, contains one of these."""
-_EXCEPTION: Final = rb"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
-AT_START: Final = rb"Process \S+:\s*$|\s+File \"|\s+assert\b|Available (?:full )?tokens: |" + _EXCEPTION
-"""How the other lines of a traceback begin."""
-TRACED: Final = re.compile(_TRACE + rb"|^(?:" + AT_START + rb")")
+TRACED: Final = re.compile(rf"{TRACE.pattern.pattern}|^(?:{AT_START})", re.ASCII)
 """The lines of a traceback, except for quoted source code."""
 
-_POOL: Final = re.compile(
-    r"Not enough memory\. Please try to increase|Not enough memory for KV cache|Memory pool size is too small"
-    r"|leave no GPU memory for the KV cache|leaves no room for the full|state cache is too small"
-)
-_COLLECTIVE: Final = re.compile(r"Watchdog caught collective operation timeout")
-_MILLISECONDS: Final = re.compile(r"Timeout\(ms\)=(\d{1,12})")
-_UNHEALTHY: Final = re.compile(r"Health check failed\. Server couldn't get a response")
-_SOFT: Final = re.compile(r"soft=True")
-_CODE: Final = re.compile(r"(?:exit code:? |exited with code |terminated with )(-?\d{1,9})", re.IGNORECASE)
 _OTHERS: Final = r"(?!python|sglang|minisgl|spacegen|pt_|ray|MainThread|multiproc|uvicorn)"
 """Processes that belong to no server, by the name that the kernel logs."""
-_KILLED: Final = re.compile(
-    rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled"
-)
-_KILLED_IN_SHELL: Final = re.compile(r"^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b")
-_QUIT: Final = re.compile(r"Received sigquit from a child proc|SIGQUIT received\. ")
-_NATIVE: Final = re.compile(
-    r"Process group watchdog thread terminated with exception|Memory access fault by GPU"
-)
-_NATIVE_SIGNALS: Final = re.compile(
-    r"Fatal Python error: (?:(?P<s6>Aborted)|(?P<s7>Bus error)|(?P<s8>Floating)|(?P<s4>Illegal instr))"
-    r"|(?P<s11>Segmentation fault)"
-)
+
+
+class Symptom(Enum):
+    """All that a line may say of what goes wrong."""
+
+    CAPTURE_FAILED = Sign.of(CAPTURE_FAILED, "graph failed", "draft extend failed")
+    POOL = Sign.of(
+        POOL,
+        *("Not enough memory", "pool size is too small", "leave no GPU memory", "no room for the full"),
+        "state cache is too small",
+    )
+    SERVING_MEMORY = Sign.of(SERVING_MEMORY, "out of memory")
+    ABORTED = Sign.of(ABORTED, "Out of memory even", "due to OOM")
+    MEMORY = Sign.of(
+        MEMORY, "OutOfMemoryError", "out of memory", "cudaErrorMemoryAllocation", "CUBLAS_STATUS_ALLOC_FAILED"
+    )
+    TOKENS = Sign.of(
+        r"[Tt]ry to allocate (\d{1,15}) tokens|^Available (?:full )?tokens: (\d{1,15})",
+        *("to allocate", "Available tokens: ", "Available full tokens: "),
+    )
+    PORT = Sign.of(PORT, "already in use", "eaddrinuse", "[errno 98]", "is not available in")
+    WATCHDOG = Sign.of(WATCHDOG, "watchdog timeout")
+    COLLECTIVE = Sign.of(COLLECTIVE)
+    UNHEALTHY = Sign.of(
+        r"Health check failed\. Server couldn't get a response", "Health check failed. Server couldn't"
+    )
+    REFUSED = Sign.of(REFUSED, ": error: ")
+    KILLED = Sign.of(
+        rf"Killed process \d++(?! \({_OTHERS})|(?<!invoked )oom-?kill(?!.*\btask={_OTHERS})|OOMKilled",
+        *("Killed process", "oomkill", "oom-kill"),
+    )
+    KILLED_IN_SHELL = Sign.of(r"^Killed$|: line \d+: +\d+ Killed\b|^\S+: +\d+ Killed\b", "Killed")
+    QUIT = Sign.of(
+        r"Received sigquit from a child proc|SIGQUIT received\. ", "Received sigquit", "SIGQUIT received. "
+    )
+    NATIVE = Sign.of(
+        r"Process group watchdog thread terminated with exception|Memory access fault by GPU",
+        *("Process group watchdog", "Memory access fault"),
+    )
+    NATIVE_SIGNAL = Sign.of(
+        r"Fatal Python error: (?:(?P<s6>Aborted)|(?P<s7>Bus error)|(?P<s8>Floating)|(?P<s4>Illegal instr))"
+        r"|(?P<s11>Segmentation fault)",
+        *("Fatal Python error: ", "Segmentation fault"),
+    )
+    CODE = Sign.of(
+        r"(?i:exit code:? |exited with code |terminated with )(-?\d{1,9})",
+        *("exit code", "exited with code", "terminated with"),
+    )
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return self.value.search(text)
+
+
+_MILLISECONDS: Final = re.compile(r"Timeout\(ms\)=(\d{1,12})")
 _SHELL: Final = 128
 """What shells add to the number of a signal."""
 _SIGNALS: Final = 64
@@ -80,7 +103,6 @@ _SIZE: Final = r"(\d{1,15}(?:\.\d{1,15})?) ?([KMGT]i?B|B)"
 _TRIED: Final = re.compile(rf"[Tt]ried to allocate {_SIZE}")
 _FREE: Final = re.compile(rf"of which {_SIZE} is free|{_SIZE} free;")
 _CAPACITY: Final = re.compile(rf"total capacity of {_SIZE}|{_SIZE} total capacity")
-_TOKENS: Final = re.compile(r"[Tt]ry to allocate (\d{1,15}) tokens|^Available (?:full )?tokens: (\d{1,15})")
 _SHARE: Final = re.compile(r"mem[_-]fraction[_-]static=(\d(?:\.\d{1,15})?)")
 _LEAST_SHARE: Final = re.compile(r"minimum viable = [^=]*= (\d(?:\.\d{1,15})?)")
 _UNITS: Final = {"B": -3, "K": -2, "M": -1, "G": 0, "T": 1}
@@ -125,7 +147,7 @@ def fault(text: str) -> Fault | Detail | None:
     """The fault that a line without colour codes reports; None if it reports none."""
     said = worded(text)
     wrong = _memory(text, said) or _other(text, said)
-    if wrong is None and (tokens := _TOKENS.search(text)):
+    if wrong is None and (tokens := Symptom.TOKENS.search(text)):
         name = "tokens" if tokens[1] else "available_tokens"
         return Detail({name: float(tokens[1] or tokens[2])})
     return wrong
@@ -133,56 +155,56 @@ def fault(text: str) -> Fault | Detail | None:
 
 def _memory(text: str, said: str) -> Fault | None:
     during = _during(text)
-    if found := CAPTURE_FAILED.search(text):
+    if found := Symptom.CAPTURE_FAILED.search(text):
         if PEER_LOST.search(found[1]):
             return Fault(Kind.CRASH, said, phase=Phase.GRAPHS)
         short = MEMORY.search(found[1]) or "out of memory" in found[1].lower()
         kind = Kind.OUT_OF_MEMORY if short else Kind.CAPTURE
         return Fault(kind, said, _sizes(text), phase=Phase.GRAPHS)
-    if _POOL.search(text):
+    if Symptom.POOL.search(text):
         return Fault(Kind.NO_POOL, said, _shares(text), phase=Phase.KV_POOL)
-    if SERVING_MEMORY.search(text):
+    if Symptom.SERVING_MEMORY.search(text):
         slots = "alloc_req_slots" in text
         # Slots are taken when requests begin.
         return Fault(Kind.NO_SLOTS if slots else Kind.NO_TOKENS, said, {}, "prefill" if slots else during)
-    if ABORTED.search(text):
+    if Symptom.ABORTED.search(text):
         return Fault(Kind.NOTHING_LEFT_TO_RETRACT, said, {}, "decode", Phase.SERVING)
-    if MEMORY.search(text):
+    if Symptom.MEMORY.search(text):
         return Fault(Kind.OUT_OF_MEMORY, said, _sizes(text), during)
     return None
 
 
 def _other(text: str, said: str) -> Fault | None:
-    if PORT.search(text) and "trying port" not in text:
+    if Symptom.PORT.search(text) and "trying port" not in text:
         return Fault(Kind.PORT, said, _port(text), fatal="Errno 98" in text)
-    if WATCHDOG.search(text) and not _SOFT.search(text):
+    if Symptom.WATCHDOG.search(text):
         return Fault(Kind.WATCHDOG, said, fatal=True)
-    if _COLLECTIVE.search(text):
+    if Symptom.COLLECTIVE.search(text):
         limit = _MILLISECONDS.search(text)
         return Fault(Kind.WATCHDOG, said, {"seconds": int(limit[1]) / 1000} if limit else {})
-    if _UNHEALTHY.search(text):
+    if Symptom.UNHEALTHY.search(text):
         return Fault(Kind.UNHEALTHY, said)
-    if REFUSED.match(text) and PROGRAM.match(text):
+    if Symptom.REFUSED.search(text) and PROGRAM.match(text):
         return Fault(Kind.ARGUMENTS, said, phase=Phase.ARGUMENTS, fatal=True)
     return _ended(text, said)
 
 
 def _ended(text: str, said: str) -> Fault | None:
-    if _KILLED.search(text):
+    if Symptom.KILLED.search(text):
         return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True)
-    if _KILLED_IN_SHELL.search(text):
+    if Symptom.KILLED_IN_SHELL.search(text):
         return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True, follows=True)
-    if _QUIT.search(text):
+    if Symptom.QUIT.search(text):
         return Fault(Kind.CRASH, said, fatal=True, follows=True)
-    if found := _NATIVE.search(text):
+    if found := Symptom.NATIVE.search(text):
         return Fault(Kind.CRASH, text[found.start() :][:WIDTH], fatal=True)
-    if found := _NATIVE_SIGNALS.search(text):
+    if found := Symptom.NATIVE_SIGNAL.search(text):
         return Fault(Kind.KILLED, said, {"signal": float((found.lastgroup or "")[1:])}, fatal=True)
     return _code(text, said)
 
 
 def _code(text: str, said: str) -> Fault | None:
-    found = _CODE.search(text)
+    found = Symptom.CODE.search(text)
     code = int(found[1]) if found else 0
     signal = -code if code < 0 else code - _SHELL
     if signal <= 0 or signal in _HARMLESS:

@@ -7,14 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from spacegen.servers.logwords import (
     ABORTED,
     CAPTURE_FAILED,
+    COLLECTIVE,
     INSTALLATION,
     KILLED,
     MEMORY,
+    POOL,
     PORT,
     READY,
     REFUSED,
@@ -25,6 +27,7 @@ from spacegen.servers.logwords import (
     Tracebacks,
     worded,
 )
+from spacegen.servers.milestones import Milestone, milestone
 from spacegen.tune.outcome import Cause
 
 __all__ = ["Evidence", "ServerLog", "Stage"]
@@ -43,16 +46,6 @@ class Stage(StrEnum):
     SERVING = "serving"
 
 
-# What SGLang 0.5.6 … 0.5.23 and mini-SGLang log. A draft model starts again at the weights.
-_STAGES: Final = (
-    (re.compile(r"Load weight begin|Free memory before loading model"), Stage.LOADING),
-    (
-        re.compile(r"Load weight end|Allocating \d+ tokens for KV cache|\b(?:KV )?[Cc]ache is allocated"),
-        Stage.ALLOCATING,
-    ),
-    (re.compile(r"Capture .*graph begin|Capture cuda graph bs|Start capturing CUDA graphs"), Stage.CAPTURING),
-    (re.compile(r"Capture .*graph end|max_total_num_tokens=\d"), Stage.SERVING),
-)
 # What the warden of a launch elsewhere says of it.
 _WARDEN: Final = re.compile(r"^(started|ended) (-?\d+)$")
 
@@ -135,7 +128,8 @@ class ServerLog:
             return
         self._tail.append(line[:WIDTH])
         self.simulated = self.simulated or SIMULATED.match(line) is not None
-        self.stage = next((stage for form, stage in _STAGES if form.search(line)), self.stage)
+        if reached := milestone(line):
+            self.stage = _stage(reached[0])
         if READY.search(line):
             # What was said before did not keep the server from coming up.
             self.stage, self.ready, self.evidence = Stage.SERVING, True, None
@@ -157,16 +151,31 @@ class ServerLog:
             return Cause.GRAPH_MEMORY if short else None
         if SERVING_MEMORY.search(line):
             return Cause.SERVING_MEMORY
+        if POOL.search(line):
+            return Cause.LOADING_MEMORY
         if MEMORY.search(line):
             return _memory(self.stage)
         if PORT.search(line):
             return Cause.PORT
-        if WATCHDOG.search(line):
+        if WATCHDOG.search(line) or COLLECTIVE.search(line):
             return Cause.TIMEOUT
         of_arguments = ended and self._traceback.of_arguments and not INSTALLATION.match(line)
         if self.stage is Stage.STARTING and (of_arguments or REFUSED.match(line)):
             return Cause.ARGUMENTS
         return None
+
+
+def _stage(reached: Milestone) -> Stage:
+    match reached:
+        case Milestone.LOADING | Milestone.MINI_LOADING:
+            return Stage.LOADING
+        case Milestone.LOADED | Milestone.POOL | Milestone.MINI_POOL | Milestone.MINI_INITIALIZED:
+            return Stage.ALLOCATING
+        case Milestone.CAPTURING | Milestone.MINI_CAPTURING:
+            return Stage.CAPTURING
+        case Milestone.CAPTURED | Milestone.MINI_CAPTURED | Milestone.MINI_WITHOUT_GRAPHS | Milestone.SET_UP:
+            return Stage.SERVING
+    assert_never(reached)
 
 
 def _memory(stage: Stage) -> Cause:
