@@ -133,7 +133,7 @@ class SpaceToNarrow:
             return False
 
     def narrowed(self, found: Diagnosis, asked: Mapping[str, Any] | None) -> Narrowing:
-        """What is left. Raises EngineError, and UsageError for launches of another model than earlier ones."""
+        """What is left. Raises EngineError; UsageError for launches of another model than earlier ones."""
         from spacegen.diagnose.finding import Severity
         from spacegen.diagnose.narrowing.narrowing import APPLIED, narrow
 

@@ -11,7 +11,7 @@ from spacegen.diagnose.launch import Fact, Launch
 from spacegen.diagnose.narrowing.edit import Kept
 from spacegen.language.model import Domain
 
-__all__ = ["MODEL", "of_other_models", "unlike", "unlike_the_last"]
+__all__ = ["MODEL", "model_of", "of_other_models", "same_model", "unlike", "unlike_the_last"]
 
 MODEL: Final = "model_path"
 _GPU: Final = "gpu_memory_mib"
@@ -30,23 +30,30 @@ def unlike(space: Space, launch: Launch) -> str | None:
         domain = space.model[MODEL].domain
         if not isinstance(ran, str):
             return "the log does not name its model, and the space searches several"
-        if not any(_same(ran, value) for value in domain):
+        if not any(same_model(ran, value) for value in domain):
             return f"the log is of {ran}, which is not among the models of the space"
-    elif isinstance(ran, str) and isinstance(fixed, str) and not _same(ran, fixed):
+    elif isinstance(ran, str) and isinstance(fixed, str) and not same_model(ran, fixed):
         return f"the log is of {ran}, the space is for {fixed}"
     return _other_gpu(space, launch)
+
+
+def model_of(space: Space, launches: Sequence[Launch]) -> str | None:
+    """The model of the last launch that names one, which a space that names none is taken to be for; None
+    if the space names its models."""
+    if MODEL in space.model.index or isinstance(space.not_searched.get(MODEL), str):
+        return None
+    models = (launch.arguments.get(MODEL) for launch in reversed(launches))
+    return next((model for model in models if isinstance(model, str)), None)
 
 
 def unlike_the_last(space: Space, launches: Sequence[Launch]) -> tuple[str | None, ...]:
     """For each launch why it is no evidence, else None. A space that names no model is taken to be for the
     model of the last launch; a launch whose log does not name its model counts."""
+    last = model_of(space, launches)
     models = [launch.arguments.get(MODEL) for launch in launches]
-    last = next((model for model in reversed(models) if isinstance(model, str)), None)
-    if last is None or MODEL in space.model.index or isinstance(space.not_searched.get(MODEL), str):
-        return (None,) * len(launches)
     return tuple(
         f"the log is of {model}, the last launch is of {last}"
-        if isinstance(model, str) and not _same(model, last)
+        if last is not None and isinstance(model, str) and not same_model(model, last)
         else None
         for model in models
     )
@@ -57,11 +64,11 @@ def of_other_models(space: Space, launch: Launch) -> Kept | None:
     if MODEL not in space.model.index:
         return None
     domain: Domain = space.model[MODEL].domain
-    others = tuple(value for value in domain if not _same(launch.arguments.get(MODEL), value))
+    others = tuple(value for value in domain if not same_model(launch.arguments.get(MODEL), value))
     return Kept(parameter=MODEL, values=others) if others else None
 
 
-def _same(one: Any, other: Any) -> bool:
+def same_model(one: Any, other: Any) -> bool:
     """Whether two paths name one model, by the last part: in a folder, on a hub or in its cache."""
     return isinstance(one, str) and isinstance(other, str) and _name(one) == _name(other)
 

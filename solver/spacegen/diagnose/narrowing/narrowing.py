@@ -13,7 +13,7 @@ from spacegen.diagnose.narrowing.completed import completed
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.elsewhere import spared
-from spacegen.diagnose.narrowing.likeness import unlike_the_last
+from spacegen.diagnose.narrowing.likeness import model_of, unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
 from spacegen.diagnose.narrowing.next_launch import Next, next_launch
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve, without_edits
@@ -46,6 +46,9 @@ class Narrowing:
     windows: tuple[Window, ...] = ()
     made: tuple[Edit, ...] = ()
     """The edits made from the findings; `edits` has only the first of those that are equal."""
+
+    model: str | None = None
+    """The model that the findings are about, if the space names none."""
 
     @property
     def counts(self) -> tuple[int, int] | None:
@@ -130,6 +133,7 @@ def narrow(
         next=after,
         windows=windows(found.space, _failed(found), last, [g.ran for g in grounds], after, said),
         made=tuple(_edits(made)),
+        model=model_of(space, launches),
     )
 
 

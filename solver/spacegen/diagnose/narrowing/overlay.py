@@ -59,10 +59,10 @@ def write(
 
     If `name` is itself an overlay of ours, the new one extends its base, and `edits` have to include its
     edits. Pins and conditions of the command become part of the file. `counts` are the solutions without and
-    with all edits; `inputs` are the options of the command that no overlay keeps; `model` is what the findings
-    are about, if that is known, else the model that the file or `name` says. Edits in the file for
-    parameters that the space lacks, in this version of its target, stay. A file with the same text is not
-    touched. Raises UsageError if the file at `path` is not ours, OSError.
+    with all edits; `inputs` are the options of the command that no overlay keeps; `model` is what the
+    findings are about, if None as the file or `name` says it. Edits in the file for parameters that the space
+    lacks, in this version of its target, stay. A file with the same text is not touched. Raises UsageError
+    if the file at `path` is not ours, OSError.
     """
     refuse(path)
     spelling = spelling_of(name, space)

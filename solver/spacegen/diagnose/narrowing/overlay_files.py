@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,18 +17,44 @@ from spacegen.language.files import read_source, shown
 from spacegen.language.model import Domain
 from spacegen.language.nodes import read_tree
 from spacegen.language.overlays import find_space
+from spacegen.language.scalars import read_scalar, write_scalar
 from spacegen.language.syntax import Names, parse
 from spacegen.language.validate import File, validate
 
-__all__ = ["FIRST", "base_of", "edits_of", "extended", "is_ours", "read"]
+__all__ = ["FIRST", "base_of", "edits_of", "extended", "is_ours", "model_in", "model_line", "read"]
 
 FIRST: Final = "# Narrowed by findings of spacegen"
+_ABOUT: Final = "# About the model "
 _OURS: Final = frozenset({"spacegen", "extends", "pin", "restrict", "rules"})
 
 
 def is_ours(stream: BinaryIO) -> bool:
     """Whether a file begins like an overlay of ours."""
     return stream.readline(len(FIRST)).startswith(FIRST.encode())
+
+
+def model_line(model: str) -> str:
+    """The comment at the head of an overlay that names the model that its findings are about."""
+    return f"{_ABOUT}{write_scalar(model)}"
+
+
+def model_in(path: Path) -> str | None:
+    """The model that the findings in an overlay of ours are about; None if it does not say it, and for any
+    other file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        if not is_ours(stream):
+            return None
+        stream.readline()
+        for line in stream:
+            text = line.decode(errors="replace").rstrip("\n")
+            if text.startswith(_ABOUT):
+                with suppress(SpaceError):
+                    return str(read_scalar(text.removeprefix(_ABOUT)))
+            if not text.startswith("#"):
+                break
+    return None
 
 
 def read(path: Path) -> File[Overlay]:
