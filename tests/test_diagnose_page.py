@@ -162,12 +162,15 @@ def test_what_looks_like_markup_is_text(chromium: Any, tmp_path: Path) -> None:
 
 
 def test_what_to_do_is_whole_and_on_small_screens_in_sight(chromium: Any, tmp_path: Path) -> None:
-    made = examine((_launch(OLD, "no-graph", "small.log"), _launch(OLD, "no-pool", "none.log")))
+    small = _launch(OLD, "no-graph", "small.log")
+    left = small.figures[Fact.LEFT].model_copy(update={"value": 6.0})
+    small = small.model_copy(update={"figures": {**small.figures, Fact.LEFT: left}})
+    made = examine((small, _launch(OLD, "no-pool", "none.log")))
     found = Opened(chromium, tmp_path, page(made.launches, made.findings))
     row = found.page.locator(".findings tbody tr", has_text="graphs-too-small")
-    assert "--cuda-graph-max-bs 512 (was 160)" in row.locator("li").inner_text()
+    assert "--cuda-graph-max-bs 384 (was 160)" in row.locator("li").inner_text()
     assert "with --mem-fraction-static 0.87" in row.locator("li").inner_text()
-    assert "larger graphs take about 2.18 GB more" in row.locator("td").last.inner_text()
+    assert "larger graphs take about 1.39 GB more" in row.locator("td").last.inner_text()
     assert row.locator("td").last.inner_text().count("raise") == 0
     assert "455,958" in found.page.inner_text(".launches")
     found.page.set_viewport_size({"width": 400, "height": 900})

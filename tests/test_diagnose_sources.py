@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -233,3 +234,28 @@ def test_a_compressed_log_does_not_grow(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"one\n"))
     log = following(LogFile("a", path))
     assert [log.read().data, log.ended, log.read().data, log.ended] == [b"one\n", False, b"", True]
+
+
+def test_what_goes_while_a_folder_is_listed_or_before_it_is_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gone/server.log", "stays/server.log"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text("x\n")
+    real = os.scandir
+
+    def scan(path: str) -> object:
+        if str(path).endswith("gone"):
+            raise ProcessLookupError(3, "No such process")
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scan)
+        assert [file.path for file in log_files([tmp_path])] == [tmp_path / "stays/server.log"]
+    gone, stays = log_files([tmp_path])
+    (tmp_path / "gone/server.log").unlink()
+    assert b"".join(pieces(gone)) == b""
+    assert b"".join(pieces(stays)) == b"x\n"
+    with pytest.raises(ConfigError, match="cannot read"):
+        list(pieces(LogFile("gone", gone.path)))

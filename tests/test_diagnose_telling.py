@@ -6,21 +6,25 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spacegen import load
 from spacegen.cli.diagnose_text import print_diagnosis
+from spacegen.diagnose.advice.serving import duration
 from spacegen.diagnose.diagnosis import Diagnosis
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import SPACE, Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.narrowing.narrowing import narrow
 from spacegen.diagnose.series import Column, Series
 from spacegen.diagnose.telling.curves import curves, telling
 from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.flags import changes, flag, spelled
 from spacegen.diagnose.telling.sparks import ASCII, BLOCKS, blocks_for, spark
-from spacegen.diagnose.telling.text import in_words
+from spacegen.diagnose.telling.text import in_words, period
 from tests import server_logs
 
 OLD, NEW, MINI = (
@@ -316,3 +320,47 @@ def test_reading_a_log_loads_nothing_that_spaces_are_for(tmp_path: Path) -> None
         "spacegen.diagnose.narrowing.narrowing",
         "spacegen.diagnose.telling.page",
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (90, "90 s"),
+        (300, "5 min"),
+        (66 * 60, "66 min"),
+        (2 * 3600, "2 h"),
+        (9000, "2.5 h"),
+        (86400, "24 h"),
+        (1_429_500, "16.5 days"),
+        (200 * 86400, "200 days"),
+    ],
+)
+def test_long_times_are_hours_and_days(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+    series = Series(width=seconds / 10, columns={Column.DECODES: (1.0,) * 10})
+    assert period(Launch(series=series)) == f"in {told}"
+
+
+def _running(decodes: list[float], width: int) -> tuple[float | None, ...]:
+    columns = {Column.DECODES: tuple(decodes), Column.RUNNING: tuple(10 * one for one in decodes)}
+    return next(c for c in curves(Series(columns=columns), width) if c.name == "running").values
+
+
+def test_a_curve_has_no_holes_where_lines_are_as_far_apart_as_always() -> None:
+    now_and_then = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0] * 30
+    assert None not in _running(now_and_then, 240)
+    stopped = [1.0, 0.0, 1.0, 1.0] * 10 + [0.0] * 40 + [1.0] * 40
+    values = _running(stopped, 40)
+    assert values.count(None) in range(10, 15)
+    assert None not in (values[0], values[-1])
+    days = [1.0] * 200 + [0.0] * 25 + [1.0] * 200
+    assert None in _running(days, 40)
+
+
+def test_the_command_of_a_finding_names_the_space_that_was_given() -> None:
+    finding = _finding(Severity.ERROR, command=f"spacegen check {SPACE} CONFIG")
+    found = Diagnosis(launches=(OLD,), findings=(finding,))
+    assert "  $ spacegen check SPACE CONFIG" in list(in_words(found))
+    made = replace(narrow(load("h100"), [], []), name="my spaces/h100.yaml")
+    assert "  $ spacegen check 'my spaces/h100.yaml' CONFIG" in list(in_words(found, made))
+    assert as_document(found, made)["findings"][0]["command"].endswith("'my spaces/h100.yaml' CONFIG")

@@ -139,9 +139,10 @@ class SpaceToNarrow:
 
         self._refuse_other_models(found)
         severities = APPLIED | {Severity.INFO} if self.info else APPLIED
-        return narrow(
+        made = narrow(
             self.space, found.launches, found.findings, asked=asked, apply=severities, earlier=self.earlier
         )
+        return replace(made, name=self.name)
 
     def _refuse_other_models(self, found: Diagnosis) -> None:
         from spacegen.diagnose.narrowing.likeness import model_of, same_model

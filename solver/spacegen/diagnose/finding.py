@@ -11,8 +11,10 @@ from spacegen.diagnose.launch import Line, Phase
 from spacegen.language.expr import Scalar
 from spacegen.tune.values import Value
 
-__all__ = ["Action", "Finding", "Move", "Severity", "Step", "shown"]
+__all__ = ["SPACE", "Action", "Finding", "Move", "Severity", "Step", "shown"]
 
+SPACE: Final = "SPACE"
+"""Stands in a command for the space, until one is given."""
 
 _DOING: Final = {
     "raise": "raising",

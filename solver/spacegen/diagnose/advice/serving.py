@@ -27,6 +27,7 @@ __all__ = [
     "span",
 ]
 
+_UNITS: Final = ((86400.0, "days"), (3600.0, "h"))
 _MINUTE: Final = 60.0
 _FEW: Final = 10
 _SLOTS: Final = 8
@@ -100,4 +101,8 @@ def span(found: Steady) -> str:
 
 
 def duration(seconds: float) -> str:
+    """A time in the largest unit of which it has two."""
+    for unit, name in _UNITS:
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.3g} {name}"
     return f"{seconds:.0f} s" if seconds < 2 * _MINUTE else f"{seconds / _MINUTE:.0f} min"

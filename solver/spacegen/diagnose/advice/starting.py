@@ -18,7 +18,7 @@ from spacegen.diagnose.advice.said import (
     troubled,
     words,
 )
-from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import SPACE, Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER
@@ -64,7 +64,7 @@ def _refused(launch: Launch, trouble: Trouble) -> Finding:
             ),
             "check configs before you launch: the rules of a space know what the server rejects",
         ),
-        command="spacegen check SPACE CONFIG",
+        command=f"spacegen check {SPACE} CONFIG",
     )
 
 

@@ -46,6 +46,8 @@ class Narrowing:
     windows: tuple[Window, ...] = ()
     made: tuple[Edit, ...] = ()
     """The edits made from the findings; `edits` has only the first of those that are equal."""
+    name: str | None = None
+    """What the space was given as."""
 
     model: str | None = None
     """The model that the findings are about, if the space names none."""

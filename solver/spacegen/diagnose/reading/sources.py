@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,8 @@ class LogFile:
     """None for stdin and for an address."""
     address: str | None = None
     """Of a server's `/metrics`."""
+    listed: bool = False
+    """Whether it was found in a folder: then it may be gone when its turn comes."""
     older: tuple[LogFile, ...] = ()
     """What was rotated away from it, the oldest first: one log in several files."""
 
@@ -123,7 +126,7 @@ def _files(source: str | Path, *, growing: bool) -> Iterator[LogFile]:
             "logs end in .log, .out or .err, also with a number and .gz behind; name other files themselves"
         )
         raise ConfigError(Fault(f"no file in {path} is called like a log", hint=hint))
-    yield from (LogFile(str(file), file) for file in inside)
+    yield from (LogFile(str(file), file, listed=True) for file in inside)
 
 
 def _age(path: Path) -> tuple[list[tuple[int, str]], int]:
@@ -136,11 +139,19 @@ def _age(path: Path) -> tuple[list[tuple[int, str]], int]:
 
 def _inside(folder: Path) -> Iterator[Path]:
     """The logs in a folder. In that of a launch the load generator has some too, which are no server's."""
-    for path in folder.rglob("*"):
-        of_launch = any((place / "command.txt").exists() for place in path.parents[:2])
+    # What goes while it is listed, or may not be looked at, is left out.
+    for place, _, names in os.walk(folder):
+        inside, above = Path(place), Path(place).parent
+        of_launch = any(_is_file(one / "command.txt") for one in (inside, above))
         form = _OF_LAUNCH if of_launch else _LOG
-        if form.fullmatch(path.name) and path.is_file():
-            yield path
+        yield from (inside / name for name in names if form.fullmatch(name) and _is_file(inside / name))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def pieces(file: LogFile, cut: Callable[[str], object] | None = None) -> Iterator[bytes]:
@@ -155,6 +166,8 @@ def pieces(file: LogFile, cut: Callable[[str], object] | None = None) -> Iterato
         with opened(file) as stream:
             yield from chunks(stream, cut=None if cut is None else partial(cut, file.name))
     except OSError as error:
+        if file.listed and isinstance(error, FileNotFoundError | ProcessLookupError):
+            return
         raise ConfigError(f"cannot read {file.name}: {(error.strerror or str(error)).lower()}") from None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.series import Column, Series
+from spacegen.diagnose.series import Column, Floats, Series
 
 __all__ = ["Curve", "curves", "span", "telling"]
 
@@ -39,6 +39,10 @@ _MEANS: Final = (
 _PROMPTS: Final = ((Column.NEW_TOKENS, "prompt tokens/s"), (Column.CACHED_TOKENS, "cached tokens/s"))
 _MANY_PREFILLS: Final = 10
 """Ours: fewer are those of a start."""
+_USUALLY: Final = 0.9
+_PATIENCE: Final = 3.0
+"""Ours: this share of the lines is at most so far apart, and a server that is silent for so many times that
+has stopped."""
 
 
 def telling(launches: Sequence[Launch]) -> Launch:
@@ -67,7 +71,8 @@ def curves(series: Series, width: int) -> tuple[Curve, ...]:
         return _prompts(series, width)
     # Lines that come seldom would stand alone among empty places.
     edges = _edges(len(decodes), min(width, int(np.count_nonzero(decodes))))
-    found = [_mean(series, edges, column, name) for column, name in _MEANS]
+    holes = _short_holes(decodes, edges)
+    found = [_mean(series, edges, holes, column, name) for column, name in _MEANS]
     if (retracted := series.column(Column.RETRACTIONS)).any():
         sums = np.add.reduceat(retracted, edges)
         found.append(Curve("retractions", tuple(sums.tolist()), total=float(sums.sum())))
@@ -93,11 +98,27 @@ def span(series: Series) -> float | None:
     return len(series) * series.width if series.timed and len(series) else None
 
 
-def _mean(series: Series, edges: NDArray[np.intp], column: Column, name: str) -> Curve:
+def _short_holes(lines: Floats, edges: NDArray[np.intp]) -> list[int]:
+    """The parts without a line that are no longer than lines are apart anyway: nothing stopped there."""
+    logged = np.flatnonzero(lines)
+    apart = np.diff(logged)
+    if not len(apart):
+        return []
+    usual = _PATIENCE * float(np.quantile(apart, _USUALLY))
+    empty = np.flatnonzero(np.add.reduceat(lines, edges) == 0)
+    after = np.searchsorted(logged, edges[empty])
+    inside = (after > 0) & (after < len(logged))
+    return [int(part) for part, i in zip(empty[inside], after[inside], strict=True) if apart[i - 1] <= usual]
+
+
+def _mean(series: Series, edges: NDArray[np.intp], holes: list[int], column: Column, name: str) -> Curve:
     values = series.means(column, edges)
-    shown = tuple(None if np.isnan(value) else value for value in values.tolist())
+    shown = [None if np.isnan(value) else value for value in values.tolist()]
+    for part in holes:
+        # What was said last holds until something else is said.
+        shown[part] = shown[part - 1]
     top = 1.0 if column is Column.USAGE else None
-    return Curve(name, shown, top, float(np.nanmedian(values)), float(np.nanmax(values)))
+    return Curve(name, tuple(shown), top, float(np.nanmedian(values)), float(np.nanmax(values)))
 
 
 def _edges(length: int, width: int) -> NDArray[np.intp]:

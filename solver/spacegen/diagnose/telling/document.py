@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding
+from spacegen.diagnose.telling.identity import command_of
 
 if TYPE_CHECKING:
     from spacegen.diagnose.narrowing.narrowing import Narrowing
@@ -21,12 +22,13 @@ def as_document(diagnosis: Diagnosis, narrowing: Narrowing | None = None) -> dic
     return {
         "simulated": diagnosis.simulated,
         "launches": [launch.model_dump(mode="json") for launch in diagnosis.launches],
-        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "findings": [_finding(finding, narrowing) for finding in diagnosis.findings],
         "narrowed": None if narrowing is None else narrowing.as_dict(),
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, narrowing: Narrowing | None) -> dict[str, Any]:
     edit = finding.model_dump(mode="json", include=_EDIT)
     found: dict[str, Any] = finding.model_dump(mode="json", exclude={*_EDIT, "actions"})
+    found["command"] = command_of(finding, narrowing)
     return found | {"advice": list(finding.advice), "edit": edit if finding.moves else None}

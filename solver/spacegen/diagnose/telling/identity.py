@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from typing import TYPE_CHECKING, Any
 
+from spacegen.diagnose.finding import SPACE, Finding
 from spacegen.diagnose.launch import Launch
 from spacegen.servers.attention_groups import CHUNK, groups_of
 
-__all__ = ["as_given_line", "run_as", "server_of"]
+if TYPE_CHECKING:
+    from spacegen.diagnose.narrowing.narrowing import Narrowing
+
+__all__ = ["as_given_line", "command_of", "run_as", "server_of"]
 
 
 def server_of(launch: Launch) -> str:
@@ -16,6 +21,13 @@ def server_of(launch: Launch) -> str:
     if launch.version is None:
         return name
     return f"{name} (logs as {launch.version} does)" if launch.version_guessed else f"{name} {launch.version}"
+
+
+def command_of(finding: Finding, narrowing: Narrowing | None) -> str | None:
+    """The command that goes on from a finding, about the space that was given, where one was."""
+    if finding.command is None or narrowing is None or narrowing.name is None:
+        return finding.command
+    return finding.command.replace(SPACE, shlex.quote(narrowing.name))
 
 
 def as_given_line(launch: Launch) -> str | None:

@@ -14,7 +14,7 @@ from spacegen.diagnose.narrowing.narrowing import Narrowing
 from spacegen.diagnose.reading.text import SHOWN
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.telling.flags import flag, shown, spelled
-from spacegen.diagnose.telling.identity import run_as, server_of
+from spacegen.diagnose.telling.identity import command_of, run_as, server_of
 from spacegen.diagnose.telling.narrowed import edit_line, narrowing_lines, next_flags, next_heading
 from spacegen.tune.report.markup import Node, element, table
 
@@ -74,12 +74,12 @@ def _finding(launches: Sequence[Launch], finding: Finding, narrowing: Narrowing 
     edit = None if narrowing is None else edit_line(finding, narrowing)
     yield element(
         "div",
-        *_ways(launch, finding),
+        *_ways(launch, finding, narrowing),
         None if edit is None else element("p", *_marked(edit), class_="edit"),
     )
 
 
-def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
+def _ways(launch: Launch, finding: Finding, narrowing: Narrowing | None) -> Iterator[Element]:
     """The ways out as flags, the best first, and of the advice what is not said by them."""
     moves = [move for move in finding.moves if move.to is not None]
     if moves:
@@ -91,8 +91,8 @@ def _ways(launch: Launch, finding: Finding) -> Iterator[Element]:
         )
     rest = (said for action, said in zip(finding.actions, finding.advice, strict=True) if action not in moves)
     yield from (element("p", *_marked(spelled(launch, sentence))) for sentence in rest)
-    if finding.command:
-        yield element("pre", finding.command, tabindex="0")
+    if command := command_of(finding, narrowing):
+        yield element("pre", command, tabindex="0")
 
 
 def _way(launch: Launch, move: Move) -> Iterator[Node]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from spacegen.diagnose.advice.serving import duration
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
 from spacegen.diagnose.telling.curves import curves, span
 from spacegen.diagnose.telling.flags import changes, flag, shown, spelled
-from spacegen.diagnose.telling.identity import as_given_line, server_of
+from spacegen.diagnose.telling.identity import as_given_line, command_of, server_of
 from spacegen.diagnose.telling.sparks import spark
 from spacegen.errors import how_many
 from spacegen.servers.attention_groups import groups_of
@@ -194,8 +194,8 @@ def finding_lines(
     yield from () if brief else (f"  {_quoted(line)}" for line in finding.evidence)
     for sentence in finding.advice:
         yield f"  -> {spelled(launch, sentence)}"
-    if finding.command:
-        yield f"  $ {finding.command}"
+    if command := command_of(finding, narrowing):
+        yield f"  $ {command}"
     if narrowing is not None:
         from spacegen.diagnose.telling.narrowed import edit_line
 
@@ -250,15 +250,9 @@ def curve_rows(launch: Launch, width: int, blocks: str) -> list[tuple[str, str, 
 def period(launch: Launch) -> str:
     """How long it served, as a heading."""
     seconds = span(launch.series)
-    return "over time" if seconds is None else f"in {_duration(seconds)}"
+    return "over time" if seconds is None else f"in {duration(seconds)}"
 
 
 def _figures(value: float) -> str:
     """A number with as many digits as a glance takes in."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else str(timedelta(seconds=round(seconds)))
