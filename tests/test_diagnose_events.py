@@ -621,7 +621,7 @@ def test_a_log_that_begins_while_serving_is_told_by_its_batches(version: str, st
 SAID = sorted({raw for version in (OLD, NEW) for name in STORIES for raw in _said(version, name)})
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(SAID), st.lists(st.tuples(st.integers(0, 400), st.text(max_size=3)), max_size=6))
 def test_no_line_is_too_strange(line: str, changes: list[tuple[int, str]]) -> None:
     for place, piece in changes:

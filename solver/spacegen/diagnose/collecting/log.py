@@ -44,12 +44,12 @@ class LogReader:
     def take(self, chunk: bytes) -> None:
         """Takes in what comes next; a line counts once it has ended."""
         if lines := self._whole.take(chunk):
-            self._read(lines)
+            self.take_lines(lines)
 
     def close(self) -> None:
         """Takes in a last line that never ended."""
         if rest := self._whole.close():
-            self._read(rest)
+            self.take_lines(rest)
 
     def move_on(self, name: str) -> None:
         """What comes next stands in another file, which goes on where this one ended."""
@@ -62,7 +62,8 @@ class LogReader:
         """The launches until now, the last as far as it is."""
         return (*self._ended.launches, *self._current.launches())
 
-    def _read(self, text: bytes) -> None:
+    def take_lines(self, text: bytes) -> None:
+        """Takes in what comes next, all of it whole lines, or the last one of the log."""
         batches = self._batches.read(text)
         taken = 0
         for number in batches.others:

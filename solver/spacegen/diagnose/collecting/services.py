@@ -43,8 +43,6 @@ class Services:
         """Takes in a last line that never ended."""
         if rest := self._whole.close():
             self._read(rest)
-        for reader in self._readers.values() or (self._first,):
-            reader.close()
 
     def move_on(self, name: str) -> None:
         """What comes next stands in another file, which goes on where this one ended."""
@@ -62,10 +60,10 @@ class Services:
                 reader = LogReader(self._name, before) if self._readers else self._first
                 self._readers[name] = reader
         if len(self._readers) < 2 and not (self._readers and _ENDED in text):
-            self._first.take(text)
+            self._first.take_lines(text)
             return
         for name, reader in self._readers.items():
-            reader.take(_part(text, name, tuple(self._readers)))
+            reader.take_lines(_part(text, name, tuple(self._readers)))
 
 
 def _names(text: bytes) -> tuple[bytes, ...]:

@@ -48,8 +48,7 @@ class Batches:
 
     def line(self, number: int) -> bytes:
         """The line, without its end and what a request says, shortened where it is very long."""
-        start = int(self.ends[number - 1]) + 1 if number else 0
-        return told(shortened(self.text[start : int(self.ends[number])]))
+        return _line(self.text, self.ends, number)
 
 
 class BatchReader:
@@ -111,6 +110,11 @@ class BatchReader:
         return len(self._shapes) - 1
 
 
+def _line(text: bytes, ends: Integers, number: int) -> bytes:
+    start = int(ends[number - 1]) + 1 if number else 0
+    return told(shortened(text[start : int(ends[number])]))
+
+
 class _Piece:
     """A piece of a log as far as it is read; `left` are the lines that nobody has looked at."""
 
@@ -123,7 +127,7 @@ class _Piece:
         self.others: list[int] = []
 
     def line(self, number: int) -> bytes:
-        return told(shortened(self._text[int(self._starts[number]) : int(self._ends[number])]))
+        return _line(self._text, self._ends, number)
 
     def candidates(self) -> Candidates:
         """The lines that are left and may say something."""
