@@ -19,6 +19,7 @@ from spacegen.diagnose.reading.arguments import arguments
 from spacegen.diagnose.reading.batches import BatchReader
 from spacegen.diagnose.reading.candidates import told
 from spacegen.diagnose.reading.events import Detail, Event, Fault, Progress, events
+from spacegen.diagnose.reading.stamps import rank_of, replica_of
 from spacegen.diagnose.reading.text import plain
 from tests.server_failures import PLACES, torch_memory
 from tests.server_logs import MINI, MINI_STORIES, NEW, OLD, STORIES, encoded, log
@@ -600,6 +601,36 @@ def test_a_line_without_end_takes_no_time_without_end(word: str) -> None:
 def _said(version: str, story: str) -> Iterable[str]:
     text = "".join(log(version, story, decodes=4))
     return (raw for raw in text.split("\n") if any(events(raw)))
+
+
+@pytest.mark.parametrize(
+    ("line", "rank", "replica"),
+    [
+        ("[2025-08-11 17:17:03 DP1 TP3] Load weight end.", "DP1 TP3", 1),
+        (
+            "web-1 | [2025-08-11 17:17:03 DP1 PP0 ATTN_CP1 MOE_DP2 TP3 EP3] Load weight end.",
+            "DP1 PP0 ATTN_CP1 MOE_DP2 TP3 EP3",
+            1,
+        ),
+        ("[2025-08-11 17:17:03 ATTN_CP0 MOE_DP2 TP3] Load weight end.", "ATTN_CP0 MOE_DP2 TP3", None),
+        ("[2025-08-11|17:17:03|core|rank=2] INFO Load weight end.", "rank=2", None),
+        ("[2025-08-11 17:17:03] DP1 Load weight end. [DP2]", "", None),
+    ],
+)
+def test_a_line_says_which_ranks_write_it(line: str, rank: str, replica: int | None) -> None:
+    assert rank_of(line) == rank
+    assert replica_of(line) == replica
+
+
+def test_replicas_are_told_apart_whatever_ranks_stand_between() -> None:
+    said = "Load weight end. elapsed=3.00 s, avail mem={:.2f} GB, mem usage=10.00 GB.\n"
+    ranks = [f"[2025-08-11 17:17:03 DP{dp} PP0 ATTN_CP0 TP0 EP0] {said.format(60 - dp)}" for dp in range(2)]
+    (launch,) = launches(ranks)
+    assert launch.figures[Fact.WEIGHTS].value == 10
+    least = launch.figures[Fact.AFTER_LOADING]
+    assert (least.value, least.rank) == (59, "DP1 PP0 ATTN_CP0 TP0 EP0")
+    (alone,) = launches(ranks[:1])
+    assert alone.figures[Fact.AFTER_LOADING].rank == ""
 
 
 def test_weights_that_come_after_graphs_tell_no_style() -> None:

@@ -13,11 +13,11 @@ from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.readers import Reader
 from tests.server_logs import NEW, OLD, Story, encoded, log
 
-GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
+PLAIN = "\x1b[0m"
 
 
-def said(service: str, version: str, story: str | Story, *, colour: bool = False) -> list[bytes]:
-    front = f"{GREEN}{service}  | {PLAIN}" if colour else f"{service}  | "
+def said(service: str, version: str, story: str | Story, *, colour: str = "") -> list[bytes]:
+    front = f"{colour}{service}  | {PLAIN}" if colour else f"{service}  | "
     text = b"".join(encoded(log(version, story, decodes=130), front=front))
     return text.splitlines(keepends=True)
 
@@ -38,9 +38,9 @@ def wrong(launch: Launch) -> list[str]:
     return [one.id for one in findings((launch,), "throughput") if one.severity is not Severity.INFO]
 
 
-@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("colour", ["", "\x1b[32m", "\x1b[2K\x1b[38:5:45m"])
 @pytest.mark.parametrize("piece", [2**20, 3001])
-def test_each_service_is_a_log_of_its_own(piece: int, colour: bool) -> None:
+def test_each_service_is_a_log_of_its_own(piece: int, colour: str) -> None:
     healthy = said("sgl-a", OLD, "healthy", colour=colour)
     failed = said("sgl-b", NEW, "decode-oom", colour=colour)
     first, second = read(mixed(healthy, failed), piece)

@@ -66,6 +66,8 @@ class Figure(Value):
 
     value: float
     line: Line
+    rank: Printable = ""
+    """The rank that says it, where others have more room; nothing where it speaks for all."""
 
 
 class Kind(StrEnum):

@@ -7,10 +7,13 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import AfterValidator
 
-__all__ = ["Printable", "printable", "printable_value"]
+__all__ = ["COLOURS", "Printable", "printable", "printable_value"]
 
+_PARAMETERS: Final = r"[0-?]*[ -/]*[@-~]"
+COLOURS: Final = rb"(?:\x1b\[" + _PARAMETERS.encode() + rb")*+"
+"""What may stand before any word of a log in bytes: colours and moves of the cursor, or nothing."""
 _SEQUENCE: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursors
+    rf"(?:\x1b\[|\x9b){_PARAMETERS}"  # colours, cursors
     # Titles, links, clipboards and what else has text in it; without an end only the beginning goes.
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])(?:[^\x07\x1b\x90\x98\x9c-\x9f\n]*(?:\x07|\x1b\\|\x9c))?"
     r"|\x1b[ -/]*[0-Z\\^-~]"

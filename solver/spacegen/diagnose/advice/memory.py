@@ -7,7 +7,6 @@ chunks are smaller too, they shrink with the GPU.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -31,9 +30,6 @@ _SHORT: Final = (
     Kind.NO_TOKENS,
     Kind.NOTHING_LEFT_TO_RETRACT,
 )
-_RANK: Final = re.compile(r"\b((?:(?:DP|TP|EP|PP)\d+ ?)+)\]")
-_OF_ALL: Final = "available_gpu_mem"
-"""The figure that one rank logs on behalf of all."""
 
 
 def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
@@ -71,9 +67,8 @@ def _left(figure: Figure, room: Room) -> str:
 
 
 def _where(figure: Figure) -> str:
-    """Which rank it is, unless it speaks for all."""
-    rank = _RANK.search(figure.line.text)
-    return "" if rank is None or _OF_ALL in figure.line.text else f" on {rank[1]}, the least of all ranks,"
+    """Which rank it is, where it is not one that speaks for all."""
+    return f" on {figure.rank}, the least of all ranks," if figure.rank else ""
 
 
 def _numbers(room: Room) -> dict[str, float]:

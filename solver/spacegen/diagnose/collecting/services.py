@@ -7,13 +7,14 @@ from typing import Final
 
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.printable import COLOURS
 from spacegen.diagnose.reading.chunks import WholeLines
 
 __all__ = ["Services"]
 
-_FRONT: Final = re.compile(rb"^(?:\x1b\[[\d;]*m)*+([\w.-]{1,200}+) *\| ", re.MULTILINE)
+_FRONT: Final = re.compile(rb"^" + COLOURS + rb"([\w.-]{1,200}+) *\| ", re.MULTILINE)
 _ENDED: Final = b" exited with code "
-_EXITED: Final = re.compile(rb"(?:\x1b\[[\d;]*m)*+([\w.-]{1,200}+)" + _ENDED)
+_EXITED: Final = re.compile(COLOURS + rb"([\w.-]{1,200}+)" + _ENDED)
 _MOST: Final = 32
 """Services that are told apart; what more of them say is left out."""
 

@@ -20,7 +20,7 @@ from spacegen.diagnose.reading.events import (
     Traced,
     bare,
 )
-from spacegen.diagnose.reading.stamps import STAMP, seconds
+from spacegen.diagnose.reading.stamps import STAMP, rank_of, seconds
 from spacegen.diagnose.versions import NEWEST, OLDER
 from spacegen.tune.secret import masked, masked_text
 
@@ -50,7 +50,6 @@ _OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random
 """Arguments in which the nodes of one launch may differ."""
 _NOTICED: Final = 0.5
 """Ours: what a rank has to have less than others, in GB, for it to be worth telling."""
-_RANKS: Final = re.compile(r"\[\d{4}-[^\]]*?((?: (?:DP|TP|EP|PP)\d+)+|\|rank=\d+)\]")
 _MOST_RANKS: Final = 4096
 _PHASES: Final = tuple(Phase)
 
@@ -94,7 +93,7 @@ class Startup:
 
     def _told(self, trouble: Trouble) -> bool:
         """Whether it is a server's, by what is said of it alone."""
-        stamped = trouble.kind is Kind.OUT_OF_MEMORY and _RANKS.search(trouble.lines[0].text)
+        stamped = trouble.kind is Kind.OUT_OF_MEMORY and rank_of(trouble.lines[0].text)
         own = self._troubles.own and trouble.kind is Kind.CRASH
         return bool(own or stamped or _SHORT.match(trouble.words) or _OWN.search(trouble.words))
 
@@ -225,9 +224,8 @@ class Startup:
             facts[Fact.POOL_TOKENS] = float(said.pages * int(self.arguments.get("page_size") or 1))
         if said.server == "minisgl" and said.phase is Phase.WARM_UP and Fact.LEFT in facts:
             facts.update(self._mini_graphs(facts[Fact.LEFT]))
-        found = _RANKS.search(line.text)
         for fact, value in facts.items():
-            self._figure(fact, found[1] if found else "", Figure(value=value, line=line))
+            self._figure(fact, rank_of(line.text), Figure(value=value, line=line))
 
     def _mini_graphs(self, left: float) -> dict[Fact, float]:
         """mini-SGLang says what is free before and after its graphs, not what they take."""
@@ -285,9 +283,10 @@ def _served(trouble: Trouble) -> Trouble:
 
 
 def _standing(fact: Fact, said: dict[str, Figure]) -> Figure:
-    """The rank that stands for all: that with the least room."""
+    """That of the rank that stands for all: that with the least room."""
     choose = max if fact in _ADDED else min
-    return choose(said.values(), key=lambda figure: figure.value)
+    rank, figure = choose(said.items(), key=lambda of_rank: of_rank[1].value)
+    return figure.model_copy(update={"rank": rank}) if len(said) > 1 and rank else figure
 
 
 def _style(batch: Line | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 from spacegen.diagnose.collecting.seen import Seen
 from spacegen.diagnose.launch import Kind, Line, Phase, Trouble
 from spacegen.diagnose.reading.events import Detail, Fault, Traced
+from spacegen.diagnose.reading.stamps import replica_of
 from spacegen.servers.logwords import INSTALLATION, PEER_LOST, WIDTH, Tracebacks
 
 __all__ = ["Troubles"]
@@ -25,7 +26,6 @@ _LOST: Final = re.compile(
     rf"{PEER_LOST.pattern}|[Cc]onnection refused|[Bb]roken pipe|EOFError"
     r"|NCCL.{0,80}(?:abort|remote|timeout)|Gloo|TCPStore|died|is dead|there are other ranks"
 )
-_RANK: Final = re.compile(r"\[\d{4}-[^\]]*? DP(\d{1,9})\b")
 _DURING: Final = re.compile(
     r", in (?:(?:_?execute|forward|_forward)_|process_batch_result_)(extend|decode|prefill)"
 )
@@ -152,7 +152,7 @@ class Troubles:
     def _framed(self, text: str, line: Line) -> None:
         """Takes in a line of a traceback that says where something was done."""
         if "Traceback (most" in text:
-            self._dying, self._place = _rank(line), None
+            self._dying, self._place = replica_of(line.text), None
         self.own = self.own or _FRAME.search(text) is not None
         if found := _DURING.search(text):
             self._frame = "decode" if found[1] == "decode" else "prefill"
@@ -236,15 +236,9 @@ class Troubles:
 
     def _may_end(self, line: Line) -> frozenset[int]:
         """The ranks that stop where what a line says is true."""
-        rank = _rank(line)
+        rank = replica_of(line.text)
         rank = self._dying if rank is None else rank
         return self._served if rank is None else frozenset((rank,))
-
-
-def _rank(line: Line) -> int | None:
-    """The data-parallel rank that says it."""
-    found = _RANK.search(line.text)
-    return None if found is None else int(found[1])
 
 
 def _first_to_end(seen: list[Seen]) -> list[Seen]:

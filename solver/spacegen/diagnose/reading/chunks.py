@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-__all__ = ["LONGEST", "Piece", "WholeLines", "chunks", "shortened"]
+__all__ = ["GZIP", "LONGEST", "Piece", "WholeLines", "chunks", "shortened"]
 
 LONGEST: Final = 2**18
 """Bytes of a line that are kept: half of them from its start, half from its end."""
 _HALF: Final = LONGEST // 2
 _CUT: Final = b" ... "
 _BLOCK: Final = 2**20
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
+"""How an archive begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ def chunks(
     What begins as gzip does is unpacked; an archive that is cut off gives what is there, and `cut` is told.
     Raises OSError where it is damaged.
     """
-    head = stream.read(len(_GZIP))
+    head = stream.read(len(GZIP))
     joined = _Joined(head, stream)
-    blocks = _unpacked(joined, size, cut) if head == _GZIP else iter(lambda: joined.read(size), b"")
+    blocks = _unpacked(joined, size, cut) if head == GZIP else iter(lambda: joined.read(size), b"")
     whole = WholeLines()
     for block in blocks:
         if lines := whole.take(block):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spacegen.diagnose.launch import Fact, Phase
+from spacegen.diagnose.printable import COLOURS
 from spacegen.diagnose.reading.arguments import ARGUMENTS, Given, arguments
 from spacegen.diagnose.reading.faults import AT_START, TRACE, TRACED, Detail, Fault, Symptom, fault
 from spacegen.servers.logwords import READY, SIMULATED, Sign
@@ -40,9 +41,8 @@ _FRONTS: Final = (
 _FRONT: Final = re.compile(r"^" + _FRONTS + r"{1,3}")
 """Of docker compose, Kubernetes, programs that log what a server says as their own, collectors of logs, the
 journal, torch and Ray."""
-_COLOURS: Final = rb"(?:\x1b\[[\d;?]*[A-Za-z])*+"
 START: Final = re.compile(
-    _COLOURS + rb"(?:" + _FRONTS.encode().replace(rb"[\w", rb"[\w\x80-\xff") + _COLOURS + rb"){0,3}"
+    COLOURS + rb"(?:" + _FRONTS.encode().replace(rb"[\w", rb"[\w\x80-\xff") + COLOURS + rb"){0,3}"
     rb"(?:" + AT_START.encode() + rb"|ServerArgs\(|SIMULATED)"
 )
 """How a line may begin that says something without any of `WORDS`."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from spacegen.diagnose.reading.chunks import Piece
-from spacegen.diagnose.reading.sources import LogFile, pieces
+from spacegen.diagnose.reading.chunks import GZIP, Piece
+from spacegen.diagnose.reading.sources import LogFile, pieces, stdin
 from spacegen.errors import ConfigError
 
 __all__ = ["Growing", "following"]
 
 _PIECE: Final = 2**20
-_GZIP: Final = b"\x1f\x8b"
 
 
 class Growing(Protocol):
@@ -48,7 +46,7 @@ def following(file: LogFile) -> Growing:
 
 def _is_packed(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as stream:
-        return stream.read(len(_GZIP)) == _GZIP
+        return stream.read(len(GZIP)) == GZIP
     return False
 
 
@@ -133,9 +131,7 @@ class _Pipe:
     """Stdin, of which as much is read as is there."""
 
     def __init__(self) -> None:
-        if sys.stdin is None:
-            raise ConfigError("<stdin> is closed")
-        self._from = sys.stdin.buffer.fileno()
+        self._from = stdin().fileno()
         self.ended = False
 
     def read(self) -> Piece:

@@ -24,14 +24,14 @@ from spacegen.diagnose.reading.fields import (
     Found,
     found,
 )
-from spacegen.diagnose.reading.stamps import MOST_RANK, STAMP_WIDTH, Integers, Words, peer, times
+from spacegen.diagnose.reading.stamps import MOST_RANK, STAMP_WIDTH, TOLD_APART, Integers, Words, peer, times
 
 __all__ = ["Shape"]
 
 _RUN: Final = re.compile(rb"\d+")
 _LIKE_STAMPS: Final = re.compile(rb"\d+-\d+-\d+[ T|]\d+:\d+:\d+")
 _TOO_LONG: Final = re.compile(rb"\d{%d}" % (MOST_DIGITS + 1))
-_NO_RANK: Final = re.compile(rb"\b(?:DP|TP|PP)" + _TOO_LONG.pattern)
+_NO_RANK: Final = re.compile(TOLD_APART + _TOO_LONG.pattern)
 _MOST_RUNS: Final = 64
 _LONGEST: Final = PADDING - (_MOST_RUNS + 1) * LONGEST_RUN
 """Bytes of the text between, so that no place behind a text is asked for that is not there."""

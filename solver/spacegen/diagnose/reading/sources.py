@@ -16,7 +16,7 @@ from spacegen.diagnose.reading.chunks import chunks
 from spacegen.errors import ConfigError, Fault
 from spacegen.tune.secret import masked_text
 
-__all__ = ["STDIN", "LogFile", "log_files", "may_get_more", "name_of", "opened", "pieces"]
+__all__ = ["STDIN", "LogFile", "log_files", "may_get_more", "name_of", "opened", "pieces", "stdin"]
 
 _LOG: Final = re.compile(r".+\.(?:log|out|err)(?:[.-][\w-]+)?(?:\.gz)?", re.IGNORECASE)
 """What files with logs are called, also those that were rotated."""
@@ -177,7 +177,12 @@ def opened(file: LogFile) -> Iterator[BinaryIO]:
     if file.path is not None:
         with file.path.open("rb") as stream:
             yield stream
-    elif sys.stdin is None:
-        raise ConfigError(f"{STDIN} is closed")
     else:
-        yield sys.stdin.buffer
+        yield stdin()
+
+
+def stdin() -> BinaryIO:
+    """The bytes of stdin. Raises ConfigError where it is closed."""
+    if sys.stdin is None:
+        raise ConfigError(f"{STDIN} is closed")
+    return sys.stdin.buffer

@@ -11,13 +11,34 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_RANK", "RANKS", "STAMP", "STAMP_WIDTH", "Integers", "Words", "peer", "seconds", "times"]
+__all__ = [
+    "MOST_RANK",
+    "RANKS",
+    "STAMP",
+    "STAMP_WIDTH",
+    "TOLD_APART",
+    "Integers",
+    "Words",
+    "peer",
+    "rank_of",
+    "replica_of",
+    "seconds",
+    "times",
+]
 
 STAMP: Final = re.compile(rb"(?<!\d)\d{4}-\d\d-\d\d[ T|]\d\d:\d\d:\d\d(?!\d)")
 """`2025-08-11 17:17:03` in sglang; mini-SGLang has a bar between, other programs that stand in front a T."""
 _DATE: Final = re.compile(rb"\d{4}-\d\d-\d\d")
 STAMP_WIDTH: Final = 19
-RANKS: Final = re.compile(rb"\b(DP|TP|PP)(\d{1,12})\b")
+TOLD_APART: Final = rb"\b(DP|TP|PP)"
+"""The ranks that tell schedulers apart: those of experts and contexts follow from them."""
+RANKS: Final = re.compile(TOLD_APART + rb"(\d{1,12})\b")
+_RANK: Final = re.compile(
+    r"\[\d{4}-[^\]]*?(?: ((?:(?:[A-Z]+_)?(?:DP|TP|EP|PP|CP)\d{1,12} ?)+)|\|(rank=\d{1,12}))\]"
+)
+"""All ranks of a scheduler, behind the time: ` DP1 PP0 ATTN_CP0 MOE_DP0 TP3 EP3` at most in sglang, `|rank=3`
+in mini-SGLang."""
+_REPLICA: Final = re.compile(r"\bDP(\d{1,9})\b")
 MOST_RANK: Final = 9999
 """What is larger stands for no rank, and all that is for the same."""
 _DAY: Final = 86_400
@@ -34,6 +55,18 @@ _SIXTY: Final = np.uint64(60)
 
 Integers = NDArray[np.int64]
 Words = NDArray[np.uint64]
+
+
+def rank_of(text: str) -> str:
+    """The ranks of the scheduler that writes a line, as it says them; nothing where it says none."""
+    found = _RANK.search(text)
+    return "" if found is None else found[1] or found[2]
+
+
+def replica_of(text: str) -> int | None:
+    """The data-parallel rank that writes a line."""
+    found = _REPLICA.search(rank_of(text))
+    return None if found is None else int(found[1])
 
 
 def peer(ranks: Mapping[bytes, Any]) -> Any:
