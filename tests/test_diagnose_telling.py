@@ -16,7 +16,7 @@ from spacegen import load
 from spacegen.cli.diagnose_text import print_diagnosis
 from spacegen.diagnose.advice.serving import duration
 from spacegen.diagnose.diagnosis import Diagnosis
-from spacegen.diagnose.finding import SPACE, Finding, Move, Severity
+from spacegen.diagnose.finding import SPACE, Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
 from spacegen.diagnose.narrowing.narrowing import narrow
 from spacegen.diagnose.series import Column, Series
@@ -24,7 +24,7 @@ from spacegen.diagnose.telling.curves import curves, telling
 from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.flags import changes, flag, spelled
 from spacegen.diagnose.telling.sparks import ASCII, BLOCKS, blocks_for, spark
-from spacegen.diagnose.telling.text import in_words, period
+from spacegen.diagnose.telling.text import finding_lines, in_words, period
 from tests import server_logs
 
 OLD, NEW, MINI = (
@@ -364,3 +364,19 @@ def test_the_command_of_a_finding_names_the_space_that_was_given() -> None:
     made = replace(narrow(load("h100"), [], []), name="my spaces/h100.yaml")
     assert "  $ spacegen check 'my spaces/h100.yaml' CONFIG" in list(in_words(found, made))
     assert as_document(found, made)["findings"][0]["command"].endswith("'my spaces/h100.yaml' CONFIG")
+
+
+def test_advice_is_sentences_for_programs_and_for_people() -> None:
+    move = Move(parameter="cuda_graph_max_bs", at_most=255, was=256, to=128)
+    step = Step(about=move, sentence="smaller graphs take less")
+    finding = _finding(Severity.ERROR, move, id="x", actions=(move, step, "ask for less"))
+    found = as_document(FAILED.model_copy(update={"findings": (finding,)}))["findings"][0]
+    assert found["advice"] == [
+        "lower `cuda_graph_max_bs` from 256 to 128",
+        "smaller graphs take less",
+        "ask for less",
+    ]
+    assert "actions" not in found
+    # Names as 0.5.23 has them.
+    told = [line for line in finding_lines(finding, FAILED) if line.startswith("  -> ")]
+    assert told[0] == "  -> lower `cuda_graph_max_bs_decode` from 256 to 128"
