@@ -20,7 +20,7 @@ from spacegen.diagnose.collecting.queues import Queues
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.launch import Launch, Line
 from spacegen.diagnose.reading.chunks import LONGEST, WholeLines, shortened
-from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.fields import SCALE, Field, LineKind
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
 from spacegen.diagnose.telling.text import head
@@ -205,7 +205,7 @@ def test_a_log_without_times_is_told_by_its_lines() -> None:
 def columns_of(times: list[int], running: list[int]) -> Integers:
     fields = np.zeros((len(Field), len(times)), np.int64)
     fields[Field.TIME], fields[Field.RUNNING] = times, running
-    fields[Field.KIND], fields[Field.GRAPH], fields[Field.USAGE] = Batch.DECODE, -1, SCALE // 3
+    fields[Field.KIND], fields[Field.GRAPH], fields[Field.USAGE] = LineKind.DECODE, -1, SCALE // 3
     return fields
 
 
@@ -232,7 +232,7 @@ def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cut
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([Batch.DECODE, Batch.PREFILL]),
+            st.sampled_from([LineKind.DECODE, LineKind.PREFILL]),
             st.integers(0, 2),
             st.sampled_from([0, 8_999, 9_000]),
             st.sampled_from([-1, 0, 1]),
@@ -242,7 +242,7 @@ def test_intervals_that_double_keep_their_sums(lines: list[tuple[int, int]], cut
     )
 )
 def test_there_is_an_example_of_what_is_counted_and_of_nothing_else(
-    said: list[tuple[Batch, int, int, int]],
+    said: list[tuple[LineKind, int, int, int]],
 ) -> None:
     fields = np.zeros((len(Field), len(said)), np.int64)
     fields[[Field.KIND, Field.QUEUE, Field.USAGE, Field.GRAPH]] = np.array(said).T

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spacegen.diagnose.advice.guide import FULL
 from spacegen.diagnose.collecting.clock import Clock
 from spacegen.diagnose.collecting.queues import Queues
-from spacegen.diagnose.reading.fields import MOST_DIGITS, SCALE, Batch, Field
+from spacegen.diagnose.reading.fields import MOST_DIGITS, SCALE, Field, LineKind
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.series import Column, Series
 
@@ -114,7 +114,7 @@ class Intervals:
 
 def decode_masks(fields: Integers) -> dict[Column, _Mask]:
     """Which lines the columns that count lines of decoding count."""
-    decode = fields[Field.KIND] == Batch.DECODE
+    decode = fields[Field.KIND] == LineKind.DECODE
     empty = fields[Field.QUEUE] == 0
     return {
         Column.DECODES: decode,
@@ -140,10 +140,10 @@ def _columns(fields: Integers, uneven: _Mask) -> tuple[Integers, Integers]:
         uneven,
         counted[Column.UNFILLED],
         without,
-        fields[Field.KIND] == Batch.PREFILL,
+        fields[Field.KIND] == LineKind.PREFILL,
         fields[Field.NEW],
         fields[Field.CACHED],
-        fields[Field.KIND] == Batch.RETRACTION,
+        fields[Field.KIND] == LineKind.RETRACTION,
         fields[Field.RETRACTED],
     )
     return np.array(sums, np.int64), np.array((running, queue, usage, running * without), np.int64)

@@ -15,14 +15,14 @@ from spacegen.diagnose.launch import Launch, Line
 from spacegen.diagnose.reading.batches import Batches, BatchReader
 from spacegen.diagnose.reading.chunks import WholeLines
 from spacegen.diagnose.reading.events import Event, events
-from spacegen.diagnose.reading.fields import Batch, Field
+from spacegen.diagnose.reading.fields import Field, LineKind
 from spacegen.diagnose.reading.stamps import Integers
 from spacegen.diagnose.reading.text import line_of, plain
 from spacegen.diagnose.series import Column
 
 __all__ = ["LogReader"]
 
-_WORKING: Final = {Batch.DECODE: "decode", Batch.PREFILL: "prefill"}
+_WORKING: Final = {LineKind.DECODE: "decode", LineKind.PREFILL: "prefill"}
 
 
 class LogReader:
@@ -150,11 +150,11 @@ class _Current:
     def _remember(self, fields: Integers, lines: Integers, batches: Batches, before: int) -> None:
         kinds = fields[Field.KIND]
         self._examples.take(fields, lambda at: self._line(batches, int(lines[at]), before))
-        retractions = np.flatnonzero(kinds == Batch.RETRACTION)
+        retractions = np.flatnonzero(kinds == LineKind.RETRACTION)
         if self._retraction is None and len(retractions):
             self._retraction = self._line(batches, int(lines[retractions[0]]), before)
-        if len(working := kinds[kinds != Batch.RETRACTION]):
-            self.batch = _WORKING[Batch(int(working[-1]))]
+        if len(working := kinds[kinds != LineKind.RETRACTION]):
+            self.batch = _WORKING[LineKind(int(working[-1]))]
 
     def _line(self, batches: Batches, number: int, before: int) -> Line:
         return line_of(self._name, before + number + 1, plain(batches.line(number)))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacegen.diagnose.advice.guide import MANY_WAITING
-from spacegen.diagnose.reading.fields import Batch, Field
+from spacegen.diagnose.reading.fields import Field, LineKind
 from spacegen.diagnose.reading.stamps import Integers
 
 __all__ = ["Queues"]
@@ -24,7 +24,7 @@ class Queues:
     def uneven(self, fields: Integers) -> NDArray[np.bool_]:
         """Which lines are of a rank with an empty queue while many requests wait for others."""
         found = np.zeros(fields.shape[1], bool)
-        places = np.flatnonzero(fields[Field.KIND] == Batch.DECODE)
+        places = np.flatnonzero(fields[Field.KIND] == LineKind.DECODE)
         if not len(places):
             return found
         ranks, queues = fields[Field.REPLICA, places], fields[Field.QUEUE, places]

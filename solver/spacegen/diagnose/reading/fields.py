@@ -17,16 +17,16 @@ __all__ = [
     "MOST_DIGITS",
     "SCALE",
     "SCALED",
-    "Batch",
     "Field",
     "Found",
+    "LineKind",
     "batch",
     "found",
 ]
 
 
-class Batch(IntEnum):
-    """The kinds of lines."""
+class LineKind(IntEnum):
+    """What a line with numbers tells of."""
 
     DECODE = 0
     PREFILL = 1
@@ -59,18 +59,18 @@ class Field(IntEnum):
 SCALE: Final = 10_000
 SCALED: Final = (Field.USAGE, Field.RATE, Field.ACCEPTED)
 KINDS: Final = {
-    b"Decode batch": Batch.DECODE,
-    b"Prefill batch": Batch.PREFILL,
-    b"Retract requests": Batch.RETRACTION,
+    b"Decode batch": LineKind.DECODE,
+    b"Prefill batch": LineKind.PREFILL,
+    b"Retract requests": LineKind.RETRACTION,
     # As older versions word it.
-    b"Decode out of memory happened": Batch.RETRACTION,
+    b"Decode out of memory happened": LineKind.RETRACTION,
 }
 KIND: Final = re.compile(b"|".join(KINDS))
 """A line without this is none of a batch."""
 _NEEDED: Final = {
-    Batch.DECODE: (Field.RUNNING, Field.QUEUE, Field.USAGE),
-    Batch.PREFILL: (Field.NEW,),
-    Batch.RETRACTION: (Field.RETRACTED,),
+    LineKind.DECODE: (Field.RUNNING, Field.QUEUE, Field.USAGE),
+    LineKind.PREFILL: (Field.NEW,),
+    LineKind.RETRACTION: (Field.RETRACTED,),
 }
 """A line without them was cut off, or is prose."""
 MOST_DIGITS: Final = 12
@@ -96,7 +96,7 @@ Span = tuple[int, int]
 class Found:
     """Where in a line its numbers stand."""
 
-    kind: Batch
+    kind: LineKind
     start: int
     """Where the kind is said."""
     stamp: int | None

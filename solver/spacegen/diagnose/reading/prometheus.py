@@ -10,7 +10,7 @@ import numpy as np
 from spacegen.diagnose.collecting.examples import Examples
 from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
-from spacegen.diagnose.reading.fields import SCALE, Batch, Field
+from spacegen.diagnose.reading.fields import SCALE, Field, LineKind
 from spacegen.diagnose.reading.said import USAGES, Said
 from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
 from spacegen.diagnose.reading.serverinfo import read_info
@@ -175,7 +175,7 @@ class _Server:
         without, with_graph = (
             self._since(said, f"cuda_graph_passes_total {mode}", replica) for mode in (_WITHOUT, _WITH)
         )
-        row = _row(Batch.DECODE)
+        row = _row(LineKind.DECODE)
         row[Field.REPLICA] = replica
         row[Field.RUNNING] = round(running)
         row[Field.QUEUE] = round(numbers.get(("num_queue_reqs", replica), 0.0))
@@ -202,7 +202,7 @@ class _Server:
             cached = self._more(said, "cached_tokens_total")
             new = self._more(said, "prompt_tokens_total") - cached
         if new > 0 or cached > 0:
-            row = _row(Batch.PREFILL)
+            row = _row(LineKind.PREFILL)
             row[Field.NEW], row[Field.CACHED] = max(round(new), 0), round(cached)
             yield row
 
@@ -222,7 +222,7 @@ class _Server:
             self._retraction = self._line(said, key)
         times = min(max(round(counted / (self._usual or counted)), 1), _MOST_RETRACTIONS)
         for number in range(times):
-            row = _row(Batch.RETRACTION)
+            row = _row(LineKind.RETRACTION)
             row[Field.RETRACTED] = round(counted * (number + 1) / times) - round(counted * number / times)
             yield row
 
@@ -282,7 +282,7 @@ class _Server:
         )
 
 
-def _row(kind: Batch) -> list[int]:
+def _row(kind: LineKind) -> list[int]:
     row = [0] * len(Field)
     row[Field.KIND], row[Field.GRAPH] = kind, -1
     return row

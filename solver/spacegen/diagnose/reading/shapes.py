@@ -19,9 +19,9 @@ from spacegen.diagnose.reading.fields import (
     MOST_DIGITS,
     SCALE,
     SCALED,
-    Batch,
     Field,
     Found,
+    LineKind,
     found,
 )
 from spacegen.diagnose.reading.stamps import MOST_RANK, STAMP_WIDTH, TOLD_APART, Integers, Words, peer, times
@@ -93,7 +93,7 @@ class _Run:
 class Shape:
     """Lines that are equal but for their digits and the word for a graph."""
 
-    kind: Batch
+    kind: LineKind
     mark: int
     """How far behind its start the line that it was learnt from said its kind, as most others do."""
     runs: tuple[_Run, ...]
@@ -150,9 +150,9 @@ class Shape:
 
 
 _MARKS: Final = {
-    Batch.DECODE: np.uint64(int.from_bytes(b"Decode b", "little")),
-    Batch.PREFILL: np.uint64(int.from_bytes(b"Prefill ", "little")),
-    Batch.RETRACTION: np.uint64(int.from_bytes(b"Retract ", "little")),
+    LineKind.DECODE: np.uint64(int.from_bytes(b"Decode b", "little")),
+    LineKind.PREFILL: np.uint64(int.from_bytes(b"Prefill ", "little")),
+    LineKind.RETRACTION: np.uint64(int.from_bytes(b"Retract ", "little")),
 }
 
 
