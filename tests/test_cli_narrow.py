@@ -65,6 +65,42 @@ def test_where_the_overlay_goes_is_looked_at_before_the_results(
     assert capsys.readouterr().err.startswith(f"error: {said}")
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ("0", "no config keeps mean_ttft_ms<=0: the best are those that miss it by the least\n"),
+        ("63.1", "1 config keeps mean_ttft_ms<=63.1\n"),
+        ("70", "10 configs keep mean_ttft_ms<=70\n"),
+    ],
+)
+def test_it_is_told_how_many_configs_keep_a_service_level(
+    bound: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _narrow("--slo", f"mean_ttft_ms<={bound}") == 0
+    assert said in capsys.readouterr().out
+    assert _narrow("--slo", f"mean_ttft_ms<={bound}", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kept_limits"] == int(
+        said.split(maxsplit=1)[0].replace("no", "0")
+    )
+
+
+def test_records_that_an_overlay_leaves_out_are_said_to_be_that(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "less.yaml").write_text("spacegen: 1\nextends: small.yaml\npin: {tp_size: 8}\n")
+    assert main(["narrow", "less.yaml", "--from", "results.jsonl"]) == 2
+    assert "hint: it has their parameters, but leaves them out" in capsys.readouterr().err
+
+
+def test_what_goes_is_printed_although_the_overlay_cannot_be_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _narrow("-o", "/dev/full") == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("30 configs measured")
+    assert err == "error: no space left on device\n"
+
+
 def test_an_overlay_says_which_values_go_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _narrow("-o", "narrow.yaml") == 0
     out, err = capsys.readouterr()

@@ -267,8 +267,8 @@ def _tell(
     finally:
         for name in () if quiet else written:
             say(f"wrote {name}")
-        troubles.say()
-    return troubles.status
+        status = troubles.say()
+    return status
 
 
 def _print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,8 @@ import typer
 
 from spacegen.cli.diagnose_space import inputs
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
-from spacegen.cli.output import print_json, print_table, say
+from spacegen.cli.output import print_json, print_table
+from spacegen.cli.process import Troubles
 from spacegen.cli.studying import Aims
 
 if TYPE_CHECKING:
@@ -112,29 +114,35 @@ def narrow(
     parameter, and keeps the findings that the file already has.
     """
     from spacegen.diagnose.narrowing.measured import weigh
-    from spacegen.diagnose.narrowing.overlay import as_asked, on_its_base, write
 
     evidence.refuse(as_json=as_json)
     keep, chance = share(evidence.keep_best, "--keep-best"), share(evidence.chance, "--chance")
     records, goals, limits = _read(evidence, aims)
-    chosen = on_its_base(space, _load(selection, space, engine, records))
-    output = evidence.output
-    chosen = chosen if output is None else as_asked(Path(output), space, chosen)
+    chosen = _load(selection, space, engine, records, evidence.output)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
     narrowed = _narrowed(chosen, space, found, evidence)
-    text = ""
-    if output is not None:
-        asked = inputs(selection)
-        text = write(Path(output), space, chosen, narrowed.edits, counts=narrowed.counts, inputs=asked)
-    if output == "-":
-        print(text, end="")
-    elif as_json:
+    output, text, troubles = evidence.output, "", Troubles()
+    with troubles:
+        text = _write(output, space, chosen, narrowed, selection)
+    if as_json:
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
+    elif output == "-":
+        print(text, end="")
     else:
-        _print(found, narrowed, goals, untried_go=evidence.drop_untried)
-    if output not in (None, "-") and not selection.quiet:
-        say(f"wrote {output}")
-    return 0
+        _print(found, narrowed, goals, limits, untried_go=evidence.drop_untried)
+    if text and output != "-":
+        selection.say(f"wrote {output}")
+    return troubles.say()
+
+
+def _write(output: str | None, name: str, space: Space, narrowed: Narrowing, selection: Selection) -> str:
+    """The text of the overlay, if one is wanted."""
+    if output is None:
+        return ""
+    from spacegen.diagnose.narrowing.overlay import write
+
+    asked = inputs(selection)
+    return write(Path(output), name, space, narrowed.edits, counts=narrowed.counts, inputs=asked)
 
 
 def _narrowed(space: Space, name: str, found: Measurements, evidence: Evidence) -> Narrowing:
@@ -176,23 +184,32 @@ def _read(evidence: Evidence, aims: Aims) -> tuple[list[Record], tuple[Goal, ...
     return records, goals, aims.limits() or limits
 
 
-def _load(selection: Selection, name: str, engine: str, records: list[Record]) -> Space:
-    """The space under the names that the records have: those of the target that was measured."""
+def _load(selection: Selection, name: str, engine: str, records: list[Record], output: str | None) -> Space:
+    """The space under the names that the records have, those of the target that was measured, as earlier
+    commands asked for it that wrote `output`."""
+    from spacegen.diagnose.narrowing.overlay import as_asked, on_its_base
+
     measured = next((r.provenance.target for r in records if r.provenance.target), None)
-    return replace(selection, target=selection.target or measured).load(name, engine=engine)
+    found = replace(selection, target=selection.target or measured).load(name, engine=engine)
+    space = on_its_base(name, found)
+    return space if output is None else as_asked(Path(output), name, space)
 
 
-def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *, untried_go: bool) -> None:
+def _print(
+    found: Measurements,
+    narrowed: Narrowing,
+    goals: Sequence[Goal],
+    limits: Sequence[Limit],
+    *,
+    untried_go: bool,
+) -> None:
     from spacegen.diagnose.narrowing.narrowing import left
     from spacegen.errors import how_many
     from spacegen.tune.summary.console import SIMULATED
 
     if found.simulated:
         print(f"{SIMULATED}\n")
-    failed = f", of which {found.failed:,} failed" if found.failed else ""
-    verb = "counts" if len(found.best) == 1 else "count"
-    print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} {verb} as the best")
-    print(f"the best by {' and '.join(map(str, goals))}")
+    _print_best(found, goals, limits)
     if found.outside:
         verb = "is" if found.outside == 1 else "are"
         print(f"{how_many(found.outside, 'config')} of the results {verb} not in this space: ignored")
@@ -208,6 +225,22 @@ def _print(found: Measurements, narrowed: Narrowing, goals: tuple[Goal, ...], *,
         print(f"`{one.finding}` is left out: {one.reason}")
     if narrowed.counts is not None:
         print(left(*narrowed.counts))
+
+
+def _print_best(found: Measurements, goals: Sequence[Goal], limits: Sequence[Limit]) -> None:
+    """How many configs are the best, and of what."""
+    from spacegen.errors import how_many
+
+    failed = f", of which {found.failed:,} failed" if found.failed else ""
+    verb = "counts" if len(found.best) == 1 else "count"
+    print(f"{how_many(found.configs, 'config')} measured{failed}; {len(found.best):,} {verb} as the best")
+    print(f"the best by {' and '.join(map(str, goals))}")
+    if limits:
+        all_limits = " and ".join(map(str, limits))
+        if found.kept:
+            print(f"{how_many(found.kept, 'config')} {'keeps' if found.kept == 1 else 'keep'} {all_limits}")
+        else:
+            print(f"no config keeps {all_limits}: the best are those that miss it by the least")
 
 
 def _print_rest(found: Measurements, *, untried_go: bool) -> None:

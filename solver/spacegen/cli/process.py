@@ -57,11 +57,6 @@ class Troubles:
     def __init__(self) -> None:
         self._said: list[str] = []
 
-    @property
-    def status(self) -> int:
-        """The exit status of it."""
-        return 2 if self._said else 0
-
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
@@ -75,10 +70,9 @@ class Troubles:
             return False
         return True
 
-    def say(self) -> None:
-        """Says all of it on stderr."""
-        for message in self._said:
-            failed(message)
+    def say(self) -> int:
+        """Says all of it on stderr; the exit status of that, or 0."""
+        return max((failed(message) for message in self._said), default=0)
 
 
 def worded(error: OSError) -> str:

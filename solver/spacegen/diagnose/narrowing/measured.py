@@ -60,13 +60,15 @@ class Tally:
 class Measurements:
     """What measurements say of the values of a space.
 
-    `configs` solutions were measured, of which `failed` gave nothing; `best` are the best of them. Of the
+    `configs` solutions were measured, of which `failed` gave nothing and `kept` kept all limits; `best` are
+    the best of them. Of the
     values that none of the best has, chance explains those of `unsure` and not those of `dropped`; `untried`
     were never measured. `outside` counts configs that are no solutions of the space.
     """
 
     configs: int
     failed: int
+    kept: int
     outside: int
     simulated: bool
     best: tuple[Mapping[str, Scalar], ...]
@@ -81,6 +83,7 @@ class Measurements:
         return {
             "configs": self.configs,
             "failed": self.failed,
+            "kept_limits": self.kept,
             "outside": self.outside,
             "simulated": self.simulated,
             "best": [dict(config) for config in self.best],
@@ -142,7 +145,7 @@ def weigh(
     _check_own(space, known)
     configs = _Configs.of(space, known, goals, limits)
     if not (good := configs.measured):
-        hint = None if not configs.outside else "they are records of another space, or of another target"
+        hint = _why_outside(space, known) if configs.outside else None
         said = f"none of {how_many(configs.outside + len(configs.rows), 'config')} is one that was measured"
         raise UsageError(Fault(f"{said} and a solution of `{space.name}`", hint=hint))
     best = _ranked(good, goals)[: max(1, round(keep * len(good)))]
@@ -150,6 +153,7 @@ def weigh(
     return Measurements(
         configs=len(configs.rows),
         failed=len(configs.rows) - len(good),
+        kept=sum(one.keeps for one in good.values()),
         outside=configs.outside,
         simulated=any(record.outcome.simulated or record.provenance.simulated for record in known),
         best=tuple(_config(space, row) for row in best),
@@ -158,6 +162,12 @@ def weigh(
         untried=tuple(looked.untried),
         by_chance=looked.by_chance,
     )
+
+
+def _why_outside(space: Space, records: Sequence[Record]) -> str:
+    if any(record.provenance.space and not _foreign(space, record) for record in records):
+        return "it has their parameters, but leaves them out, as an overlay may: narrow what was measured"
+    return "they are records of another space, or of another target"
 
 
 def _ranked(good: Mapping[_Row, Measured], goals: Sequence[Goal]) -> list[_Row]:
