@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -118,12 +118,11 @@ def narrow(
     )
     others = unlike_the_last(space, launches)
     base = without_edits(space)
-    made = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if f.narrows]
-    advised = [_edit(base, f, grounds[f.launch], others[f.launch]) for f in told if not f.narrows]
+    each = [(f, _edit(base, f, grounds[f.launch], others[f.launch])) for f in told]
+    made, advised = [one for f, one in each if f.narrows], [one for f, one in each if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    alike = for_the_last(launches)
-    wishes = [e for e in _edits(advised) if e.launch in alike and not any(map(e.contradicts, found.kept))]
+    wishes = _wishes(_edits(advised), found.kept, launches)
     after = next_launch(found.space, [*_in_order(found.kept, _edits(made)), *wishes], last, said)
     return Narrowing(
         space=found.space,
@@ -137,6 +136,12 @@ def narrow(
         made=tuple(_edits(made)),
         model=model_of(space, launches),
     )
+
+
+def _wishes(advised: Iterable[Edit], kept: Sequence[Edit], launches: Sequence[Launch]) -> Iterator[Edit]:
+    """Advice that narrows no space, as far as it is about the last launch and no edit is against it."""
+    alike = for_the_last(launches)
+    return (one for one in advised if one.launch in alike and not any(map(one.contradicts, kept)))
 
 
 def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
