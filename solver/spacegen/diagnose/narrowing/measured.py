@@ -61,9 +61,8 @@ class Measurements:
     """What measurements say of the values of a space.
 
     `configs` solutions were measured, of which `failed` gave nothing and `kept` kept all limits; `best` are
-    the best of them. Of the
-    values that none of the best has, chance explains those of `unsure` and not those of `dropped`; `untried`
-    were never measured. `outside` counts configs that are no solutions of the space.
+    the best of them. Of the values that none of the best has, chance explains those of `unsure` and not those
+    of `dropped`; `untried` were never measured. `outside` counts configs that are no solutions of the space.
     """
 
     configs: int
