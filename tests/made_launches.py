@@ -12,7 +12,7 @@ from spacegen.diagnose.advice.outofmemory import gpu_memory
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase, Trouble, TroubleKind
 
 RULES = (left_memory, gpu_memory, short_pool, refused, port_in_use, slow_start, endings, mini_graphs)
 READY = Line(file="server.log", number=90, text="The server is fired up and ready to roll!")
@@ -67,7 +67,9 @@ def launch(
     )
 
 
-def failed(kind: Kind, phase: Phase, during: str | None = None, words: str = "", **numbers: float) -> Trouble:
+def failed(
+    kind: TroubleKind, phase: Phase, during: str | None = None, words: str = "", **numbers: float
+) -> Trouble:
     return Trouble(
         kind=kind, phase=phase, lines=(line(),), during=during, fatal=True, numbers=numbers, words=words
     )
@@ -112,5 +114,5 @@ def at(share: float, *troubles: Trouble, **arguments: Any) -> Launch:
     )
 
 
-LOW = failed(Kind.NO_POOL, Phase.KV_POOL)
-HIGH = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+LOW = failed(TroubleKind.NO_POOL, Phase.KV_POOL)
+HIGH = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill")

@@ -8,7 +8,7 @@ from spacegen.diagnose.advice.agreed import agreed
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Move, Severity, Step
-from spacegen.diagnose.launch import Kind, Phase
+from spacegen.diagnose.launch import Phase, TroubleKind
 from tests.made_launches import (
     HIGH,
     LOW,
@@ -20,7 +20,7 @@ from tests.server_logs import OLD, log
 
 
 def test_no_way_out_leads_to_what_another_launch_has_tried() -> None:
-    graphs = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    graphs = failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS)
     found = findings([at(0.84, LOW), at(0.85, graphs)])
     assert {finding.id for finding in found} == {"no-kv-pool", "no-memory-window", "out-of-memory-graphs"}
     shares = [move for finding in found for move in finding.moves if move.parameter == "mem_fraction_static"]
@@ -31,7 +31,7 @@ def test_no_way_out_leads_to_what_another_launch_has_tried() -> None:
         "changing `mem_fraction_static` does not help: 0.84 is too low",
     ]
     # With more room between both, a share of the window.
-    found = findings([at(0.75, LOW), at(0.85, failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS))])
+    found = findings([at(0.75, LOW), at(0.85, failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS))])
     (out,) = (finding for finding in found if finding.id == "out-of-memory-graphs")
     assert (out.moves[0].to, out.moves[0].at_most) == (0.8, 0.849)
     # Whatever the graphs, weights need their share.
@@ -78,7 +78,7 @@ def test_advice_in_words_of_its_own_goes_with_its_way_out() -> None:
     fewer = served.model_copy(
         update={
             "arguments": served.arguments | {"tp_size": 1},
-            "troubles": (failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS),),
+            "troubles": (failed(TroubleKind.OUT_OF_MEMORY, Phase.WEIGHTS),),
         }
     )
     (note,) = (one for one in findings([served, fewer]) if one.id == "data-parallel-first")

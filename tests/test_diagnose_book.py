@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.finding import Severity
-from spacegen.diagnose.launch import Kind, Phase, Trouble
+from spacegen.diagnose.launch import Phase, Trouble, TroubleKind
 from tests.made_launches import (
     ARGUMENTS,
     FACTS,
@@ -22,18 +22,18 @@ def test_a_failure_without_arguments_asks_for_them_where_they_say_more() -> None
         return finding.advice[-1]
 
     # Also where the log alone gives no way out.
-    assert "with `--config`" in advice(failed(Kind.NO_POOL, Phase.KV_POOL))
-    assert "with `--config`" in advice(failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS))
-    assert "with `--config`" not in advice(failed(Kind.CRASH, Phase.SERVING, words="ValueError: no"))
+    assert "with `--config`" in advice(failed(TroubleKind.NO_POOL, Phase.KV_POOL))
+    assert "with `--config`" in advice(failed(TroubleKind.OUT_OF_MEMORY, Phase.WEIGHTS))
+    assert "with `--config`" not in advice(failed(TroubleKind.CRASH, Phase.SERVING, words="ValueError: no"))
 
 
 def test_one_failure_is_told_once() -> None:
     seen = launch(
         ARGUMENTS,
         FACTS,
-        failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS),
-        failed(Kind.CAPTURE, Phase.GRAPHS),
-        failed(Kind.CRASH, Phase.GRAPHS, words="Exception: Capture cuda graph failed"),
-        failed(Kind.KILLED, Phase.GRAPHS, signal=9),
+        failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS),
+        failed(TroubleKind.CAPTURE, Phase.GRAPHS),
+        failed(TroubleKind.CRASH, Phase.GRAPHS, words="Exception: Capture cuda graph failed"),
+        failed(TroubleKind.KILLED, Phase.GRAPHS, signal=9),
     )
     assert [finding.id for finding in shown(seen)] == ["out-of-memory-graphs"]

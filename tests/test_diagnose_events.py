@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.collecting.startup import Startup
-from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase
+from spacegen.diagnose.launch import Fact, Launch, Line, Phase, TroubleKind
 from spacegen.diagnose.reading.arguments import arguments
 from spacegen.diagnose.reading.batches import BatchReader
 from spacegen.diagnose.reading.candidates import told
@@ -241,7 +241,7 @@ TORCH = torch_memory()
 @pytest.mark.parametrize(
     ("line", "kind", "numbers"),
     [
-        (f"torch.OutOfMemoryError: {TORCH}", Kind.OUT_OF_MEMORY, {"tried_gib": 3.5, "free_gib": 2.13}),
+        (f"torch.OutOfMemoryError: {TORCH}", TroubleKind.OUT_OF_MEMORY, {"tried_gib": 3.5, "free_gib": 2.13}),
         (
             # torch 2.0
             (
@@ -250,16 +250,16 @@ TORCH = torch_memory()
                 "capacity; 77.00 GiB already allocated; 256.00 MiB free; 78.00 GiB reserved in "
                 "total by PyTorch)"
             ),
-            Kind.OUT_OF_MEMORY,
+            TroubleKind.OUT_OF_MEMORY,
             {"tried_gib": 0.5, "free_gib": 0.25},
         ),
-        ("n7:1:1 [3] init.cc:1 NCCL WARN Cuda failure 2 'out of memory'", Kind.OUT_OF_MEMORY, {}),
+        ("n7:1:1 [3] init.cc:1 NCCL WARN Cuda failure 2 'out of memory'", TroubleKind.OUT_OF_MEMORY, {}),
         (
             f"Exception: Capture cuda graph failed: {TORCH}",
-            Kind.OUT_OF_MEMORY,
+            TroubleKind.OUT_OF_MEMORY,
             {"tried_gib": 3.5, "free_gib": 2.13},
         ),
-        ("Exception: Capture cuda graph failed: page size 16 is not supported", Kind.CAPTURE, {}),
+        ("Exception: Capture cuda graph failed: page size 16 is not supported", TroubleKind.CAPTURE, {}),
         (
             # new mem_cache/kv_cache_configurator.py:3051
             (
@@ -269,23 +269,23 @@ TORCH = torch_memory()
                 "If using speculative "
                 "decoding, draft weights are now counted."
             ),
-            Kind.NO_POOL,
+            TroubleKind.NO_POOL,
             {"mem_fraction_static": 0.3, "least_mem_fraction_static": 0.4113},
         ),
         # old managers/tp_worker.py:313, new :425
-        ("AssertionError: Memory pool size is too small", Kind.NO_POOL, {}),
+        ("AssertionError: Memory pool size is too small", TroubleKind.NO_POOL, {}),
         # mini engine/engine.py:181
-        ("AssertionError: Not enough memory for KV cache, try reducing --num-pages", Kind.NO_POOL, {}),
+        ("AssertionError: Not enough memory for KV cache, try reducing --num-pages", TroubleKind.NO_POOL, {}),
         (
             "torch.distributed.DistNetworkError: address already in use, port: 1920",
-            Kind.PORT,
+            TroubleKind.PORT,
             {"port": 1920.0},
         ),
-        ("EADDRINUSE: address already in use", Kind.PORT, {}),
-        ("OSError: [Errno 98] Address already in use", Kind.PORT, {}),
+        ("EADDRINUSE: address already in use", TroubleKind.PORT, {}),
+        ("OSError: [Errno 98] Address already in use", TroubleKind.PORT, {}),
         (
             "zmq.error.ZMQError: Address already in use (addr='tcp://127.0.0.1:30001')",
-            Kind.PORT,
+            TroubleKind.PORT,
             {"port": 30001.0},
         ),
         # old utils/common.py:695, new utils/network.py:103
@@ -294,7 +294,7 @@ TORCH = torch_memory()
                 "ValueError: nccl_port at 30233 is not available in 60 seconds. nccl_port is used by a "
                 "process already."
             ),
-            Kind.PORT,
+            TroubleKind.PORT,
             {"port": 30233.0},
         ),
         # new entrypoints/engine.py:1196
@@ -303,7 +303,7 @@ TORCH = torch_memory()
                 "RuntimeError: engine_info_bootstrap_port 6789 is already in use. When running multiple "
                 "instances on"
             ),
-            Kind.PORT,
+            TroubleKind.PORT,
             {"port": 6789.0},
         ),
         (
@@ -312,30 +312,42 @@ TORCH = torch_memory()
                 "collective operation "
                 "timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE) ran for 600054 milliseconds before timing out."
             ),
-            Kind.WATCHDOG,
+            TroubleKind.WATCHDOG,
             {},
         ),
-        ("Out of memory: Killed process 4711 (python3) total-vm:91234567kB", Kind.KILLED, {"signal": 9.0}),
-        ("Killed", Kind.KILLED, {"signal": 9.0}),
-        ("./serve.sh: line 3:  4711 Killed                  python -m sglang.launch_server", Kind.KILLED, {}),
-        ("server-1 exited with code 137", Kind.KILLED, {"signal": 9.0}),
+        (
+            "Out of memory: Killed process 4711 (python3) total-vm:91234567kB",
+            TroubleKind.KILLED,
+            {"signal": 9.0},
+        ),
+        ("Killed", TroubleKind.KILLED, {"signal": 9.0}),
+        (
+            "./serve.sh: line 3:  4711 Killed                  python -m sglang.launch_server",
+            TroubleKind.KILLED,
+            {},
+        ),
+        ("server-1 exited with code 137", TroubleKind.KILLED, {"signal": 9.0}),
         # new utils/watchdog.py:216
         (
             "Subprocess scheduler_0 (pid=4711) crashed with exit code -11. Triggering SIGQUIT for cleanup...",
-            Kind.KILLED,
+            TroubleKind.KILLED,
             {"signal": 11.0},
         ),
-        ("Fatal Python error: Segmentation fault", Kind.KILLED, {"signal": 11.0}),
-        ("server-1 exited with code 192", Kind.KILLED, {"signal": 64.0}),
-        ("Scheduler or DataParallelController 4242 terminated with -11", Kind.KILLED, {"signal": 11.0}),
-        ("Capture single-CG draft extend failed: CUDA out of memory", Kind.OUT_OF_MEMORY, {}),
+        ("Fatal Python error: Segmentation fault", TroubleKind.KILLED, {"signal": 11.0}),
+        ("server-1 exited with code 192", TroubleKind.KILLED, {"signal": 64.0}),
+        (
+            "Scheduler or DataParallelController 4242 terminated with -11",
+            TroubleKind.KILLED,
+            {"signal": 11.0},
+        ),
+        ("Capture single-CG draft extend failed: CUDA out of memory", TroubleKind.OUT_OF_MEMORY, {}),
         # No signal has such a number: programs exit with 255 after `sys.exit(-1)`.
-        ("server-1 exited with code 193", Kind.CRASH, {}),
-        ("server-1 exited with code 255", Kind.CRASH, {}),
-        ("Rank 0 scheduler died during initialization (exit code: -65)", Kind.CRASH, {}),
+        ("server-1 exited with code 193", TroubleKind.CRASH, {}),
+        ("server-1 exited with code 255", TroubleKind.CRASH, {}),
+        ("Rank 0 scheduler died during initialization (exit code: -65)", TroubleKind.CRASH, {}),
     ],
 )
-def test_words_tell_what_is_wrong(line: str, kind: Kind, numbers: dict[str, float]) -> None:
+def test_words_tell_what_is_wrong(line: str, kind: TroubleKind, numbers: dict[str, float]) -> None:
     assert BatchReader().read(line.encode()).others == [0], "the line is skipped"
     wrong = [getattr(event, "fault", event) for event in events(line)]
     (fault,) = [one for one in wrong if isinstance(one, Fault)]
@@ -375,19 +387,19 @@ PHASES = {
     "serving": Phase.SERVING,
 }
 KINDS = {
-    "arguments": Kind.ARGUMENTS,
-    "refused": Kind.ARGUMENTS,
-    "port": Kind.PORT,
-    "port-torch": Kind.PORT,
-    "killed": Kind.KILLED,
-    "no-pool": Kind.NO_POOL,
-    "graphs-failed": Kind.CAPTURE,
-    "prefill-tokens": Kind.NO_TOKENS,
-    "decode-tokens": Kind.NO_TOKENS,
-    "slots": Kind.NO_SLOTS,
-    "aborted": Kind.NOTHING_LEFT_TO_RETRACT,
-    "watchdog": Kind.WATCHDOG,
-    "crash": Kind.CRASH,
+    "arguments": TroubleKind.ARGUMENTS,
+    "refused": TroubleKind.ARGUMENTS,
+    "port": TroubleKind.PORT,
+    "port-torch": TroubleKind.PORT,
+    "killed": TroubleKind.KILLED,
+    "no-pool": TroubleKind.NO_POOL,
+    "graphs-failed": TroubleKind.CAPTURE,
+    "prefill-tokens": TroubleKind.NO_TOKENS,
+    "decode-tokens": TroubleKind.NO_TOKENS,
+    "slots": TroubleKind.NO_SLOTS,
+    "aborted": TroubleKind.NOTHING_LEFT_TO_RETRACT,
+    "watchdog": TroubleKind.WATCHDOG,
+    "crash": TroubleKind.CRASH,
 }
 
 
@@ -405,7 +417,7 @@ def test_each_way_to_fail_is_found_in_its_phase(version: str, story: str, noise:
         assert launch.phase is Phase.SERVING
         return
     (trouble,) = launch.troubles
-    assert trouble.kind is KINDS.get(ends, Kind.OUT_OF_MEMORY)
+    assert trouble.kind is KINDS.get(ends, TroubleKind.OUT_OF_MEMORY)
     assert trouble.phase is PHASES[PLACES[ends]]
     assert trouble.fatal is (ends != "aborted")
     if ends.startswith(("prefill", "decode")) and version != MINI:
@@ -549,7 +561,7 @@ def test_a_failure_is_told_once_for_all_ranks_and_what_follows_from_it_is_not() 
     (launch,) = launches([*lines, f"{T} Exit code: -9\n"])
     (trouble,) = launch.troubles
     assert (trouble.kind, trouble.count, len(trouble.lines), trouble.fatal) == (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         3,
         1,
         True,
@@ -561,7 +573,7 @@ def test_a_killed_process_explains_the_connections_that_others_lost() -> None:
     frame = '  File "/x/sglang/srt/managers/scheduler.py", line 1, in run_scheduler_process\n'
     lines = [died, frame, "RuntimeError: [pair.cc:534] Connection closed by peer\n", f"{T} Exit code: -9\n"]
     (launch,) = launches([f"{T} Load weight begin. avail mem=78.58 GB\n", *lines])
-    assert [trouble.kind for trouble in launch.troubles] == [Kind.KILLED]
+    assert [trouble.kind for trouble in launch.troubles] == [TroubleKind.KILLED]
 
 
 def test_an_exception_of_a_request_is_no_trouble_of_a_server_that_goes_on() -> None:
@@ -574,7 +586,7 @@ def test_an_exception_that_a_start_outlives_is_no_trouble_while_it_goes_on() -> 
     raised = ["Traceback (most recent call last):\n", '  File "/x/y.py", line 1, in z\n', "ValueError: no\n"]
     start = list(log(OLD, "healthy", decodes=2))[:4]
     (stuck,) = launches([*start, *raised])
-    assert [trouble.kind for trouble in stuck.troubles] == [Kind.CRASH]
+    assert [trouble.kind for trouble in stuck.troubles] == [TroubleKind.CRASH]
     (going,) = launches([*start, *raised, f"{T} KV Cache is allocated. #tokens: 9, KV size: 1.00 GB\n"])
     assert going.troubles == ()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spacegen import Space, load
-from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.narrowing.edit import Edit, Kept
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import narrow
@@ -38,7 +38,7 @@ def test_another_model_or_another_gpu_narrows_nothing() -> None:
         assert isinstance(about(None, h100(), figures=figures), Edit) is fits
     for gib, fits in ((79.1, True), (47.5, False)):
         ran_out = Trouble(
-            kind=Kind.OUT_OF_MEMORY, phase=Phase.SERVING, lines=(line,), numbers={"capacity_gib": gib}
+            kind=TroubleKind.OUT_OF_MEMORY, phase=Phase.SERVING, lines=(line,), numbers={"capacity_gib": gib}
         )
         assert isinstance(about(None, h100(), troubles=(ran_out,)), Edit) is fits
 

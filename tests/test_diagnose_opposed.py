@@ -7,7 +7,7 @@ import pytest
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.opposed import settled
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Kind, Phase
+from spacegen.diagnose.launch import Fact, Phase, TroubleKind
 from tests.made_launches import (
     ARGUMENTS,
     FACTS,
@@ -22,7 +22,7 @@ from tests.made_launches import (
 
 def advice_beside(*advised: Finding) -> list[Finding]:
     """What is left of advice beside an error of decoding, of which some is known to help."""
-    error = only(launch(ARGUMENTS, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "decode")))
+    error = only(launch(ARGUMENTS, FACTS, failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "decode")))
     return list(settled((error, *advised)))[1:]
 
 
@@ -55,7 +55,7 @@ def test_other_advice_beside_an_error_stays(move: Move) -> None:
 
 
 def test_a_graph_range_that_ran_out_is_not_to_be_raised() -> None:
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS)
     seen = launch(MINI, {Fact.BEFORE_LOADING: 23.0}, trouble, server="minisgl", graph_sizes=(1, 2, 4, 8, 16))
     assert {one.id for one in shown(seen)} == {"out-of-memory-graphs", "minisgl-graphs"}
     assert [one.id for one in findings([seen])] == ["out-of-memory-graphs"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spacegen.diagnose.finding import Severity
-from spacegen.diagnose.launch import Fact, Kind, Phase
+from spacegen.diagnose.launch import Fact, Phase, TroubleKind
 from spacegen.diagnose.series import Column, Series
 from tests.made_launches import (
     ARGUMENTS,
@@ -21,59 +21,59 @@ from tests.made_launches import (
 )
 
 PLACES = [
-    (Kind.OUT_OF_MEMORY, Phase.KV_POOL, None, "out-of-memory-kv-pool", {"mem_fraction_static": 0.8}),
+    (TroubleKind.OUT_OF_MEMORY, Phase.KV_POOL, None, "out-of-memory-kv-pool", {"mem_fraction_static": 0.8}),
     (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.GRAPHS,
         None,
         "out-of-memory-graphs",
         {"mem_fraction_static": 0.8, "cuda_graph_max_bs": 128, "disable_cuda_graph": True},
     ),
     (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.WARM_UP,
         None,
         "out-of-memory-warm-up",
         {"mem_fraction_static": 0.8, "chunked_prefill_size": 4096},
     ),
     (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.SERVING,
         "prefill",
         "out-of-memory-prefill",
         {"chunked_prefill_size": 4096, "mem_fraction_static": 0.8},
     ),
     (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.SERVING,
         "decode",
         "out-of-memory-decode",
         {"max_running_requests": 768, "mem_fraction_static": 0.8},
     ),
     (
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.SERVING,
         None,
         "out-of-memory-serving",
         {"mem_fraction_static": 0.8, "chunked_prefill_size": 4096, "max_running_requests": 768},
     ),
     (
-        Kind.NO_TOKENS,
+        TroubleKind.NO_TOKENS,
         Phase.SERVING,
         "prefill",
         "no-tokens-prefill",
         {"chunked_prefill_size": 4096, "max_running_requests": 768, "mem_fraction_static": 0.9},
     ),
     (
-        Kind.NO_TOKENS,
+        TroubleKind.NO_TOKENS,
         Phase.SERVING,
         "decode",
         "no-tokens-decode",
         {"max_running_requests": 768, "mem_fraction_static": 0.9},
     ),
-    (Kind.NO_SLOTS, Phase.SERVING, None, "no-request-slots", {"max_running_requests": 768}),
+    (TroubleKind.NO_SLOTS, Phase.SERVING, None, "no-request-slots", {"max_running_requests": 768}),
     (
-        Kind.NOTHING_LEFT_TO_RETRACT,
+        TroubleKind.NOTHING_LEFT_TO_RETRACT,
         Phase.SERVING,
         "decode",
         "request-larger-than-pool",
@@ -84,7 +84,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("kind", "phase", "during", "name", "moves"), PLACES, ids=[row[3] for row in PLACES])
 def test_each_place_has_its_way_out(
-    kind: Kind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
+    kind: TroubleKind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
 ) -> None:
     finding = only(launch(ARGUMENTS, FACTS, failed(kind, phase, during)))
     assert (finding.id, finding.severity, finding.phase) == (name, Severity.ERROR, phase)
@@ -95,7 +95,7 @@ def test_each_place_has_its_way_out(
 
 @pytest.mark.parametrize(("kind", "phase", "during", "name", "moves"), PLACES, ids=[row[3] for row in PLACES])
 def test_a_failure_excludes_the_launch_itself(
-    kind: Kind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
+    kind: TroubleKind, phase: Phase, during: str | None, name: str, moves: dict[str, Any]
 ) -> None:
     finding = only(launch(ARGUMENTS, FACTS, failed(kind, phase, during)))
     for move in (*finding.moves, *finding.unless):
@@ -111,9 +111,9 @@ def test_a_failure_excludes_the_launch_itself(
 
 
 @pytest.mark.parametrize(("most", "at_most"), [(1.0, 1023), (2.0, 1), (15.0, 14)])
-@pytest.mark.parametrize("kind", [Kind.OUT_OF_MEMORY, Kind.NO_TOKENS])
+@pytest.mark.parametrize("kind", [TroubleKind.OUT_OF_MEMORY, TroubleKind.NO_TOKENS])
 def test_where_few_run_their_number_is_not_what_memory_is_short_of(
-    kind: Kind, most: float, at_most: float
+    kind: TroubleKind, most: float, at_most: float
 ) -> None:
     series = Series(columns={Column.MOST_RUNNING: (most, most), Column.DECODES: (20.0, 20.0)})
     finding = only(launch(ARGUMENTS, FACTS, failed(kind, Phase.SERVING, "decode"), series=series))
@@ -124,7 +124,7 @@ def test_where_few_run_their_number_is_not_what_memory_is_short_of(
 
 def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:
     facts = {Fact.BEFORE_LOADING: 78.0}
-    finding = only(launch(ARGUMENTS, facts, failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)))
+    finding = only(launch(ARGUMENTS, facts, failed(TroubleKind.OUT_OF_MEMORY, Phase.WEIGHTS)))
     assert (finding.id, finding.phase) == ("out-of-memory-weights", Phase.WEIGHTS)
     assert ways(finding.moves) == {"tp_size": 2, "quantization": "fp8"}
     assert ways(move for move in finding.unless if move.apart_from is None) == {
@@ -134,7 +134,7 @@ def test_weights_that_do_not_fit_want_more_ranks_or_fewer_bits() -> None:
 
 
 def test_of_weights_what_was_missing_is_the_least_that_was() -> None:
-    short = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS, tried_gib=1.0, free_gib=0.3)
+    short = failed(TroubleKind.OUT_OF_MEMORY, Phase.WEIGHTS, tried_gib=1.0, free_gib=0.3)
     finding = only(launch(ARGUMENTS, {Fact.BEFORE_LOADING: 78.0}, short))
     assert finding.summary.endswith(
         "GPU memory: the last allocation, 1.00 GB, was 0.70 GB short, and more may follow"
@@ -142,7 +142,7 @@ def test_of_weights_what_was_missing_is_the_least_that_was() -> None:
 
 
 def test_what_was_missing_sizes_the_share() -> None:
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=0.94)
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=0.94)
     finding = only(launch(ARGUMENTS, FACTS, trouble))
     move = move_of(finding, "mem_fraction_static")
     # 1.56 GiB are two steps of 0.78; one more to be safe.
@@ -159,7 +159,7 @@ def test_what_torch_says_beside_is_told() -> None:
         "allocated by PyTorch, and 2048.00 MiB is reserved by PyTorch but unallocated."
     )
     trouble = failed(
-        Kind.OUT_OF_MEMORY,
+        TroubleKind.OUT_OF_MEMORY,
         Phase.SERVING,
         "prefill",
         words=words,
@@ -177,19 +177,21 @@ def test_which_of_several_processes_is_ones_own_torch_may_not_know() -> None:
     words = (
         "CUDA out of memory. Process 999 has 30.00 GiB memory in use. Process 47 has 48.00 GiB memory in use."
     )
-    advice = only(launch(ARGUMENTS, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words))).advice
+    advice = only(
+        launch(ARGUMENTS, FACTS, failed(TroubleKind.OUT_OF_MEMORY, Phase.KV_POOL, words=words))
+    ).advice
     assert advice[-1] == (
         "processes 999 (30.00 GB), 47 (48.00 GB) hold memory of this GPU: stop those that do not belong to "
         "this server"
     )
-    alone = failed(Kind.OUT_OF_MEMORY, Phase.KV_POOL, words=words[:65])
+    alone = failed(TroubleKind.OUT_OF_MEMORY, Phase.KV_POOL, words=words[:65])
     assert not any("process" in one for one in only(launch(ARGUMENTS, FACTS, alone)).advice)
 
 
 def test_others_on_the_gpu_are_told_when_they_grow() -> None:
     words = "CUDA out of memory. Including non-PyTorch memory, this process has 70.00 GiB memory in use."
     trouble = failed(
-        Kind.OUT_OF_MEMORY, Phase.SERVING, words=words, tried_gib=1.0, free_gib=0.5, capacity_gib=79.0
+        TroubleKind.OUT_OF_MEMORY, Phase.SERVING, words=words, tried_gib=1.0, free_gib=0.5, capacity_gib=79.0
     )
     # 79 - 0.5 - 70 are held by others now; 79 - 78 were at the start.
     advice = only(launch(ARGUMENTS, FACTS, trouble)).advice[-1]
@@ -198,7 +200,7 @@ def test_others_on_the_gpu_are_told_when_they_grow() -> None:
 
 def test_a_share_that_the_server_chose_depends_on_what_it_keeps_room_for() -> None:
     # Servers choose in thousandths; with larger chunks or graphs they choose less.
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
     finding = only(launch({**ARGUMENTS, "mem_fraction_static": 0.874}, FACTS, trouble))
     larger = {move.parameter: move.at_least for move in finding.unless if move.at_least is not None}
     assert larger["chunked_prefill_size"] == 8193
@@ -209,7 +211,7 @@ def test_a_share_that_the_server_chose_depends_on_what_it_keeps_room_for() -> No
 
 @pytest.mark.parametrize("off", [{"disable_cuda_graph": True}, {"cuda_graph_backend_decode": "disabled"}])
 def test_graphs_that_are_off_cannot_be_smaller(off: dict[str, Any]) -> None:
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
     finding = only(launch({**ARGUMENTS, **off}, FACTS, trouble))
     names = {move.parameter for move in (*finding.moves, *finding.unless)}
     assert not names & {"cuda_graph_max_bs", "disable_cuda_graph"}
@@ -217,13 +219,13 @@ def test_graphs_that_are_off_cannot_be_smaller(off: dict[str, Any]) -> None:
 
 def test_graphs_of_compiled_models_may_do_without() -> None:
     compiled = {**ARGUMENTS, "enable_torch_compile": True}
-    finding = only(launch(compiled, FACTS, failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)))
+    finding = only(launch(compiled, FACTS, failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS)))
     assert list(ways(finding.moves))[1:3] == ["cuda_graph_max_bs", "enable_torch_compile"]
 
 
 def test_a_draft_model_is_loaded_beside_the_cache() -> None:
     arguments = {**ARGUMENTS, "speculative_algorithm": "EAGLE"}
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.WEIGHTS)
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.WEIGHTS)
     finding = only(launch(arguments, FACTS, trouble))
     assert "draft model" in finding.summary
     assert ways(finding.moves) == {"mem_fraction_static": 0.8, "speculative_algorithm": None}
@@ -231,7 +233,7 @@ def test_a_draft_model_is_loaded_beside_the_cache() -> None:
 
 def test_requests_that_ran_when_memory_ran_out_bound_those_that_may() -> None:
     series = Series(columns={Column.MOST_RUNNING: (120.0, 310.0), Column.DECODES: (5.0, 5.0)})
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "decode")
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "decode")
     move = move_of(only(launch(ARGUMENTS, FACTS, trouble, series=series)), "max_running_requests")
     assert (move.at_most, move.to) == (309, 232)
 
@@ -240,29 +242,31 @@ def test_requests_that_ran_when_memory_ran_out_bound_those_that_may() -> None:
     ("chunk", "to"), [(16384, 4096), (8192, 4096), (4096, 2048), (2048, 1024), (-1, 4096)]
 )
 def test_chunks_shrink_as_the_guide_says(chunk: int, to: int) -> None:
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
     finding = only(launch({**ARGUMENTS, "chunked_prefill_size": chunk}, FACTS, trouble))
     assert finding.moves[0].to == to
 
 
 @pytest.mark.parametrize(("share", "to"), [(0.9, 0.8), (0.8, 0.7), (0.75, 0.7), (0.6, 0.53)])
 def test_shares_shrink_as_the_guide_says(share: float, to: float) -> None:
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill")
     finding = only(launch({**ARGUMENTS, "mem_fraction_static": share}, FACTS, trouble))
     assert move_of(finding, "mem_fraction_static").to == to
 
 
 def test_the_newer_name_of_an_argument_is_known() -> None:
     arguments = {name: value for name, value in ARGUMENTS.items() if name != "cuda_graph_max_bs"}
-    trouble = failed(Kind.OUT_OF_MEMORY, Phase.GRAPHS)
+    trouble = failed(TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS)
     finding = only(launch({**arguments, "cuda_graph_max_bs_decode": 512}, FACTS, trouble))
     assert ways(finding.moves)["cuda_graph_max_bs"] == 256
 
 
 def test_one_message_has_many_causes() -> None:
     finding = only(
-        launch(ARGUMENTS, FACTS, failed(Kind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image"))
+        launch(
+            ARGUMENTS, FACTS, failed(TroubleKind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image")
+        )
     )
     assert (finding.id, finding.moves) == ("graph-capture-failed", ())
-    memory = failed(Kind.CAPTURE, Phase.GRAPHS, words="Capture cuda graph failed: CUDA out of memory.")
+    memory = failed(TroubleKind.CAPTURE, Phase.GRAPHS, words="Capture cuda graph failed: CUDA out of memory.")
     assert only(launch(ARGUMENTS, FACTS, memory)).id == "out-of-memory-graphs"

@@ -12,7 +12,7 @@ import pytest
 from browser import browser
 from spacegen.diagnose.diagnosis import Diagnosis, examine
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.readers import Reader
 from spacegen.diagnose.series import Column, Series
 from spacegen.diagnose.telling.page import page
@@ -245,7 +245,7 @@ def test_a_line_without_a_time_is_placed_by_its_number() -> None:
     assert _at(_served(), _finding(100, "no time")) == 1_100_000
     ready = Line(file="server.log", number=40, text="[1970-01-01 00:16:40] ready")
     last = Line(file="server.log", number=90, text="torch.OutOfMemoryError")
-    died = Trouble(kind=Kind.OUT_OF_MEMORY, phase=Phase.SERVING, lines=(last,), fatal=True)
+    died = Trouble(kind=TroubleKind.OUT_OF_MEMORY, phase=Phase.SERVING, lines=(last,), fatal=True)
     assert _at(_served(ready=ready, troubles=(died,)), _finding(90, last.text)) == 1_100_000
     assert _at(_served(ready=ready, troubles=(died,)), _finding(65, "between")) == 1_050_000
     untimed = Series(timed=False, width=2.0, columns={Column.DECODES: (1.0,) * 10})

@@ -7,7 +7,7 @@ import pytest
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Severity
-from spacegen.diagnose.launch import Fact, Kind, Launch, Phase
+from spacegen.diagnose.launch import Fact, Launch, Phase, TroubleKind
 
 DECODING = (
     "[2025-11-20 09:00:01 TP0] Decode batch, #running-req: 3, #token: 600, token usage: 0.01, "
@@ -78,7 +78,7 @@ def test_figures_of_the_start_are_not_read_out_of_a_message_about_a_leak() -> No
     assert Fact.POOL_TOKENS not in launch.figures
     assert launch.phase is Phase.SERVING
     (trouble,) = launch.troubles
-    assert (trouble.kind, trouble.phase) == (Kind.CRASH, Phase.SERVING)
+    assert (trouble.kind, trouble.phase) == (TroubleKind.CRASH, Phase.SERVING)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_server_that_ends_itself_was_not_ended_for_want_of_main_memory(
 ) -> None:
     launch = only(READY, DECODING, f"[2025-11-20 09:00:02 TP0] {TRACED[0]}", *TRACED[1:], "", *quit_, last)
     (trouble,) = launch.troubles
-    assert (trouble.kind, trouble.fatal, trouble.lines[0].number) == (Kind.CRASH, True, 6)
+    assert (trouble.kind, trouble.fatal, trouble.lines[0].number) == (TroubleKind.CRASH, True, 6)
     (finding,) = findings((launch,), "throughput")
     assert finding.id == "crashed"
     assert any("SGLANG_FLASHINFER_WORKSPACE_SIZE" in advice for advice in finding.advice)
@@ -134,7 +134,7 @@ def test_what_ends_with_nothing_said_before_was_ended_from_outside(last: str) ->
 def test_a_server_says_that_it_ended_without_saying_of_what() -> None:
     launch = only(READY, DECODING, QUIT, "Killed")
     (trouble,) = launch.troubles
-    assert (trouble.kind, trouble.fatal) == (Kind.CRASH, True)
+    assert (trouble.kind, trouble.fatal) == (TroubleKind.CRASH, True)
     assert trouble.lines[0].text == QUIT
 
 
@@ -148,7 +148,7 @@ def test_the_exception_may_be_written_after_the_end_is_told() -> None:
 
 def test_the_end_of_a_traceback_is_enough_where_the_server_says_that_it_ended() -> None:
     (trouble,) = only(LEAK, "", QUIT).troubles
-    assert (trouble.kind, trouble.fatal, trouble.words) == (Kind.CRASH, True, LEAK)
+    assert (trouble.kind, trouble.fatal, trouble.words) == (TroubleKind.CRASH, True, LEAK)
 
 
 def test_a_launch_after_the_end_is_another_one() -> None:
@@ -180,7 +180,7 @@ def test_what_native_code_says_when_it_fails(line: str, advice: str, before: tup
 @pytest.mark.parametrize(("said", "signal"), [("Aborted", 6), ("Bus error", 7), ("Segmentation fault", 11)])
 def test_a_signal_that_python_tells_of(said: str, signal: int) -> None:
     (trouble,) = only(READY, DECODING, f"Fatal Python error: {said}").troubles
-    assert (trouble.kind, trouble.numbers["signal"]) == (Kind.KILLED, signal)
+    assert (trouble.kind, trouble.numbers["signal"]) == (TroubleKind.KILLED, signal)
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_one_slot_may_be_with_a_request_in_chunks() -> None:
 def test_what_other_programs_write_in_front_of_each_line_hides_no_traceback(front: str) -> None:
     lines = (TRACED[0], TRACED[1], "    scheduler = Scheduler(", "ValueError: no such layer", QUIT)
     (trouble,) = only(*(front + line for line in lines)).troubles
-    assert (trouble.kind, trouble.words) == (Kind.CRASH, "ValueError: no such layer")
+    assert (trouble.kind, trouble.words) == (TroubleKind.CRASH, "ValueError: no such layer")
 
 
 def test_times_without_a_date_are_no_excerpt_of_a_moment() -> None:

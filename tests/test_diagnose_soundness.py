@@ -14,7 +14,7 @@ import spacegen
 from spacegen.diagnose import diagnose
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.finding import Severity
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.narrowing.edit import Basis, holds
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.narrowing import narrow
@@ -30,8 +30,8 @@ LONGEST: Final = 60_000
 HERE: Final = Line(file="server.log", number=1, text="what the server said")
 
 WHERE: Final = {
-    Cause.GRAPH_MEMORY: (Kind.OUT_OF_MEMORY, Phase.GRAPHS, None),
-    Cause.SERVING_MEMORY: (Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill"),
+    Cause.GRAPH_MEMORY: (TroubleKind.OUT_OF_MEMORY, Phase.GRAPHS, None),
+    Cause.SERVING_MEMORY: (TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill"),
 }
 
 

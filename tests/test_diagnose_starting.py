@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spacegen.diagnose.launch import Fact, Kind, Line, Phase
+from spacegen.diagnose.launch import Fact, Line, Phase, TroubleKind
 from spacegen.diagnose.series import Column, Series
 from tests.made_launches import (
     ARGUMENTS,
@@ -18,7 +18,7 @@ from tests.made_launches import (
 
 @pytest.mark.parametrize("port", [1919, 1920])
 def test_the_port_of_mini_sglang_and_the_next(port: int) -> None:
-    trouble = failed(Kind.PORT, Phase.ARGUMENTS, port=port)
+    trouble = failed(TroubleKind.PORT, Phase.ARGUMENTS, port=port)
     finding = only(launch(MINI, {}, trouble, server="minisgl"))
     assert finding.command == f"ss -tlnp | grep :{port}"
     assert ("`server_port` + 1" in finding.summary) is (port == 1920)
@@ -35,25 +35,29 @@ def test_the_port_of_mini_sglang_and_the_next(port: int) -> None:
 def test_a_mistyped_argument_is_taken_for_one_of_the_same_server(program: str, flag: str, meant: str) -> None:
     words = f"unrecognized arguments: {flag} 8"
     line = Line(file="server.log", number=2, text=f"{program}: error: {words}")
-    trouble = failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words).model_copy(update={"lines": (line,)})
+    trouble = failed(TroubleKind.ARGUMENTS, Phase.ARGUMENTS, words=words).model_copy(
+        update={"lines": (line,)}
+    )
     name = flag.removeprefix("--").replace("-", "_")
     assert only(launch({}, {}, trouble, server=None)).advice[0] == f"`{name}`: did you mean `{meant}`?"
 
 
 def test_an_argument_of_another_version_is_named() -> None:
     words = "unrecognized arguments: --cuda-graph-max-bs-decode 256"
-    finding = only(launch({}, {}, failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words), version="0.5.6"))
+    finding = only(
+        launch({}, {}, failed(TroubleKind.ARGUMENTS, Phase.ARGUMENTS, words=words), version="0.5.6")
+    )
     assert finding.advice[0] == "`cuda_graph_max_bs_decode` is called `cuda_graph_max_bs` before 0.5.14"
 
 
 def test_an_argument_that_was_misspelt_is_named() -> None:
     words = "unrecognized arguments: --chunked-prefil-size 4096"
-    finding = only(launch({}, {}, failed(Kind.ARGUMENTS, Phase.ARGUMENTS, words=words)))
+    finding = only(launch({}, {}, failed(TroubleKind.ARGUMENTS, Phase.ARGUMENTS, words=words)))
     assert finding.advice[0] == "`chunked_prefil_size`: did you mean `chunked_prefill_size`?"
 
 
 def test_the_port_of_the_ranks_is_another_than_that_of_the_api() -> None:
-    finding = only(launch(ARGUMENTS, {}, failed(Kind.PORT, Phase.ARGUMENTS, port=31234)))
+    finding = only(launch(ARGUMENTS, {}, failed(TroubleKind.PORT, Phase.ARGUMENTS, port=31234)))
     assert finding.advice[1].endswith("with `--nccl-port` (the API's port is 30000)")
 
 

@@ -17,7 +17,7 @@ from spacegen.cli.diagnose_text import print_diagnosis
 from spacegen.diagnose.advice.serving import duration
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import SPACE, Finding, Move, Severity, Step
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.narrowing.narrowing import narrow
 from spacegen.diagnose.series import Column, Series
 from spacegen.diagnose.telling.curves import curves, telling
@@ -59,7 +59,7 @@ FAILED = Diagnosis(
             },
             troubles=(
                 Trouble(
-                    kind=Kind.OUT_OF_MEMORY,
+                    kind=TroubleKind.OUT_OF_MEMORY,
                     phase=Phase.SERVING,
                     lines=(_line(4123, "OutOfMemoryError"),),
                     fatal=True,
@@ -281,7 +281,7 @@ def test_the_launch_that_is_shown_is_the_last_that_did_something() -> None:
     assert telling([Launch(series=less), first, second, idle]) is first
     alone = Launch(series=less)
     assert telling([Launch(series=served), alone, Launch()]) is alone
-    fatal = Trouble(kind=Kind.OUT_OF_MEMORY, phase=Phase.WEIGHTS, lines=(), fatal=True)
+    fatal = Trouble(kind=TroubleKind.OUT_OF_MEMORY, phase=Phase.WEIGHTS, lines=(), fatal=True)
     failed = Launch(troubles=(fatal,))
     assert telling([alone, failed]) is failed
     assert telling([idle, failed, idle]) is idle

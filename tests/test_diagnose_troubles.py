@@ -9,7 +9,7 @@ import pytest
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Kind, Launch, Phase
+from spacegen.diagnose.launch import Launch, Phase, TroubleKind
 from spacegen.diagnose.series import Column
 from spacegen.tune.secret import masked_text
 from tests.server_failures import torch_memory
@@ -80,13 +80,13 @@ def test_what_no_batch_heeds_is_of_another_program(said: str, dp: int) -> None:
 
 def test_a_process_that_is_killed_at_the_end_is_the_servers() -> None:
     (trouble,) = only(amid("Killed", left=0)).troubles
-    assert (trouble.kind, trouble.fatal, trouble.went_on) == (Kind.KILLED, True, False)
+    assert (trouble.kind, trouble.fatal, trouble.went_on) == (TroubleKind.KILLED, True, False)
 
 
 def test_memory_that_ran_out_for_a_while_ended_nothing() -> None:
     launch = only(amid("[2025-08-11 17:20:00] ERROR: " + OUT))
     (trouble,) = launch.troubles
-    assert (trouble.kind, trouble.fatal, trouble.went_on) == (Kind.OUT_OF_MEMORY, False, True)
+    assert (trouble.kind, trouble.fatal, trouble.went_on) == (TroubleKind.OUT_OF_MEMORY, False, True)
     assert [one.severity for one in wrong(launch)] == [Severity.WARNING]
 
 
@@ -163,7 +163,7 @@ def test_a_rank_fails_where_its_traceback_says_and_not_where_others_are(
     others = story[: story.index("Scheduler hit an exception")].rpartition("\n")[0]
     died = (DIED[0], f'  File "/sgl/srt/{file}", line 460, in {function}', "    torch.zeros(", OUT)
     (trouble,) = only("\n".join((others, *died, ""))).troubles
-    assert (trouble.kind, trouble.phase) == (Kind.OUT_OF_MEMORY, place)
+    assert (trouble.kind, trouble.phase) == (TroubleKind.OUT_OF_MEMORY, place)
 
 
 @pytest.mark.parametrize("kind", ["prefill", "decode"])

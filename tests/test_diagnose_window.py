@@ -11,7 +11,7 @@ from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.rule import once
 from spacegen.diagnose.advice.window import tried, window
 from spacegen.diagnose.finding import Finding, Severity
-from spacegen.diagnose.launch import Fact, Kind, Launch, Phase
+from spacegen.diagnose.launch import Fact, Launch, Phase, TroubleKind
 from tests.made_launches import (
     ARGUMENTS,
     FACTS,
@@ -70,7 +70,7 @@ def test_advice_goes_as_far_as_the_window_does(
 
 
 def test_a_share_that_was_worked_out_is_told_as_such() -> None:
-    short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
+    short = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
     seen = launch({**ARGUMENTS, "mem_fraction_static": 0.83}, {**FACTS, Fact.LEFT: 14.0}, ready=READY)
     (finding,) = (one for one in findings([seen, at(0.9, short)]) if one.id == "memory-unused")
     assert finding.advice[0] == (
@@ -94,7 +94,7 @@ def test_what_lies_between_is_the_window() -> None:
 
 
 def test_what_was_missing_narrows_the_window() -> None:
-    short = failed(Kind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
+    short = failed(TroubleKind.OUT_OF_MEMORY, Phase.SERVING, "prefill", tried_gib=2.5, free_gib=1.0)
     (finding,) = windows([at(0.84, LOW), at(0.89, short)])
     assert finding.summary.startswith(
         "0.84 is too low and 0.89 runs out of memory, as does anything from 0.872: "
@@ -114,7 +114,7 @@ def test_launches_that_differ_otherwise_have_no_window_in_common() -> None:
 
 
 def test_a_capture_that_failed_for_other_reasons_says_nothing_about_shares() -> None:
-    other = failed(Kind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image")
+    other = failed(TroubleKind.CAPTURE, Phase.GRAPHS, words="CUDA error: no kernel image")
     assert windows([at(0.84, LOW), at(0.85, other)]) == []
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.changed import changed
 from spacegen.diagnose.finding import Finding
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase, Trouble, TroubleKind
 
 HERE = Line(file="server.log", number=1, text="CUDA out of memory")
 
@@ -52,7 +52,7 @@ values = st.one_of(
 SAID = ("tried_gib", "free_gib", "capacity_gib", "tokens", "port", "signal", "mem_fraction_static")
 troubles = st.builds(
     Trouble,
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(TroubleKind),
     phase=st.sampled_from(Phase),
     lines=st.sampled_from([(), (HERE,)]),
     during=st.sampled_from([None, "prefill", "decode"]),

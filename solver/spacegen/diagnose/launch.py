@@ -14,7 +14,7 @@ from spacegen.diagnose.series import Column, Series
 from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
 
-__all__ = ["Fact", "Figure", "Kind", "Launch", "Line", "Phase", "Trouble", "asked_of", "sensible"]
+__all__ = ["Fact", "Figure", "Launch", "Line", "Phase", "Trouble", "TroubleKind", "asked_of", "sensible"]
 
 _LARGEST: Final = 1e12
 
@@ -70,7 +70,7 @@ class Figure(Value):
     """The rank that says it, where others have more room; nothing where it speaks for all."""
 
 
-class Kind(StrEnum):
+class TroubleKind(StrEnum):
     """What can go wrong, as far as the messages in a log distinguish it."""
 
     ARGUMENTS = "arguments refused"
@@ -90,7 +90,7 @@ class Kind(StrEnum):
 class Trouble(Value):
     """One way in which a launch went wrong, with the first lines that say so and how many there were."""
 
-    kind: Kind
+    kind: TroubleKind
     phase: Phase
     lines: tuple[Line, ...]
     """The first ones, at most three, each from another place in the log."""

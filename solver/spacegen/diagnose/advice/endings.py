@@ -22,14 +22,14 @@ from spacegen.diagnose.advice.said import (
 )
 from spacegen.diagnose.advice.ways import FINEST, rather
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
-from spacegen.diagnose.launch import Kind, Launch, Phase, Trouble
+from spacegen.diagnose.launch import Launch, Phase, Trouble, TroubleKind
 from spacegen.servers.logwords import PEER_LOST
 
 __all__ = ["endings"]
 
 # Kinds that follow from others, which tell more.
-_FOLLOWING: Final = (Kind.WATCHDOG, Kind.UNHEALTHY, Kind.KILLED, Kind.CRASH)
-_CAUSES: Final = tuple(kind for kind in Kind if kind not in _FOLLOWING)
+_FOLLOWING: Final = (TroubleKind.WATCHDOG, TroubleKind.UNHEALTHY, TroubleKind.KILLED, TroubleKind.CRASH)
+_CAUSES: Final = tuple(kind for kind in TroubleKind if kind not in _FOLLOWING)
 _KILL: Final = 9
 _BUS: Final = 7
 _FAULTS: Final = (4, 6, _BUS, 8, 11)
@@ -98,15 +98,15 @@ def endings(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
     match trouble.kind:
-        case Kind.WATCHDOG if _COLLECTIVE.search(words(trouble)):
+        case TroubleKind.WATCHDOG if _COLLECTIVE.search(words(trouble)):
             yield _apart(trouble)
-        case Kind.WATCHDOG:
+        case TroubleKind.WATCHDOG:
             yield _stuck(launch, trouble)
-        case Kind.UNHEALTHY:
+        case TroubleKind.UNHEALTHY:
             yield _silent(trouble)
-        case Kind.KILLED:
+        case TroubleKind.KILLED:
             yield _killed(launch, trouble)
-        case Kind.CRASH:
+        case TroubleKind.CRASH:
             yield _crashed(launch, trouble)
         case _:
             return
@@ -180,7 +180,7 @@ def _host_memory(launch: Launch, trouble: Trouble, summary: str) -> Finding:
     """
     no_cache = rather(launch, "enable_hierarchical_cache", (False,), (True,))
     ways = known(*_smaller_host_pool(launch, words(trouble)), no_cache) if no_cache else ()
-    moves = () if trouble.kind is Kind.KILLED else ways
+    moves = () if trouble.kind is TroubleKind.KILLED else ways
     loading = trouble.phase is Phase.WEIGHTS and not ways
     return _finding(
         trouble,

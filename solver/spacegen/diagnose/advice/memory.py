@@ -18,17 +18,17 @@ from spacegen.diagnose.advice.said import Key, is_mini, key, number, troubled, w
 from spacegen.diagnose.advice.serving import full_load, span
 from spacegen.diagnose.advice.ways import STEP, larger_cap, steps_down, steps_up
 from spacegen.diagnose.finding import Action, Finding, Move, Severity, Step
-from spacegen.diagnose.launch import Fact, Figure, Kind, Launch, Phase
+from spacegen.diagnose.launch import Fact, Figure, Launch, Phase, TroubleKind
 from spacegen.diagnose.series import Column
 
 __all__ = ["left_memory"]
 
 _SHORT: Final = (
-    Kind.NO_POOL,
-    Kind.OUT_OF_MEMORY,
-    Kind.CAPTURE,
-    Kind.NO_TOKENS,
-    Kind.NOTHING_LEFT_TO_RETRACT,
+    TroubleKind.NO_POOL,
+    TroubleKind.OUT_OF_MEMORY,
+    TroubleKind.CAPTURE,
+    TroubleKind.NO_TOKENS,
+    TroubleKind.NOTHING_LEFT_TO_RETRACT,
 )
 
 

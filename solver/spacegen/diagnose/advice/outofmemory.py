@@ -34,7 +34,7 @@ from spacegen.diagnose.advice.said import (
 )
 from spacegen.diagnose.advice.ways import few, fewer_running, lower_share, rather, smaller_chunk
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Kind, Launch, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Launch, Line, Phase, Trouble, TroubleKind
 
 __all__ = ["gpu_memory"]
 
@@ -50,15 +50,15 @@ _DUMMY: Final = "to test memory without downloading the weights, use `{}` (rando
 
 def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
     """A finding for each place where GPU memory ran out."""
-    troubles = troubled(launch, Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+    troubles = troubled(launch, TroubleKind.OUT_OF_MEMORY, TroubleKind.CAPTURE)
     return once(finding for trouble in troubles for finding in _at(launch, trouble))
 
 
 def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
-    if trouble.kind is Kind.CAPTURE and not _of_memory(launch, trouble):
+    if trouble.kind is TroubleKind.CAPTURE and not _of_memory(launch, trouble):
         yield _capture(launch, trouble)
         return
-    match Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase:
+    match Phase.GRAPHS if trouble.kind is TroubleKind.CAPTURE else trouble.phase:
         case Phase.WEIGHTS if launch.figure(Fact.POOL_TOKENS) is not None:
             yield _drafting(launch, trouble)
         case Phase.ARGUMENTS | Phase.WEIGHTS:
@@ -74,7 +74,7 @@ def _at(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
 def _of_memory(launch: Launch, trouble: Trouble) -> bool:
     """Whether a failed capture was short of memory: the message itself lists many causes."""
     text = " ".join((trouble.words, *(line.text for line in trouble.lines))).lower()
-    same = any(other.phase is Phase.GRAPHS for other in troubled(launch, Kind.OUT_OF_MEMORY))
+    same = any(other.phase is Phase.GRAPHS for other in troubled(launch, TroubleKind.OUT_OF_MEMORY))
     return same or "tried_gib" in trouble.numbers or any(word in text for word in _MEMORY_WORDS)
 
 
@@ -215,7 +215,7 @@ def _failed(
     numbers = numbers_of(trouble)
     return Finding(
         id=name,
-        phase=Phase.GRAPHS if trouble.kind is Kind.CAPTURE else trouble.phase,
+        phase=Phase.GRAPHS if trouble.kind is TroubleKind.CAPTURE else trouble.phase,
         severity=Severity.WARNING if survived else Severity.ERROR,
         summary=summary + short,
         evidence=(*trouble.lines, *also),

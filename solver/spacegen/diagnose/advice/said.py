@@ -7,7 +7,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
-from spacegen.diagnose.launch import Fact, Kind, Launch, Trouble, sensible
+from spacegen.diagnose.launch import Fact, Launch, Trouble, TroubleKind, sensible
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER, both_names
 from spacegen.errors import SpacegenError
 from spacegen.servers.attention_groups import groups_of
@@ -189,7 +189,7 @@ def gpu_gib(launch: Launch) -> float | None:
     return next((total for total in (before, loaded, *totals) if total is not None and total >= 1), None)
 
 
-def troubled(launch: Launch, *kinds: Kind) -> tuple[Trouble, ...]:
+def troubled(launch: Launch, *kinds: TroubleKind) -> tuple[Trouble, ...]:
     """The troubles of these kinds, in their order in the log."""
     return tuple(trouble for trouble in launch.troubles if trouble.kind in kinds)
 

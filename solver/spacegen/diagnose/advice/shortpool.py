@@ -41,7 +41,7 @@ from spacegen.diagnose.advice.ways import (
     smaller_chunk,
 )
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Launch, Phase, Trouble, TroubleKind
 
 __all__ = ["short_pool"]
 
@@ -53,13 +53,13 @@ def short_pool(launch: Launch, _goal: str) -> Iterable[Finding]:
 
 def _of(launch: Launch, trouble: Trouble) -> Iterator[Finding]:
     match trouble.kind:
-        case Kind.NO_POOL:
+        case TroubleKind.NO_POOL:
             yield _no_pool(launch, trouble)
-        case Kind.NO_TOKENS:
+        case TroubleKind.NO_TOKENS:
             yield _no_tokens(launch, trouble)
-        case Kind.NO_SLOTS:
+        case TroubleKind.NO_SLOTS:
             yield _no_slots(launch, trouble)
-        case Kind.NOTHING_LEFT_TO_RETRACT:
+        case TroubleKind.NOTHING_LEFT_TO_RETRACT:
             yield _too_large(launch, trouble)
         case _:
             return

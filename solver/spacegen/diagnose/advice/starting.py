@@ -19,7 +19,7 @@ from spacegen.diagnose.advice.said import (
     words,
 )
 from spacegen.diagnose.finding import SPACE, Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Kind, Launch, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Launch, Phase, Trouble, TroubleKind
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.versions import MINI, NEWEST, OLDER
 from spacegen.errors import did_you_mean
@@ -36,13 +36,13 @@ _UNDERSCORED: Final = re.compile(r"--[a-z]+_[\w-]*")
 
 def refused(launch: Launch, _goal: str) -> Iterable[Finding]:
     """Arguments that the server rejects."""
-    for trouble in troubled(launch, Kind.ARGUMENTS)[:1]:
+    for trouble in troubled(launch, TroubleKind.ARGUMENTS)[:1]:
         yield _refused(launch, trouble)
 
 
 def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
     """A port that another process uses."""
-    for trouble in troubled(launch, Kind.PORT)[:1]:
+    for trouble in troubled(launch, TroubleKind.PORT)[:1]:
         yield _port(launch, trouble)
 
 

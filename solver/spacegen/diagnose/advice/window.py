@@ -17,7 +17,7 @@ from spacegen.diagnose.advice.lighter import loading, weights
 from spacegen.diagnose.advice.said import Key, key, number, troubled
 from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Kind, Launch, Line, Phase
+from spacegen.diagnose.launch import Launch, Line, Phase, TroubleKind
 
 __all__ = ["Tried", "likeness", "tried", "window", "within"]
 
@@ -42,7 +42,7 @@ _NO_WEIGHT: Final = (
     *("chunked_prefill_size", "max_prefill_tokens", "max_extend_tokens", "disable_cuda_graph"),
     *("cuda_graph_max_bs", "cuda_graph_max_bs_decode", "cuda_graph_bs", "cuda_graph_bs_decode"),
 )
-_SHORT: Final = (Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+_SHORT: Final = (TroubleKind.OUT_OF_MEMORY, TroubleKind.CAPTURE)
 _TOO_LOW: Final = "no-kv-pool"
 _TOO_HIGH: Final = "out-of-memory-"
 """How the ids of findings begin."""
@@ -92,7 +92,7 @@ def tried(launches: Sequence[Launch], shown: Sequence[Iterable[Finding]]) -> tup
             continue
         kind = kinds[_likeness(launch)]
         kind.places.append(place)
-        if troubled(launch, Kind.NO_POOL):
+        if troubled(launch, TroubleKind.NO_POOL):
             more = _share_of(launch, found, _TOO_LOW)
             least = None if more is None else more.at_least
             kind.low.append(_Edge(share if least is None else round(least - FINEST, 3), share, place))
@@ -194,8 +194,8 @@ def _likeness(launch: Launch, *others: str) -> str:
 
 def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, ...]:
     """One line of each, the most telling."""
-    below = troubled(launches[low.place], Kind.NO_POOL)
-    above = troubled(launches[high.place], Kind.OUT_OF_MEMORY, Kind.CAPTURE)
+    below = troubled(launches[low.place], TroubleKind.NO_POOL)
+    above = troubled(launches[high.place], TroubleKind.OUT_OF_MEMORY, TroubleKind.CAPTURE)
     return tuple(line for trouble in (*below[:1], *above[:1]) for line in trouble.lines[:1])
 
 

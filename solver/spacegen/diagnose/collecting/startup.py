@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from spacegen.diagnose.collecting.troubles import Troubles
-from spacegen.diagnose.launch import Fact, Figure, Kind, Line, Phase, Trouble
+from spacegen.diagnose.launch import Fact, Figure, Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.reading.events import (
     Detail,
     Event,
@@ -44,7 +44,13 @@ _OWN: Final = re.compile(
 _OF_BATCHES: Final = re.compile(
     r"illegal memory access|device-side assert|Memory access fault by GPU|memory leak detected"
 )
-_UNPLACED: Final = (Kind.OUT_OF_MEMORY, Kind.NO_TOKENS, Kind.NO_SLOTS, Kind.WATCHDOG, Kind.UNHEALTHY)
+_UNPLACED: Final = (
+    TroubleKind.OUT_OF_MEMORY,
+    TroubleKind.NO_TOKENS,
+    TroubleKind.NO_SLOTS,
+    TroubleKind.WATCHDOG,
+    TroubleKind.UNHEALTHY,
+)
 """What goes wrong while a server serves, where nothing says in which phase."""
 _OF_A_NODE: Final = frozenset({"node_rank", "host", "port", "nccl_port", "random_seed", "base_gpu_id"})
 """Arguments in which the nodes of one launch may differ."""
@@ -93,8 +99,8 @@ class Startup:
 
     def _told(self, trouble: Trouble) -> bool:
         """Whether it is a server's, by what is said of it alone."""
-        stamped = trouble.kind is Kind.OUT_OF_MEMORY and rank_of(trouble.lines[0].text)
-        own = self._troubles.own and trouble.kind is Kind.CRASH
+        stamped = trouble.kind is TroubleKind.OUT_OF_MEMORY and rank_of(trouble.lines[0].text)
+        own = self._troubles.own and trouble.kind is TroubleKind.CRASH
         return bool(own or stamped or _SHORT.match(trouble.words) or _OWN.search(trouble.words))
 
     def over(self, event: Event) -> bool:
@@ -108,7 +114,7 @@ class Startup:
             case Progress(loading=True):
                 # Where launches say their arguments, each does.
                 return self.arguments_line is None and (self.ready is not None or self._troubles.fatal)
-            case Fault(kind=Kind.ARGUMENTS):
+            case Fault(kind=TroubleKind.ARGUMENTS):
                 return up or self._troubles.fatal
             case Simulated():
                 return self.begun
@@ -141,6 +147,7 @@ class Startup:
         found = self._troubles.found(ready=self._up)
         if self._torn:
             found = tuple(map(_served, found))
+        reached = [trouble.phase for trouble in found if self._torn]
         known = {fact: _standing(fact, said) for fact, said in self._figures.items()}
         if self._sizes and self._sizes_line is not None:
             known[Fact.LARGEST_GRAPH] = Figure(value=float(max(self._sizes)), line=self._sizes_line)
@@ -153,7 +160,7 @@ class Startup:
             "arguments": self.arguments,
             "as_logged": self.as_logged,
             "arguments_line": self.arguments_line,
-            "phase": max((self.phase, *_phases(found)), key=_PHASES.index) if self._torn else self.phase,
+            "phase": max((self.phase, *reached), key=_PHASES.index),
             "ready": self.ready,
             "figures": known,
             "graph_sizes": self._sizes,
@@ -269,10 +276,6 @@ def _masked(event: Fault | Detail | Traced) -> Fault | Detail | Traced:
             return Traced(masked_text(event.text), hidden)
         case Detail():
             return event
-
-
-def _phases(troubles: tuple[Trouble, ...]) -> tuple[Phase, ...]:
-    return tuple(trouble.phase for trouble in troubles)
 
 
 def _served(trouble: Trouble) -> Trouble:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from spacegen.diagnose.collecting.seen import Seen
-from spacegen.diagnose.launch import Kind, Line, Phase, Trouble
+from spacegen.diagnose.launch import Line, Phase, Trouble, TroubleKind
 from spacegen.diagnose.reading.events import Detail, Fault, Traced
 from spacegen.diagnose.reading.stamps import replica_of
 from spacegen.servers.logwords import INSTALLATION, PEER_LOST, WIDTH, Tracebacks
@@ -18,9 +18,9 @@ __all__ = ["Troubles"]
 _LINES: Final = 3
 _APART: Final = 100
 """So many lines further on it is another place of the log."""
-_FOLLOWING: Final = (Kind.CRASH, Kind.KILLED, Kind.WATCHDOG)
+_FOLLOWING: Final = (TroubleKind.CRASH, TroubleKind.KILLED, TroubleKind.WATCHDOG)
 """What a failure of one part of a server means for the others."""
-_OF_OTHERS: Final = (Kind.ARGUMENTS, Kind.PORT, Kind.WATCHDOG, Kind.KILLED)
+_OF_OTHERS: Final = (TroubleKind.ARGUMENTS, TroubleKind.PORT, TroubleKind.WATCHDOG, TroubleKind.KILLED)
 """What ends a server always: one that goes on was not meant."""
 _LOST: Final = re.compile(
     rf"{PEER_LOST.pattern}|[Cc]onnection refused|[Bb]roken pipe|EOFError"
@@ -54,7 +54,7 @@ class Troubles:
     """Collects what goes wrong, in memory that does not grow with the log."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[Kind, Phase], Seen] = {}
+        self._seen: dict[tuple[TroubleKind, Phase], Seen] = {}
         self._last: Seen | None = None
         self._tracebacks = Tracebacks()
         self._frame: str | None = None
@@ -104,7 +104,7 @@ class Troubles:
     @property
     def port(self) -> bool:
         """Whether a port was in use, which keeps a server from starting."""
-        return any(kind is Kind.PORT for kind, _ in self._seen)
+        return any(kind is TroubleKind.PORT for kind, _ in self._seen)
 
     def found(self, *, ready: bool) -> tuple[Trouble, ...]:
         """What remains when that is left out which only follows from something else."""
@@ -113,13 +113,13 @@ class Troubles:
             seen = [*(one for one in seen if one is not cause), replace(cause, fatal=True)]
         if len(seen) > 1:
             # That a server does not answer follows from all else.
-            seen = [one for one in seen if one.fault.kind is not Kind.UNHEALTHY]
+            seen = [one for one in seen if one.fault.kind is not TroubleKind.UNHEALTHY]
         if not ready and self._plain is not None and not self.fatal:
             seen.append(self._plain)
         causes = [one for one in seen if one.ends and one.fault.kind not in _FOLLOWING]
         left = [one for one in seen if one.fault.kind not in _FOLLOWING] if causes else _first_to_end(seen)
-        if any(one.fault.kind is Kind.OUT_OF_MEMORY and one.phase is Phase.GRAPHS for one in left):
-            left = [one for one in left if one.fault.kind is not Kind.CAPTURE]
+        if any(one.fault.kind is TroubleKind.OUT_OF_MEMORY and one.phase is Phase.GRAPHS for one in left):
+            left = [one for one in left if one.fault.kind is not TroubleKind.CAPTURE]
         # A server that did not come up ended of what it said, also where no words tell that it ended.
         ended = not ready and not self.fatal
         return tuple(one.trouble(fatal=one.ends or ended) for one in left)
@@ -174,16 +174,16 @@ class Troubles:
         """An exception of no known kind: of the arguments, a crash, or nothing to a server that is up."""
         refused = self._tracebacks.of_arguments and phase is Phase.ARGUMENTS and not INSTALLATION.match(words)
         if refused:
-            self._add(Fault(Kind.ARGUMENTS, words), line, phase, batch, fatal=True)
+            self._add(Fault(TroubleKind.ARGUMENTS, words), line, phase, batch, fatal=True)
         elif fatal:
-            self._add(Fault(Kind.CRASH, words, phase=place), line, phase, batch, fatal=True)
+            self._add(Fault(TroubleKind.CRASH, words, phase=place), line, phase, batch, fatal=True)
         else:
             raised = self._raised(words, line, place or phase)
             self._plain = self._plain if ready else raised
 
     def _raised(self, words: str, line: Line, phase: Phase) -> Seen:
         """An exception of which nobody says that it ended the server; what ends may say so later."""
-        raised = Seen(Fault(Kind.CRASH, words), phase, [line], None, fatal=True, before=self._served)
+        raised = Seen(Fault(TroubleKind.CRASH, words), phase, [line], None, fatal=True, before=self._served)
         if self._exception is None or not (self._quit or _LOST.search(words)):
             self._exception = raised
         return raised
@@ -195,7 +195,7 @@ class Troubles:
         kernel, which ends processes for want of memory; then nothing was said before.
         """
         raised = self._exception
-        if wrong.kind is Kind.CRASH:
+        if wrong.kind is TroubleKind.CRASH:
             fresh = Seen(wrong, phase, [line], None, fatal=True, before=self._served)
             self._quit = fresh if self._quit is None or self._quit.went_on else self._quit
         elif self._quit is None and raised is not None and not _LOST.search(raised.fault.words):
@@ -248,7 +248,7 @@ def _first_to_end(seen: list[Seen]) -> list[Seen]:
     if len(ends) < 2:
         return seen
     last = [one for one in ends if not one.went_on] or ends
-    killed = [one for one in last if one.fault.kind is not Kind.CRASH]
-    missing = all(_LOST.search(one.fault.words) for one in last if one.fault.kind is Kind.CRASH)
+    killed = [one for one in last if one.fault.kind is not TroubleKind.CRASH]
+    missing = all(_LOST.search(one.fault.words) for one in last if one.fault.kind is TroubleKind.CRASH)
     first = killed[0] if killed and missing else last[0]
     return [one for one in seen if one is first or one not in ends]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from spacegen.diagnose.launch import Kind, Phase
+from spacegen.diagnose.launch import Phase, TroubleKind
 from spacegen.servers.logwords import (
     ABORTED,
     CAPTURE_FAILED,
@@ -124,7 +124,7 @@ _PORTS: Final = tuple(
 class Fault:
     """One thing that a line says went wrong."""
 
-    kind: Kind
+    kind: TroubleKind
     words: str
     numbers: dict[str, float] = field(default_factory=dict)
     during: str | None = None
@@ -157,49 +157,51 @@ def _memory(text: str, said: str) -> Fault | None:
     during = _during(text)
     if found := Symptom.CAPTURE_FAILED.search(text):
         if PEER_LOST.search(found[1]):
-            return Fault(Kind.CRASH, said, phase=Phase.GRAPHS)
+            return Fault(TroubleKind.CRASH, said, phase=Phase.GRAPHS)
         short = MEMORY.search(found[1]) or "out of memory" in found[1].lower()
-        kind = Kind.OUT_OF_MEMORY if short else Kind.CAPTURE
+        kind = TroubleKind.OUT_OF_MEMORY if short else TroubleKind.CAPTURE
         return Fault(kind, said, _sizes(text), phase=Phase.GRAPHS)
     if Symptom.POOL.search(text):
-        return Fault(Kind.NO_POOL, said, _shares(text), phase=Phase.KV_POOL)
+        return Fault(TroubleKind.NO_POOL, said, _shares(text), phase=Phase.KV_POOL)
     if Symptom.SERVING_MEMORY.search(text):
         slots = "alloc_req_slots" in text
         # Slots are taken when requests begin.
-        return Fault(Kind.NO_SLOTS if slots else Kind.NO_TOKENS, said, {}, "prefill" if slots else during)
+        return Fault(
+            TroubleKind.NO_SLOTS if slots else TroubleKind.NO_TOKENS, said, {}, "prefill" if slots else during
+        )
     if Symptom.ABORTED.search(text):
-        return Fault(Kind.NOTHING_LEFT_TO_RETRACT, said, {}, "decode", Phase.SERVING)
+        return Fault(TroubleKind.NOTHING_LEFT_TO_RETRACT, said, {}, "decode", Phase.SERVING)
     if Symptom.MEMORY.search(text):
-        return Fault(Kind.OUT_OF_MEMORY, said, _sizes(text), during)
+        return Fault(TroubleKind.OUT_OF_MEMORY, said, _sizes(text), during)
     return None
 
 
 def _other(text: str, said: str) -> Fault | None:
     if Symptom.PORT.search(text) and "trying port" not in text:
-        return Fault(Kind.PORT, said, _port(text), fatal="Errno 98" in text)
+        return Fault(TroubleKind.PORT, said, _port(text), fatal="Errno 98" in text)
     if Symptom.WATCHDOG.search(text):
-        return Fault(Kind.WATCHDOG, said, fatal=True)
+        return Fault(TroubleKind.WATCHDOG, said, fatal=True)
     if Symptom.COLLECTIVE.search(text):
         limit = _MILLISECONDS.search(text)
-        return Fault(Kind.WATCHDOG, said, {"seconds": int(limit[1]) / 1000} if limit else {})
+        return Fault(TroubleKind.WATCHDOG, said, {"seconds": int(limit[1]) / 1000} if limit else {})
     if Symptom.UNHEALTHY.search(text):
-        return Fault(Kind.UNHEALTHY, said)
+        return Fault(TroubleKind.UNHEALTHY, said)
     if Symptom.REFUSED.search(text) and PROGRAM.match(text):
-        return Fault(Kind.ARGUMENTS, said, phase=Phase.ARGUMENTS, fatal=True)
+        return Fault(TroubleKind.ARGUMENTS, said, phase=Phase.ARGUMENTS, fatal=True)
     return _ended(text, said)
 
 
 def _ended(text: str, said: str) -> Fault | None:
     if Symptom.KILLED.search(text):
-        return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True)
+        return Fault(TroubleKind.KILLED, said, {"signal": 9.0}, fatal=True)
     if Symptom.KILLED_IN_SHELL.search(text):
-        return Fault(Kind.KILLED, said, {"signal": 9.0}, fatal=True, follows=True)
+        return Fault(TroubleKind.KILLED, said, {"signal": 9.0}, fatal=True, follows=True)
     if Symptom.QUIT.search(text):
-        return Fault(Kind.CRASH, said, fatal=True, follows=True)
+        return Fault(TroubleKind.CRASH, said, fatal=True, follows=True)
     if found := Symptom.NATIVE.search(text):
-        return Fault(Kind.CRASH, text[found.start() :][:WIDTH], fatal=True)
+        return Fault(TroubleKind.CRASH, text[found.start() :][:WIDTH], fatal=True)
     if found := Symptom.NATIVE_SIGNAL.search(text):
-        return Fault(Kind.KILLED, said, {"signal": float((found.lastgroup or "")[1:])}, fatal=True)
+        return Fault(TroubleKind.KILLED, said, {"signal": float((found.lastgroup or "")[1:])}, fatal=True)
     return _code(text, said)
 
 
@@ -210,8 +212,8 @@ def _code(text: str, said: str) -> Fault | None:
     if signal <= 0 or signal in _HARMLESS:
         return None
     if signal > _SIGNALS:
-        return Fault(Kind.CRASH, said, fatal=True, follows=True)
-    return Fault(Kind.KILLED, said, {"signal": float(signal)}, fatal=True, follows=code == _SHELL + 9)
+        return Fault(TroubleKind.CRASH, said, fatal=True, follows=True)
+    return Fault(TroubleKind.KILLED, said, {"signal": float(signal)}, fatal=True, follows=code == _SHELL + 9)
 
 
 def _during(text: str) -> str | None:
