@@ -53,6 +53,11 @@ def frames(name: str) -> tuple[str, ...]:
             "no room for a prefill",
         ),
         (
+            ["Exception: Capture single-CG draft extend failed: CUDA out of memory"],
+            "out-of-memory-graphs",
+            "CUDA graphs",
+        ),
+        (
             ["RuntimeError: Not enough memory. Please try to increase --mem-fraction-static."],
             "no-kv-pool",
             "no room",

@@ -22,6 +22,7 @@ from spacegen.diagnose.reading.events import (
 )
 from spacegen.diagnose.reading.stamps import STAMP, rank_of, seconds
 from spacegen.diagnose.versions import NEWEST, OLDER
+from spacegen.servers.logwords import CAPTURE_FAILED
 from spacegen.tune.secret import masked, masked_text
 
 __all__ = ["Startup"]
@@ -37,9 +38,7 @@ _SHORT: Final = re.compile(
 )
 """How a line begins that says that memory ran out: a launch is told by it where nothing else is left of its
 log. Others have these words elsewhere in a line."""
-_OWN: Final = re.compile(
-    r"^(?:\w+: )?Capture .{0,80}graph failed: |Health check failed\. Server couldn't get a response"
-)
+_OWN: Final = re.compile(rf"^(?:\w+: )?{CAPTURE_FAILED.pattern}|Health check failed\. Server couldn't get")
 """What servers alone say of what goes wrong."""
 _OF_BATCHES: Final = re.compile(
     r"illegal memory access|device-side assert|Memory access fault by GPU|memory leak detected"
