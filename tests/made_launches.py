@@ -9,6 +9,7 @@ from spacegen.diagnose.advice.endings import endings
 from spacegen.diagnose.advice.memory import left_memory
 from spacegen.diagnose.advice.minisgl import mini_graphs
 from spacegen.diagnose.advice.outofmemory import gpu_memory
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.shortpool import short_pool
 from spacegen.diagnose.advice.starting import port_in_use, refused, slow_start
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -76,7 +77,7 @@ def failed(
 
 
 def shown(seen: Launch) -> list[Finding]:
-    return [finding for rule in RULES for finding in rule(seen, "throughput")]
+    return [finding for rule in RULES for finding in rule(seen, Aim.THROUGHPUT)]
 
 
 def only(seen: Launch) -> Finding:

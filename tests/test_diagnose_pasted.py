@@ -35,7 +35,7 @@ def only(*lines: str) -> Launch:
 
 
 def ids(launch: Launch) -> list[str]:
-    return [finding.id for finding in findings((launch,), "throughput")]
+    return [finding.id for finding in findings((launch,))]
 
 
 @pytest.mark.parametrize("code", [143, 130, 0])
@@ -118,7 +118,7 @@ def test_a_server_that_ends_itself_was_not_ended_for_want_of_main_memory(
     launch = only(READY, DECODING, f"[2025-11-20 09:00:02 TP0] {TRACED[0]}", *TRACED[1:], "", *quit_, last)
     (trouble,) = launch.troubles
     assert (trouble.kind, trouble.fatal, trouble.lines[0].number) == (TroubleKind.CRASH, True, 6)
-    (finding,) = findings((launch,), "throughput")
+    (finding,) = findings((launch,))
     assert finding.id == "crashed"
     assert any("SGLANG_FLASHINFER_WORKSPACE_SIZE" in advice for advice in finding.advice)
 
@@ -172,7 +172,7 @@ def test_a_launch_after_the_end_is_another_one() -> None:
 @pytest.mark.parametrize("before", [(), (READY, DECODING)])
 def test_what_native_code_says_when_it_fails(line: str, advice: str, before: tuple[str, ...]) -> None:
     launch = only(*before, line, "Fatal Python error: Aborted", "", "Thread 0x01 (most recent call first):")
-    (finding,) = findings((launch,), "throughput")
+    (finding,) = findings((launch,))
     assert (finding.id, finding.phase) == ("crashed", Phase.SERVING)
     assert any(advice in told for told in finding.advice)
 
@@ -247,7 +247,7 @@ def test_a_signal_that_python_tells_of(said: str, signal: int) -> None:
 )
 def test_what_is_left_of_a_log_is_placed_by_its_words(lines: list[str], found: str, phase: Phase) -> None:
     launch = only(*lines)
-    (finding,) = findings((launch,), "throughput")
+    (finding,) = findings((launch,))
     assert (finding.id, finding.phase) == (found, phase)
 
 
@@ -265,7 +265,7 @@ def test_what_is_left_of_a_log_is_placed_by_its_words(lines: list[str], found: s
 )
 def test_what_an_exception_is_known_for(words: str, says: str) -> None:
     launch = only(f"[2025-11-20 09:00:03 TP1] Scheduler hit an exception: {TRACED[0]}", TRACED[1], words)
-    (finding,) = findings((launch,), "throughput")
+    (finding,) = findings((launch,))
     assert any(says in advice for advice in finding.advice)
 
 
@@ -275,7 +275,7 @@ def test_tracebacks_of_other_programs_are_no_launch() -> None:
 
 
 def advice(launch: Launch, name: str) -> str:
-    (found,) = (finding for finding in findings((launch,), "throughput") if finding.id == name)
+    (found,) = (finding for finding in findings((launch,)) if finding.id == name)
     return "; ".join(found.advice)
 
 
@@ -336,7 +336,7 @@ def served(running: int, queue: int, *, asked: int, most: int, usage: str) -> La
 def test_slots_that_the_server_does_not_give_are_not_asked_for_again() -> None:
     hybrid = served(9, 20, asked=32, most=9, usage="full token usage: 0.30, mamba usage: 0.80")
     assert "max_mamba_cache_size" in advice(hybrid, "too-few-slots")
-    (finding,) = (one for one in findings((hybrid,), "throughput") if one.id == "too-few-slots")
+    (finding,) = (one for one in findings((hybrid,)) if one.id == "too-few-slots")
     assert not finding.moves
     assert "KV cache" in advice(served(9, 20, asked=32, most=9, usage="token usage: 0.30"), "too-few-slots")
     given = served(32, 20, asked=32, most=32, usage="token usage: 0.30")

@@ -35,7 +35,7 @@ def read(text: bytes, piece: int = 2**20) -> tuple[Launch, ...]:
 
 
 def wrong(launch: Launch) -> list[str]:
-    return [one.id for one in findings((launch,), "throughput") if one.severity is not Severity.INFO]
+    return [one.id for one in findings((launch,)) if one.severity is not Severity.INFO]
 
 
 @pytest.mark.parametrize("colour", ["", "\x1b[32m", "\x1b[2K\x1b[38:5:45m"])

@@ -12,6 +12,7 @@ import pytest
 
 from spacegen.diagnose.advice.book import findings
 from spacegen.diagnose.advice.guide import HIGHEST_SHARE
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.steady import Steady, steady
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Move, Severity
@@ -55,15 +56,15 @@ def lines(*texts: str) -> Launch:
     return read(f"{text}\n" for text in texts)
 
 
-def ids(launch: Launch, goal: str = "throughput") -> list[str]:
+def ids(launch: Launch, goal: Aim = Aim.THROUGHPUT) -> list[str]:
     return [finding.id for finding in findings([launch], goal)]
 
 
-def faults(launch: Launch, goal: str = "throughput") -> list[str]:
+def faults(launch: Launch, goal: Aim = Aim.THROUGHPUT) -> list[str]:
     return [found.id for found in findings([launch], goal) if found.severity is not Severity.INFO]
 
 
-def one(launch: Launch, name: str, goal: str = "throughput") -> Finding:
+def one(launch: Launch, name: str, goal: Aim = Aim.THROUGHPUT) -> Finding:
     (found,) = (finding for finding in findings([launch], goal) if finding.id == name)
     return found
 
@@ -321,7 +322,7 @@ def test_requests_that_wait_for_some_ranks_only_are_shared_out_badly(
         update={"version": version}
     )
     assert faults(launch) == ["ranks-uneven"]
-    assert faults(launch, "latency") == ["ranks-uneven"]
+    assert faults(launch, Aim.LATENCY) == ["ranks-uneven"]
     found = one(launch, "ranks-uneven")
     assert found.numbers["uneven_share"] == pytest.approx(0.5, abs=0.01)
     assert [(move.parameter, move.to) for move in found.moves] == [("load_balance_method", to)]
@@ -354,7 +355,7 @@ def test_a_service_with_a_varying_load_has_no_fault() -> None:
     assert found.severity is Severity.INFO
     assert "the load varies" in found.summary
     assert faults(lines(*service())) == []
-    assert ids(lines(*service()), "latency") == []
+    assert ids(lines(*service()), Aim.LATENCY) == []
 
 
 def test_an_idle_server_has_no_fault() -> None:
@@ -366,11 +367,11 @@ def test_an_idle_server_has_no_fault() -> None:
 def test_who_aims_at_latency_wants_no_queue() -> None:
     steadily = lines(*(decode(2 * step, 40, usage=0.3) for step in range(200)))
     assert faults(steadily) == ["queue-empty"]
-    assert faults(steadily, "latency") == []
+    assert faults(steadily, Aim.LATENCY) == []
     queued = lines(*(decode(2 * step, 240, queue=300) for step in range(200)))
     assert faults(queued) == []
-    assert faults(queued, "latency") == ["requests-wait"]
-    assert one(queued, "requests-wait", "latency").numbers["waiting_by_serving"] == 1.25
+    assert faults(queued, Aim.LATENCY) == ["requests-wait"]
+    assert one(queued, "requests-wait", Aim.LATENCY).numbers["waiting_by_serving"] == 1.25
 
 
 def arriving(most: int) -> Iterator[str]:
@@ -382,7 +383,7 @@ def arriving(most: int) -> Iterator[str]:
 def test_who_has_just_come_is_not_held_back(most: int) -> None:
     launch = lines(*arriving(most))
     assert faults(launch) == ["queue-empty"]
-    assert faults(launch, "latency") == []
+    assert faults(launch, Aim.LATENCY) == []
 
 
 def test_few_that_wait_are_told_where_the_queue_is_never_quite_empty() -> None:
@@ -404,9 +405,9 @@ def prefills(second: float, count: int, tokens: int) -> Iterator[str]:
     ("count", "tokens", "expected"),
     [(20, 8192, "prefill-bound"), (20, 900, "too-conservative"), (1, 8192, "too-conservative")],
 )
-@pytest.mark.parametrize("goal", ["throughput", "latency"])
+@pytest.mark.parametrize("goal", list(Aim))
 def test_who_waits_for_prefills_does_not_wait_for_room(
-    count: int, tokens: int, expected: str, goal: str
+    count: int, tokens: int, expected: str, goal: Aim
 ) -> None:
     text = [
         line
@@ -420,24 +421,24 @@ def test_who_waits_for_prefills_does_not_wait_for_room(
 
 def test_as_many_servers_as_hold_all_requests_where_one_is_full() -> None:
     full = lines(*(decode(2 * step, 240, queue=300, usage=0.95) for step in range(200)))
-    assert "over 3 servers like this one" in one(full, "requests-wait", "latency").advice[1]
+    assert "over 3 servers like this one" in one(full, "requests-wait", Aim.LATENCY).advice[1]
     roomy = lines(*(decode(2 * step, 16, queue=800, usage=0.12) for step in range(200)))
-    assert "over more servers like this one" in one(roomy, "requests-wait", "latency").advice[1]
+    assert "over more servers like this one" in one(roomy, "requests-wait", Aim.LATENCY).advice[1]
 
 
 def test_memory_that_is_left_is_no_fault_for_latency_while_the_cache_has_room() -> None:
     launch = told(OLD, "too-much-left")
     assert one(launch, "memory-unused").severity is Severity.WARNING
-    assert one(launch, "memory-unused", "latency").severity is Severity.WARNING
+    assert one(launch, "memory-unused", Aim.LATENCY).severity is Severity.WARNING
     idle = read(log(OLD, Story(share=0.8, usage=0.4, queue=0)))
-    assert one(idle, "memory-unused", "latency").severity is Severity.INFO
-    assert one(lines(READY), "memory-unused", "latency").severity is Severity.INFO
+    assert one(idle, "memory-unused", Aim.LATENCY).severity is Severity.INFO
+    assert one(lines(READY), "memory-unused", Aim.LATENCY).severity is Severity.INFO
 
 
 def test_for_latency_two_thousand_that_wait_are_no_measure() -> None:
     launch = lines(*(decode(2 * step, 240, queue=5000, usage=0.95) for step in range(200)))
     assert faults(launch) == ["queue-long"]
-    assert faults(launch, "latency") == ["requests-wait"]
+    assert faults(launch, Aim.LATENCY) == ["requests-wait"]
 
 
 def test_a_client_of_fixed_concurrency_is_told_how_many_fit() -> None:
@@ -482,11 +483,11 @@ def test_few_retractions_are_no_rate_however_short_the_log() -> None:
     assert found.summary.startswith("1 retraction in 10 min at full load, 0.1 a minute (")
 
 
-@pytest.mark.parametrize("goal", ["throughput", "latency"])
+@pytest.mark.parametrize("goal", list(Aim))
 @pytest.mark.parametrize("usage", [0.05, 0.45, 0.93, 0.99])
 @pytest.mark.parametrize("queue", [0, 1, 5, 150, 3000])
 @pytest.mark.parametrize("idle", [0, 1])
-def test_what_is_told_of_few_requests_makes_sense(goal: str, usage: float, queue: int, idle: int) -> None:
+def test_what_is_told_of_few_requests_makes_sense(goal: Aim, usage: float, queue: int, idle: int) -> None:
     text = [decode(2 * step, step % 2 or 1 - idle, queue=queue, usage=usage) for step in range(200)]
     text[100:100] = [retraction(200)] * 30 * (queue > 1)
     for arguments in ({}, {"max_running_requests": 1}, {"schedule_conservativeness": 1.3}):
@@ -569,7 +570,7 @@ def test_slots_for_as_many_as_fit() -> None:
     (move,) = one(told(OLD, "full-slots"), "too-few-slots").moves
     assert (move.parameter, move.at_least, move.was, move.to) == ("max_running_requests", 129, 128, 192)
     # Who aims at latency may have meant it.
-    assert one(told(OLD, "full-slots"), "too-few-slots", "latency").severity is Severity.INFO
+    assert one(told(OLD, "full-slots"), "too-few-slots", Aim.LATENCY).severity is Severity.INFO
 
 
 @pytest.mark.parametrize(
@@ -760,7 +761,7 @@ def test_replicas_before_ranks_where_the_weights_are_small() -> None:
     assert found.severity is Severity.INFO
     assert (found.moves[0].was, found.moves[0].to) == (4, 1)
     assert "4 replicas" in found.advice[0]
-    assert "data-parallel-first" not in ids(launch, "latency")
+    assert "data-parallel-first" not in ids(launch, Aim.LATENCY)
     heavy = read(log(OLD, Story(weights=141.2), tp=4))
     assert "data-parallel-first" not in ids(heavy)
 
@@ -919,7 +920,7 @@ def anything(dice: random.Random) -> Launch:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_to_be_tried_is_within_its_own_bounds(seed: int) -> None:
     dice = random.Random(seed)
-    told = [findings([anything(dice)], goal) for _ in range(120) for goal in ("throughput", "latency")]
+    told = [findings([anything(dice)], goal) for _ in range(120) for goal in Aim]
     assert {finding.id for found in told for finding in found} >= {
         "queue-empty",
         "too-conservative",

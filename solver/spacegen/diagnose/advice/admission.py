@@ -15,7 +15,7 @@ from spacegen.diagnose.advice.guide import (
     SOME_RETRACTIONS,
     WELL_FILLED,
 )
-from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, argument, chunk_of_a_rank, key, number, sensible
 from spacegen.diagnose.advice.serving import (
     amount,
@@ -46,7 +46,7 @@ from spacegen.diagnose.series import Column
 __all__ = ["admission"]
 
 
-def admission(launch: Launch, goal: str) -> Iterable[Finding]:
+def admission(launch: Launch, goal: Aim) -> Iterable[Finding]:
     """Too few requests admitted, too many, or both in turn; nothing where the log is too short to tell."""
     found = full_load(launch)
     if found is None:
@@ -137,7 +137,7 @@ def _prefill_bound(launch: Launch, found: Steady, chunk: float) -> Finding:
     )
 
 
-def _few_slots(launch: Launch, found: Steady, goal: str, to: int) -> Finding:
+def _few_slots(launch: Launch, found: Steady, goal: Aim, to: int) -> Finding:
     limit = int(slots(launch) or 0)
     groups = attention_groups(launch)
     fit, within = WELL_FILLED * found.full, capped(launch, limit)
@@ -154,7 +154,7 @@ def _few_slots(launch: Launch, found: Steady, goal: str, to: int) -> Finding:
         id="too-few-slots",
         phase=Phase.SERVING,
         # Fewer requests at a time are each served faster: for latency that may be meant.
-        severity=Severity.INFO if goal == LATENCY else Severity.WARNING,
+        severity=Severity.INFO if goal == Aim.LATENCY else Severity.WARNING,
         summary=f"{_seen(found)}, because {amount(found.running)} run at a time{each_rank(found)} and at "
         f"most {limit} may",
         evidence=evidence(shown(launch, Column.UNFILLED)),

@@ -50,7 +50,7 @@ _PHASES: Final = tuple(Phase)
 
 
 def findings(
-    launches: Sequence[Launch], goal: str = Aim.THROUGHPUT, asked: Mapping[str, Any] | None = None
+    launches: Sequence[Launch], goal: Aim = Aim.THROUGHPUT, asked: Mapping[str, Any] | None = None
 ) -> tuple[Finding, ...]:
     """What launches show, the worst first, then by phase and launch; `asked` are the arguments that were
     given, where they are known."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.lighter import hosted, known
-from spacegen.diagnose.advice.rule import once
+from spacegen.diagnose.advice.rule import Aim, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -90,7 +90,7 @@ _REASONS: Final = {
 }
 
 
-def endings(launch: Launch, _goal: str) -> Iterable[Finding]:
+def endings(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """How a launch ended, unless the log gives a better reason."""
     ends = () if troubled(launch, *_CAUSES) else launch.troubles
     return once(finding for trouble in ends for finding in _of(launch, trouble))

@@ -8,6 +8,7 @@ from typing import Final
 
 from spacegen.diagnose.advice.guide import FULL, GRAPH_SIZES, LARGE_TP, OFTEN
 from spacegen.diagnose.advice.room import free_room
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, argument, key, number, whole
 from spacegen.diagnose.advice.serving import full_load, slots
 from spacegen.diagnose.advice.slots import capped, more_slots
@@ -46,7 +47,7 @@ class Larger:
     """How many may run by advice about slots, where more of them are proposed."""
 
 
-def larger(launch: Launch, goal: str) -> Larger | None:
+def larger(launch: Launch, goal: Aim) -> Larger | None:
     """The graphs to capture instead; None where there are enough, or none help."""
     found, now = without_graph(launch), largest_graph(launch)
     if found is None or switched_off(launch) or (now is not None and found.most_without_graph <= now):
@@ -88,13 +89,13 @@ def _kept(launch: Launch, less: Move) -> float:
     return max(1 - (was - less.to) * room.gpu / pool, 0.0)
 
 
-def larger_gib(launch: Launch, goal: str) -> float:
+def larger_gib(launch: Launch, goal: Aim) -> float:
     """GiB that the proposed graphs take beyond those that the launch has; 0 where none are proposed."""
     found = larger(launch, goal)
     return 0.0 if found is None else found.gib
 
 
-def covering(launch: Launch, batch: float, goal: str) -> Move | None:
+def covering(launch: Launch, batch: float, goal: Aim) -> Move | None:
     """Graphs for batches of that size, as far as they are useful; None where there are enough, or none.
 
     It is the size that is proposed for the batches that run without graphs, if there are any.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from spacegen.diagnose.advice.graph_sizes import Larger, larger, largest_graph, switched_off, without_graph
 from spacegen.diagnose.advice.guide import GRAPH_SIZES, LARGE_TP
 from spacegen.diagnose.advice.room import free_room
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, key
 from spacegen.diagnose.advice.serving import amount, each_rank, evidence, of_lines, per_cent, shown
 from spacegen.diagnose.advice.steady import Steady
@@ -17,7 +18,7 @@ from spacegen.diagnose.series import Column
 __all__ = ["graphs"]
 
 
-def graphs(launch: Launch, goal: str) -> Iterable[Finding]:
+def graphs(launch: Launch, goal: Aim) -> Iterable[Finding]:
     """Nothing where most batches at full load have graphs."""
     found = without_graph(launch)
     if found is None:

@@ -17,7 +17,7 @@ from spacegen.diagnose.advice.guide import (
     SHORT_QUEUE,
     WELL_FILLED,
 )
-from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.advice.serving import (
     amount,
@@ -46,7 +46,7 @@ _BALANCING: Final = "load_balance_method"
 _BY_LOAD: Final = ("shortest_queue", "minimum_tokens", "total_requests", "total_tokens")
 
 
-def load(launch: Launch, goal: str) -> Iterable[Finding]:
+def load(launch: Launch, goal: Aim) -> Iterable[Finding]:
     """An empty queue, a long one, or a good one; if the goal is latency, an empty one is good."""
     if (half := half_of(launch)) is not None and len(launch.series):
         yield _half(launch, half)
@@ -55,7 +55,7 @@ def load(launch: Launch, goal: str) -> Iterable[Finding]:
         return
     if found.uneven >= OFTEN:
         yield _uneven(launch, found)
-    elif goal == LATENCY:
+    elif goal == Aim.LATENCY:
         if found.waiting > KEPT_WAITING and found.empty_queue < 1 - OFTEN:
             yield _waiting(launch, found)
     elif found.queue > LONG_QUEUE:

@@ -13,7 +13,7 @@ from typing import Final
 from spacegen.diagnose.advice.graph_sizes import larger_gib
 from spacegen.diagnose.advice.guide import FULL, HIGHEST_SHARE, MANY_LINES
 from spacegen.diagnose.advice.room import Room, free_room
-from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, is_mini, key, number, troubled, whole
 from spacegen.diagnose.advice.serving import full_load, span
 from spacegen.diagnose.advice.ways import STEP, larger_cap, steps_down, steps_up
@@ -32,7 +32,7 @@ _SHORT: Final = (
 )
 
 
-def left_memory(launch: Launch, goal: str) -> Iterable[Finding]:
+def left_memory(launch: Launch, goal: Aim) -> Iterable[Finding]:
     """Whether a launch leaves too much or too little memory; nothing if it ran out, which says more."""
     figure, room = launch.figures.get(Fact.LEFT), free_room(launch, larger_gib(launch, goal))
     if figure is None or room is None or troubled(launch, *_SHORT):
@@ -76,7 +76,7 @@ def _numbers(room: Room) -> dict[str, float]:
     return known if room.gpu is None else {**known, "gpu_gib": room.gpu}
 
 
-def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
+def _unused(launch: Launch, figure: Figure, room: Room, goal: Aim) -> Finding:
     cap = larger_cap(launch) if _capped(launch) else None
     move = _raised(launch, room) if cap is None else cap
     gained = _tokens_a_step(launch, room.gpu)
@@ -88,7 +88,7 @@ def _unused(launch: Launch, figure: Figure, room: Room, goal: str) -> Finding:
         numbers["tokens_gained"] = round(gained * steps / STEP)
     idle = _never_full(launch)
     # For latency a larger cache is of use only to a server whose cache is seen to be full.
-    needed = _ever_full(launch) if goal == LATENCY else not idle
+    needed = _ever_full(launch) if goal == Aim.LATENCY else not idle
     lost = room.rest >= room.much and needed
     wide = f"{_left(figure, room)}; {room.good} is good"
     return Finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, is_mini, key, number
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Launch, Phase
@@ -11,7 +12,7 @@ from spacegen.diagnose.launch import Fact, Launch, Phase
 __all__ = ["mini_graphs"]
 
 
-def mini_graphs(launch: Launch, _goal: str) -> Iterable[Finding]:
+def mini_graphs(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """Batches that may run without graphs: the log will not show when they do."""
     if not is_mini(launch) or not launch.graph_sizes:
         return

@@ -18,7 +18,7 @@ from spacegen.diagnose.advice.guide import (
     SHARED_PREFIXES,
     SMALL_WEIGHTS_GIB,
 )
-from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, argument, few_bits, gpu_gib, is_mini, key
 from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
@@ -32,7 +32,7 @@ _MLA: Final = ("deepseek-v2", "deepseek-v3", "deepseek-r1", "deepseek-coder-v2",
 _GATEWAY: Final = "the model gateway (`python -m sglang_router.launch_router`)"
 
 
-def options(launch: Launch, goal: str) -> Iterable[Finding]:
+def options(launch: Launch, goal: Aim) -> Iterable[Finding]:
     """What could be tried, where the log gives a reason to."""
     found = full_load(launch)
     if is_mini(launch) or found is None:
@@ -64,13 +64,13 @@ def _count(launch: Launch, name: str) -> int:
     return said if isinstance(said, int) and not isinstance(said, bool) else 1
 
 
-def _parallelism(launch: Launch, goal: str) -> Iterable[Finding]:
+def _parallelism(launch: Launch, goal: Aim) -> Iterable[Finding]:
     replicas = _count(launch, "dp_size")
     if attention_groups(launch) > 1:
         return
     if _is_mla(launch) and _count(launch, Key.RANKS) >= ALL_RANKS:
         yield _shared_attention(launch)
-    elif goal != LATENCY:
+    elif goal != Aim.LATENCY:
         yield from _fewer_ranks(launch)
     if replicas > 1:
         yield _could(

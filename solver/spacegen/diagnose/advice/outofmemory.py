@@ -20,7 +20,7 @@ from spacegen.diagnose.advice.lighter import (
     shorter_prefills,
     weights,
 )
-from spacegen.diagnose.advice.rule import besides, once
+from spacegen.diagnose.advice.rule import Aim, besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -48,7 +48,7 @@ _NEIGHBOUR: Final = re.compile(r"Process (\d+) has ([\d.]+ [GM])iB memory in use
 _DUMMY: Final = "to test memory without downloading the weights, use `{}` (random weights)"
 
 
-def gpu_memory(launch: Launch, _goal: str) -> Iterable[Finding]:
+def gpu_memory(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """A finding for each place where GPU memory ran out."""
     troubles = troubled(launch, TroubleKind.OUT_OF_MEMORY, TroubleKind.CAPTURE)
     return once(finding for trouble in troubles for finding in _at(launch, trouble))

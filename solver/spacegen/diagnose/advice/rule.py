@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Launch
 from spacegen.errors import Fault, UsageError, did_you_mean
 
-__all__ = ["LATENCY", "Aim", "Rule", "besides", "once"]
+__all__ = ["Aim", "Rule", "besides", "once"]
 
 
 class Aim(StrEnum):
@@ -28,9 +28,7 @@ class Aim(StrEnum):
         return cls(text)
 
 
-LATENCY: Final = Aim.LATENCY
-
-Rule: TypeAlias = Callable[[Launch, str], Iterable[Finding]]
+Rule: TypeAlias = Callable[[Launch, Aim], Iterable[Finding]]
 """What one launch shows, for a goal; the book numbers the launches."""
 
 

@@ -17,7 +17,7 @@ from spacegen.diagnose.advice.lighter import (
     shorter_prefills,
     weights,
 )
-from spacegen.diagnose.advice.rule import besides, once
+from spacegen.diagnose.advice.rule import Aim, besides, once
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -46,7 +46,7 @@ from spacegen.diagnose.launch import Fact, Launch, Phase, Trouble, TroubleKind
 __all__ = ["short_pool"]
 
 
-def short_pool(launch: Launch, _goal: str) -> Iterable[Finding]:
+def short_pool(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """A pool without room for any token, for those of a batch, or for a single request."""
     return once(finding for trouble in launch.troubles for finding in _of(launch, trouble))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spacegen.diagnose.advice.guide import FULL, KEPT_WAITING, OFTEN, WELL_FILLED
-from spacegen.diagnose.advice.rule import LATENCY
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import Key, attention_groups, key, number
 from spacegen.diagnose.advice.serving import slots, slots_taken
 from spacegen.diagnose.advice.steady import Steady
@@ -13,14 +13,14 @@ from spacegen.diagnose.launch import Launch
 __all__ = ["capped", "more_slots", "timid"]
 
 
-def timid(found: Steady, goal: str) -> bool:
+def timid(found: Steady, goal: Aim) -> bool:
     """Whether requests wait although there is room in the cache for at least one more."""
     free = 1 - found.usage
-    kept = found.kept_waiting if goal != LATENCY else found.waiting >= KEPT_WAITING
+    kept = found.kept_waiting if goal != Aim.LATENCY else found.waiting >= KEPT_WAITING
     return kept and found.unfilled >= OFTEN and found.usage < FULL and free * (found.running + 1) > 1
 
 
-def more_slots(launch: Launch, found: Steady, goal: str) -> int | None:
+def more_slots(launch: Launch, found: Steady, goal: Aim) -> int | None:
     """The requests of a rank that fill the cache, where fewer may run; None where that is not the limit."""
     if not timid(found, goal) or not slots_taken(launch, found):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spacegen.diagnose.advice.guide import SLOW_CAPTURE, SLOW_LOADING
+from spacegen.diagnose.advice.rule import Aim
 from spacegen.diagnose.advice.said import (
     Key,
     argument,
@@ -34,13 +35,13 @@ _UNKNOWN: Final = re.compile(r"--([a-z][\w-]*)")
 _UNDERSCORED: Final = re.compile(r"--[a-z]+_[\w-]*")
 
 
-def refused(launch: Launch, _goal: str) -> Iterable[Finding]:
+def refused(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """Arguments that the server rejects."""
     for trouble in troubled(launch, TroubleKind.ARGUMENTS)[:1]:
         yield _refused(launch, trouble)
 
 
-def port_in_use(launch: Launch, _goal: str) -> Iterable[Finding]:
+def port_in_use(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """A port that another process uses."""
     for trouble in troubled(launch, TroubleKind.PORT)[:1]:
         yield _port(launch, trouble)
@@ -111,7 +112,7 @@ def _port(launch: Launch, trouble: Trouble) -> Finding:
     )
 
 
-def slow_start(launch: Launch, _goal: str) -> Iterable[Finding]:
+def slow_start(launch: Launch, _goal: Aim) -> Iterable[Finding]:
     """What delays a start: a download, or graphs that no batch needs."""
     loading, capture = map(launch.figures.get, (Fact.LOADING_SECONDS, Fact.CAPTURE_SECONDS))
     if loading is not None and loading.value > SLOW_LOADING:
