@@ -319,6 +319,7 @@ def test_reading_a_log_loads_nothing_that_spaces_are_for(tmp_path: Path) -> None
         "spacegen.tune.workload",
         "spacegen.diagnose.narrowing.narrowing",
         "spacegen.diagnose.telling.page",
+        "packaging.requirements",
     }
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING
 
 from spacegen.errors import Fault, UsageError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["installing", "require"]
 
@@ -43,6 +45,8 @@ def installing(extra: str) -> str:
 
 
 def _needed(extra: str) -> Iterator[Requirement]:
+    from packaging.requirements import Requirement  # slow, and only what is missing is named
+
     for requirement in map(Requirement, metadata.requires("spacegen") or ()):
         marker = requirement.marker
         if marker and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
