@@ -79,6 +79,24 @@ def test_a_log_without_a_finding_that_moves_anything_has_no_next_launch(space: S
     assert told(made) == []
 
 
+@pytest.mark.parametrize("error", [True, False])
+def test_what_the_whole_space_does_already_is_still_asked_of_a_launch_outside_of_it(
+    space: Space, error: bool
+) -> None:
+    lower = Move(parameter="mem_fraction_static", at_most=0.96, was=0.97, to=0.95)
+    made = narrow(space, [launch(mem_fraction_static=0.97)], [finding(lower, error=error)])
+    assert [one.reason for one in made.dropped] == ["the space already satisfies it: `mem_fraction_static`"]
+    assert made.before == made.after
+    assert told(made) == ["--mem-fraction-static 0.9  (was 0.97)"]
+    # Costly changes are not made for it: no such value goes with groups of attention.
+    caution = Move(parameter=CAUTION, at_most=3.2, was=3.33, to=2.6)
+    made = narrow(space, [launch(attn_dp_size=8, **{CAUTION: 3.33})], [finding(caution, error=error)])
+    assert made.next is None
+    # A launch within the space satisfies it, too.
+    made = narrow(space, [launch(mem_fraction_static=0.97), launch()], [finding(lower, error=error)])
+    assert made.next is None
+
+
 def test_the_value_of_an_argument_that_nobody_reads_turns_nothing_on(space: Space) -> None:
     made = narrow(space, [launch()], [finding(LOWER)])
     assert told(made) == ["--schedule-conservativeness 0.3  (was 1.0)"]

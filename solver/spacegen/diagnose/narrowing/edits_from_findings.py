@@ -107,10 +107,8 @@ class Ground:
         ways = tuple(way for way in union(found, domains) if way.values)
         if not ways:
             return self._dropped(finding, self._no_way(finding.moves, moves))
-        if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
-            return self._dropped(finding, f"the space already satisfies it: `{full.parameter}`")
         others = of_other_models(self.space, self.launch)
-        return Edit(
+        made = Edit(
             finding=finding.id,
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways if others is None else union((*ways, others), domains),
@@ -119,6 +117,9 @@ class Ground:
             launch=finding.launch,
             own=None if others is None or finding.severity is Severity.ERROR else len(ways),
         )
+        if full := next((w for w in ways if len(w.values) == len(domains[w.parameter])), None):
+            return self._dropped(finding, f"the space already satisfies it: `{full.parameter}`", made)
+        return made
 
     def _no_way(self, said: Iterable[Move], moves: Iterable[Move]) -> str:
         """Why the space has no way out of a finding with these moves, which are `said` in words of advice."""
@@ -147,8 +148,8 @@ class Ground:
     def _translated(self, moves: Iterable[Move]) -> tuple[Move, ...]:
         return tuple(translated(m, self.launch.arguments, self.space.model.index) for m in moves)
 
-    def _dropped(self, finding: Finding, reason: str) -> Dropped:
-        return Dropped(finding=finding.id, launch=finding.launch, reason=reason)
+    def _dropped(self, finding: Finding, reason: str, edit: Edit | None = None) -> Dropped:
+        return Dropped(finding=finding.id, launch=finding.launch, reason=reason, edit=edit)
 
     def _reachable(self, move: Move) -> Move:
         name = self.parameters.get(move.parameter)

@@ -15,7 +15,7 @@ from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
 from spacegen.diagnose.narrowing.elsewhere import spared
 from spacegen.diagnose.narrowing.likeness import model_of, unlike_the_last
 from spacegen.diagnose.narrowing.missing_window import Window, windows
-from spacegen.diagnose.narrowing.next_launch import Next, next_launch
+from spacegen.diagnose.narrowing.next_launch import Next, next_launch, within_reach
 from spacegen.diagnose.narrowing.resolving import Resolved, resolve, without_edits
 from spacegen.diagnose.repeated import for_the_last
 from spacegen.errors import EngineError, how_many
@@ -122,8 +122,8 @@ def narrow(
     made, advised = [one for f, one in each if f.narrows], [one for f, one in each if not f.narrows]
     found = resolve(space, _edits(made), earlier, _edits(advised))
     last, said = _last(space, grounds)
-    wishes = _wishes(_edits(advised), found.kept, launches)
-    after = next_launch(found.space, [*_in_order(found.kept, _edits(made)), *wishes], last, said)
+    asked_for = (*_asked_for(found, made, last), *_wishes(_edits(advised), found.kept, launches))
+    after = next_launch(found.space, asked_for, last, said)
     return Narrowing(
         space=found.space,
         edits=found.kept,
@@ -142,6 +142,14 @@ def _wishes(advised: Iterable[Edit], kept: Sequence[Edit], launches: Sequence[La
     """Advice that narrows no space, as far as it is about the last launch and no edit is against it."""
     alike = for_the_last(launches)
     return (one for one in advised if one.launch in alike and not any(map(one.contradicts, kept)))
+
+
+def _asked_for(found: Resolved, made: Iterable[Edit | Dropped], last: Mapping[str, Any]) -> list[Edit]:
+    """The edits that apply, and what the whole space does already, which a launch outside of it did not."""
+    proposed = [(one, one if isinstance(one, Edit) else one.edit) for one in made]
+    already = (edit for one, edit in proposed if edit is not None and isinstance(one, Dropped))
+    satisfied = [edit for edit in already if within_reach(found.space, edit, last)]
+    return _in_order([*found.kept, *satisfied], [edit for _, edit in proposed if edit is not None])
 
 
 def _in_order(kept: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:

@@ -16,7 +16,7 @@ from spacegen.language.model import Domain, is_number
 from spacegen.questions.near.repair import Change, Repair
 from spacegen.questions.why.together import codes_of, possible
 
-__all__ = ["Next", "next_launch", "weights"]
+__all__ = ["Next", "next_launch", "weights", "within_reach"]
 
 _COSTLY: Final = 3
 _DEAR: Final = (
@@ -144,8 +144,7 @@ def _tried(
     """The proposal of an edit that breaks the fewest failures among the satisfied edits, then changes nothing
     costly, then breaks the fewest edits."""
     held = [other for other in edits if holds(other, {**ran, **wanted})]
-
-    dear = {name: ran[name] for name in _DEAR if name in ran}
+    dear = _dear(ran)
 
     def broken(way: Mapping[str, Scalar]) -> tuple[bool, int, bool, int]:
         lost = [other for other in held if not holds(other, {**ran, **way, **wanted})]
@@ -156,6 +155,15 @@ def _tried(
     # Among equals the first is the best.
     way = min(edit.tries or (_near(edit, {**ran, **said}),), key=broken)
     return {name: value for name, value in way.items() if name not in wanted}
+
+
+def _dear(ran: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: ran[name] for name in _DEAR if name in ran}
+
+
+def within_reach(space: Space, edit: Edit, ran: Mapping[str, Any]) -> bool:
+    """Whether some solution has what an edit would try first, and of a launch what is costly to change."""
+    return any(_goes(space, {**_dear(ran), **way}) for way in edit.tries[:1])
 
 
 def _goes(space: Space, values: Mapping[str, Any]) -> bool:
