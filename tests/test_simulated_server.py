@@ -100,6 +100,22 @@ def test_it_generates_in_every_form(tmp_path: Path) -> None:
         assert process.wait(timeout=10) == 0
 
 
+def test_its_metrics_count_whole_requests_in_each_group_of_attention(tmp_path: Path) -> None:
+    words = ("--enable-metrics", "--tp-size=4", "--dp-size=4", "--enable-dp-attention")
+    asked = {"input_ids": [1] * 9, "sampling_params": {"max_new_tokens": 50_000}, "stream": True}
+    with _server(tmp_path / "log", *words) as (_process, port):
+        request = Request(f"http://127.0.0.1:{port}/generate", json.dumps(asked).encode())
+        with urlopen(request, timeout=10) as answer:
+            answer.readline()
+            told = _ask(port, "/metrics")
+    assert re.findall(r'num_running_reqs\{.*dp_rank="(\d)"\} (.*)', told) == [
+        ("0", "1.0"),
+        ("1", "0.0"),
+        ("2", "0.0"),
+        ("3", "0.0"),
+    ]
+
+
 @pytest.mark.parametrize(("version", "comma"), [("0.5.6", ", "), ("0.5.23", "")])
 def test_its_batches_are_logged_as_the_version_logs_them(version: str, comma: str, tmp_path: Path) -> None:
     log = tmp_path / "log"

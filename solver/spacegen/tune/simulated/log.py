@@ -16,7 +16,7 @@ from spacegen.tune.simulated.effective import Effective
 from spacegen.tune.simulated.formula import GPU_GIB, Memory
 from spacegen.tune.simulated.words import frames
 
-__all__ = ["Batch", "Log"]
+__all__ = ["Batch", "Log", "part"]
 
 _NEW: Final = Version("0.5.14")
 """The version since which batch lines have no comma at their end."""
@@ -47,18 +47,19 @@ class Batch:
         for group in range(groups):
             yield replace(
                 self,
-                running=_part(self.running, group, groups),
-                queued=_part(self.queued, group, groups),
-                used=_part(self.used, group, groups),
+                running=part(self.running, group, groups),
+                queued=part(self.queued, group, groups),
+                used=part(self.used, group, groups),
                 rate=self.rate / groups,
-                started=_part(self.started, group, groups),
-                fresh=_part(self.fresh, group, groups),
-                pending=_part(self.pending, group, groups),
-                cached=_part(self.cached, group, groups),
+                started=part(self.started, group, groups),
+                fresh=part(self.fresh, group, groups),
+                pending=part(self.pending, group, groups),
+                cached=part(self.cached, group, groups),
             )
 
 
-def _part(number: int, group: int, groups: int) -> int:
+def part(number: int, group: int, groups: int) -> int:
+    """What one of so many groups has of a number: the first ones have what is left over."""
     return number // groups + (group < number % groups)
 
 
@@ -216,10 +217,10 @@ class Log:
             return
         groups = min(self.launch.groups, requests)
         for group in range(groups):
-            freed = f"#new_tokens_gained: {_part(gained, group, groups)}, " if self._new else ""
+            freed = f"#new_tokens_gained: {part(gained, group, groups)}, " if self._new else ""
             self.say(
                 "KV cache pool is full. Retract requests. "
-                f"#retracted_reqs: {_part(requests, group, groups)}, {freed}"
+                f"#retracted_reqs: {part(requests, group, groups)}, {freed}"
                 f"#new_token_ratio: {ratio[0]:.4f} -> {ratio[1]:.4f}",
                 replica,
                 at,

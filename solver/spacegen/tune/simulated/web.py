@@ -15,6 +15,7 @@ from aiohttp import web
 
 from spacegen.tune.simulated.admission import Request
 from spacegen.tune.simulated.engine import Engine
+from spacegen.tune.simulated.log import part
 from spacegen.tune.simulated.prefixes import PER_TOKEN, beginnings
 
 __all__ = ["Face", "application"]
@@ -245,21 +246,27 @@ def _exposition(engine: Engine, model: str) -> str:
     """A few of SGLang's metrics in Prometheus's text format: of each scheduler, and of what was served."""
     named = f"model_name={json.dumps(model)}"
     groups = engine.groups
-    each = [replica for replica in engine.replicas for _ in range(groups)]
-    ranks = {f'{named},dp_rank="{i}"' if len(each) > 1 else named: r for i, r in enumerate(each)}
+    each = [(replica, group) for replica in engine.replicas for group in range(groups)]
+    ranks = {f'{named},dp_rank="{i}"' if len(each) > 1 else named: one for i, one in enumerate(each)}
     gauges: dict[str, dict[str, float]] = {
-        "num_running_reqs": {labels: len(replica.running) / groups for labels, replica in ranks.items()},
-        "num_queue_reqs": {labels: len(replica.waiting) / groups for labels, replica in ranks.items()},
-        "token_usage": {labels: round(replica.share, 4) for labels, replica in ranks.items()},
-        "gen_throughput": {labels: replica.rate / groups for labels, replica in ranks.items()},
-        "max_total_num_tokens": {labels: replica.tokens // groups for labels, replica in ranks.items()},
+        "num_running_reqs": {
+            labels: part(len(r.running), group, groups) for labels, (r, group) in ranks.items()
+        },
+        "num_queue_reqs": {
+            labels: part(len(r.waiting), group, groups) for labels, (r, group) in ranks.items()
+        },
+        "token_usage": {labels: round(r.share, 4) for labels, (r, _) in ranks.items()},
+        "gen_throughput": {labels: r.rate / groups for labels, (r, _) in ranks.items()},
+        "max_total_num_tokens": {labels: r.tokens // groups for labels, (r, _) in ranks.items()},
     }
     counters: dict[str, dict[str, float]] = {
         "num_requests_total": {named: engine.served},
         "prompt_tokens_total": {named: engine.prompt_tokens},
         "generation_tokens_total": {named: engine.made_tokens},
         "cached_tokens_total": {named: engine.cached_tokens},
-        "num_retracted_requests_total": {labels: r.retracted / groups for labels, r in ranks.items()},
+        "num_retracted_requests_total": {
+            labels: part(r.retracted, group, groups) for labels, (r, group) in ranks.items()
+        },
     }
     return "".join(
         f"# HELP sglang:{name} SIMULATED\n# TYPE sglang:{name} {'counter' if name in counters else 'gauge'}\n"
