@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from spacegen.diagnose.advice.said import Key, chunk_of_a_rank, number
+from spacegen.diagnose.advice.ways import smaller_chunk
 from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.diagnosis import Diagnosis, examine
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
@@ -105,6 +106,15 @@ def test_advice_is_about_the_flag() -> None:
         assert (chunk.was, chunk.to, chunk.at_most) == (8192, 4096, 8191)
         prefill = next(move for move in finding.unless if move.parameter == "max_prefill_tokens")
         assert prefill.at_most == 1023
+
+
+@pytest.mark.parametrize(
+    ("chunk", "to", "most"),
+    [(65536, 32768, 65535), (16384, 8192, 16383), (8192, 4096, 8191), (-1, 32768, 32768)],
+)
+def test_a_smaller_chunk_is_one_of_each_group(chunk: int, to: int, most: int) -> None:
+    move = smaller_chunk(Launch(arguments={**RUN, **OLD, "chunked_prefill_size": chunk}))
+    assert (move.was, move.to, move.at_most) == (chunk, to, most)
 
 
 def test_the_text_says_what_was_converted() -> None:

@@ -141,12 +141,15 @@ def _finest(share: float, to: Callable[[float], int]) -> float:
 
 
 def smaller_chunk(launch: Launch) -> Move:
-    """Chunks of 4096 or 2048 tokens, or half of what is smaller already."""
-    name, was = key(launch, Key.CHUNK), number(launch, Key.CHUNK)
+    """Chunks of 4096 or 2048 tokens in each rank, or half of what is smaller already."""
+    name, was, groups = key(launch, Key.CHUNK), number(launch, Key.CHUNK), attention_groups(launch)
     if was is None or was <= 0:
         # Without chunks a whole prompt is one.
-        return Move(parameter=name, at_most=SMALLER_CHUNKS[0], was=_whole(was), to=SMALLER_CHUNKS[0])
-    to = next((size for size in SMALLER_CHUNKS if size < was), int(was) // 2)
+        most = SMALLER_CHUNKS[0] * groups
+        return Move(parameter=name, at_most=most, was=_whole(was), to=most)
+    # The argument is shared out among the groups of attention data parallelism.
+    each = int(was) // groups
+    to = next((size for size in SMALLER_CHUNKS if size < each), each // 2) * groups
     return Move(parameter=name, at_most=was - 1, was=_whole(was), to=to)
 
 
