@@ -13,7 +13,7 @@ import typer
 from spacegen.cli.diagnose_space import NarrowOptions, PageOptions, space_to_narrow
 from spacegen.cli.options import AsJson, EngineChoice, Selection, one_of, spread
 from spacegen.cli.output import print_json, say, say_empty, watched
-from spacegen.cli.process import Troubles
+from spacegen.cli.process import Failures
 
 if TYPE_CHECKING:
     from spacegen.cli.diagnose_space import SpaceToNarrow
@@ -250,24 +250,24 @@ def _tell(
 ) -> int:
     """Writes the files that are wanted, prints the diagnosis, and says what could not be done; the exit
     status of that, or 0."""
-    narrowing, troubles = None, Troubles()
+    narrowing, failures = None, Failures()
     if place is not None:
-        with troubles:
+        with failures:
             narrowing = place.narrowed(found, _asked(reading, found.launches))
     # Whoever reads stdout may stop, and is to have the files all the same.
     written: list[str] = []
     if not page.alone:
-        with troubles:
+        with failures:
             written += page.write(found, narrowing)
     if place is not None and not place.alone:
-        with troubles:
+        with failures:
             written += place.write(narrowing)
     try:
         _print(found, narrowing, place, page, as_json=as_json, indent=None if reading.follow else 2)
     finally:
         for name in () if quiet else written:
             say(f"wrote {name}")
-        status = troubles.say()
+        status = failures.say()
     return status
 
 

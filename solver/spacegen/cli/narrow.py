@@ -13,7 +13,7 @@ import typer
 from spacegen.cli.diagnose_space import inputs
 from spacegen.cli.options import AsJson, EngineChoice, Selection, SpaceName, spread
 from spacegen.cli.output import print_json, print_table
-from spacegen.cli.process import Troubles
+from spacegen.cli.process import Failures
 from spacegen.cli.studying import Aims
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def narrow(
     chosen = _load(selection, space, engine, records, evidence.output)
     found = weigh(chosen, records, goals, limits, keep=keep, chance=chance)
     narrowed = _narrowed(chosen, space, found, evidence)
-    output, text, troubles = evidence.output, "", Troubles()
-    with troubles:
+    output, text, failures = evidence.output, "", Failures()
+    with failures:
         text = _write(output, space, chosen, narrowed, selection)
     if as_json:
         print_json({"goals": list(map(str, goals)), **found.as_dict(), **narrowed.as_dict()}, indent=2)
@@ -132,7 +132,7 @@ def narrow(
         _print(found, narrowed, goals, limits, untried_go=evidence.drop_untried)
     if text and output != "-":
         selection.say(f"wrote {output}")
-    return troubles.say()
+    return failures.say()
 
 
 def _write(output: str | None, name: str, space: Space, narrowed: Narrowing, selection: Selection) -> str:

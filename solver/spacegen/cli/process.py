@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["Troubles", "abandon", "end_on_signals", "failed", "open_streams", "unread", "worded"]
+__all__ = ["Failures", "abandon", "end_on_signals", "failed", "open_streams", "unread", "worded"]
 
 
 def open_streams() -> None:
@@ -51,7 +51,7 @@ def unread() -> int:
     return 128 + getattr(signal, "SIGPIPE", 13)
 
 
-class Troubles:
+class Failures:
     """What goes wrong in blocks of work that others do not wait for: it is said at the end."""
 
     def __init__(self) -> None:
