@@ -26,7 +26,8 @@ HIDDEN: Final = "***"
 """What stands in the place of a secret."""
 
 _SECRET: Final = re.compile(
-    r"(?:.*_)?(?:key|keys|apikey|token|auth|authorization|cookies?|credentials?|passphrase|pwd)|.*(?:password|passwd|secret).*"
+    r"(?:.*_)?(?:keys?|apikey|token|auth|authorization|cookies?|credentials?|passphrase|pwd)"
+    r"|.*(?:password|passwd|secret).*"
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED: Final = re.compile(r"(?P<name>-{0,2}[A-Za-z][\w-]*)(?P<mark>=|:\s*)(?P<value>.+)", re.DOTALL)

@@ -81,14 +81,14 @@ def _as_launched(
     space: Space,
     edits: Iterable[Edit],
     ran: Mapping[str, Any],
-    following: Mapping[str, Scalar],
+    then: Mapping[str, Scalar],
 ) -> Window:
     """The window with the changes of the next launch, if they open it and are as few."""
     name, opening = window.parameter, window.opening or {}
     binding = [edit for edit in edits if _bound(edit, name, ran) is not None]
     # Of equally small changes, those that the next launch makes anyway.
     ways = dict.fromkeys((*opening, *(way.parameter for edit in binding for way in edit.ways)))
-    changes = {n: (ran[n], following[n]) for n in ways if n != name and n in ran and n in following}
+    changes = {n: (ran[n], then[n]) for n in ways if n != name and n in ran and n in then}
     changed = {n: pair for n, pair in changes.items() if pair[0] not in Domain((pair[1],))}
     numbers = _numbers(space.model[name].domain)
     if window.opening is None or not _opens(changed, name, binding, ran, numbers):
