@@ -9,6 +9,7 @@ from pydantic import Field
 
 from spacegen.diagnose.launch import Line, Phase
 from spacegen.language.expr import Scalar
+from spacegen.language.model import is_number
 from spacegen.tune.values import Value
 
 __all__ = ["SPACE", "Action", "Finding", "Move", "Severity", "Step", "shown"]
@@ -97,8 +98,7 @@ class Move(Value):
 
 
 def _quoted(value: Scalar) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return shown(value) if number else f"`{shown(value)}`"
+    return shown(value) if is_number(value) else f"`{shown(value)}`"
 
 
 def shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from spacegen.diagnose.finding import Finding, Move, Severity, shown
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.versions import both_names
 from spacegen.language.expr import Scalar
-from spacegen.language.model import same_value
+from spacegen.language.model import is_number, same_value
 
 __all__ = ["agreed"]
 
@@ -84,7 +84,7 @@ def _against(
 def _exactly(move: Move) -> Move:
     """The value to try, and no other."""
     to = move.to
-    if isinstance(to, bool) or not isinstance(to, int | float):
+    if not is_number(to):
         return Move(parameter=move.parameter, among=(to,))
     return Move(parameter=move.parameter, at_least=to, at_most=to)
 
@@ -97,7 +97,7 @@ def _meets(way: Move, change: Move) -> bool:
 def _short_of(move: Move, against: Iterable[_Failure]) -> Move | None:
     """The move within what the failures leave; None where that is nothing."""
     to, was = move.to, move.was
-    if isinstance(to, bool) or not isinstance(to, int | float) or move.among is not None:
+    if not is_number(to) or move.among is not None:
         return None
     low = max((one.way.at_least for one in against if one.way.at_least is not None), default=-math.inf)
     high = min((one.way.at_most for one in against if one.way.at_most is not None), default=math.inf)

@@ -9,6 +9,7 @@ from spacegen.diagnose.advice.said import Key, attention_groups
 from spacegen.diagnose.finding import Finding, Severity, shown
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.versions import both_names
+from spacegen.language.model import is_number
 from spacegen.servers.attention_groups import scaled
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
@@ -37,7 +38,7 @@ def _said(launch: Launch) -> dict[str, tuple[int, Line]]:
     found = {}
     for name, fact in _SAID.items():
         given, figure = launch.arguments.get(name), launch.figures.get(fact)
-        if figure is None or isinstance(given, bool) or not isinstance(given, int | float):
+        if figure is None or not is_number(given):
             continue
         groups = attention_groups(launch) if fact in _OF_A_RANK else 1
         if figure.value != given // groups:

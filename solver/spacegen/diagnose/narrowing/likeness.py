@@ -9,7 +9,7 @@ from typing import Any, Final
 from spacegen.api import Space
 from spacegen.diagnose.launch import Fact, Launch
 from spacegen.diagnose.narrowing.edit import Kept
-from spacegen.language.model import Domain
+from spacegen.language.model import Domain, is_number
 
 __all__ = ["MODEL", "model_of", "of_other_models", "same_model", "unlike", "unlike_the_last"]
 
@@ -80,7 +80,7 @@ def _name(path: str) -> str:
 
 def _other_gpu(space: Space, launch: Launch) -> str | None:
     known = next((c.value for c in space.base.constants if c.name == _GPU), None)
-    if isinstance(known, bool) or not isinstance(known, int | float) or known <= 0:
+    if not is_number(known) or known <= 0:
         return None
     about = known / _MIB
     totals = (trouble.numbers.get("capacity_gib") for trouble in launch.troubles)

@@ -11,6 +11,7 @@ from typing import Final
 from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.diagnosis import Diagnosis
 from spacegen.diagnose.finding import Finding, Move, Severity
+from spacegen.diagnose.finding import shown as written
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.moves import fits
 from spacegen.diagnose.repeated import for_the_last
@@ -91,15 +92,7 @@ def spelled(launch: Launch, sentence: str) -> str:
 
 def shown(value: Scalar) -> str:
     """A value for people: null is what the server chooses."""
-    match value:
-        case None:
-            return "not given"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:.10g}"
-        case _:
-            return str(value)
+    return "not given" if value is None else written(value)
 
 
 def _name(launch: Launch, parameter: str) -> str:
