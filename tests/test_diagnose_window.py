@@ -111,6 +111,7 @@ def test_what_was_missing_narrows_the_window() -> None:
 def test_launches_that_differ_otherwise_have_no_window_in_common() -> None:
     assert windows([at(0.84, LOW), at(0.85, HIGH, tp_size=2)]) == []
     assert windows([at(0.84, LOW), at(0.85, HIGH, port=30001)]) != []
+    assert windows([at(0.84, LOW, node_rank=0), at(0.85, HIGH, node_rank=1)]) != []
 
 
 def test_a_capture_that_failed_for_other_reasons_says_nothing_about_shares() -> None:

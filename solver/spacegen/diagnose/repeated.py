@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from spacegen.diagnose.launch import Launch
 
-__all__ = ["for_the_last"]
+__all__ = ["EACH_TIME", "for_the_last"]
 
-_EACH_TIME: Final = frozenset(
+EACH_TIME: Final = frozenset(
     {
         *("node_rank", "base_gpu_id", "dist_init_addr"),
-        *("host", "port", "nccl_port", "server_port", "random_seed"),
+        *("host", "server_host", "port", "server_port", "nccl_port", "random_seed"),
     }
 )
 """Arguments in which nodes of a launch differ, or what is started again."""
@@ -38,4 +38,4 @@ def _alike(one: Launch, other: Launch) -> bool:
 
 
 def _kept(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in _EACH_TIME}
+    return {name: value for name, value in arguments.items() if name not in EACH_TIME}

@@ -18,25 +18,15 @@ from spacegen.diagnose.advice.said import Key, key, number, troubled
 from spacegen.diagnose.advice.ways import FINEST, STEP, steps_down, steps_up
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Line, Phase, TroubleKind
+from spacegen.diagnose.repeated import EACH_TIME
 
 __all__ = ["Tried", "likeness", "tried", "window", "within"]
 
 # Arguments that say nothing about memory, and that often differ from launch to launch.
-_PASSING: Final = (
-    "port",
-    "nccl_port",
-    "host",
-    "server_host",
-    "server_port",
-    "dist_init_addr",
-    "random_seed",
-    "log_level",
-    "log_requests",
-    "schedule_conservativeness",
-    "schedule_policy",
-    "served_model_name",
-    "watchdog_timeout",
-)
+_PASSING: Final = EACH_TIME | {
+    *("log_level", "log_requests", "served_model_name", "watchdog_timeout"),
+    *("schedule_conservativeness", "schedule_policy"),
+}
 # What decides about memory beside the static share, and not whether weights leave room in it.
 _NO_WEIGHT: Final = (
     *("chunked_prefill_size", "max_prefill_tokens", "max_extend_tokens", "disable_cuda_graph"),
@@ -183,7 +173,7 @@ def _share_of(launch: Launch, findings: Iterable[Finding], of: str) -> Move | No
 
 def likeness(launch: Launch, *apart: str) -> str:
     """What a launch has in common with others that differ in these arguments alone."""
-    rest = {name: value for name, value in launch.arguments.items() if name not in {*_PASSING, *apart}}
+    rest = {name: value for name, value in launch.arguments.items() if name not in _PASSING.union(apart)}
     return json.dumps([launch.server, rest], default=str, sort_keys=True)
 
 
