@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,6 +199,12 @@ def test_no_module_takes_the_name_of_a_data_folder(module: Module) -> None:
 @every_module
 def test_a_module_fits_in_300_lines(module: Module) -> None:
     assert len(module.text.splitlines()) <= 300
+
+
+@every_module
+def test_no_pattern_repeats_a_group_possessively(module: Module) -> None:
+    # Python 3.11.0 to 3.11.4 quietly match such repeats wrongly: https://github.com/python/cpython/issues/106052
+    assert re.findall(r"\)(?:[*+?]|\{[\d,]+\})\+|\(\?>", module.text) == []
 
 
 @every_module

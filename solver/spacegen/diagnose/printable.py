@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 __all__ = ["COLOURS", "Printable", "printable", "printable_value"]
 
 _PARAMETERS: Final = r"[0-?]*[ -/]*[@-~]"
-COLOURS: Final = rb"(?:\x1b\[" + _PARAMETERS.encode() + rb")*+"
+COLOURS: Final = rb"(?:\x1b\[" + _PARAMETERS.encode() + rb")*"
 """What may stand before any word of a log in bytes: colours and moves of the cursor, or nothing."""
 _SEQUENCE: Final = re.compile(
     rf"(?:\x1b\[|\x9b){_PARAMETERS}"  # colours, cursors

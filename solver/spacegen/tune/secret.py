@@ -40,16 +40,16 @@ _NAMED: Final = re.compile(
 """A flag, a variable, an argument or a field, as far as its value: in a command, also as Python and JSON list
 its words, in Python, in JSON (also within a text), and in headers."""
 _QUOTED: Final = re.compile(
-    rf"(?P<quote>[bru]{{0,2}}(?P<sign>{_QUOTE}))(?:(?!(?P=sign))(?:\\.|.))*+(?P<end>(?P=sign)|$)",
+    rf"(?P<quote>[bru]{{0,2}}(?P<sign>{_QUOTE}))(?:(?!(?P=sign))(?:\\.|.))*(?P<end>(?P=sign)|$)",
     re.DOTALL | re.IGNORECASE,
 )
 _LISTED: Final = re.compile(
-    rf"""(?P<open>[\[{{(])|(?P<close>[\]}})])|(?P<sign>{_QUOTE})(?:(?!(?P=sign))(?:\\.|.))*+(?P=sign)?""",
+    rf"""(?P<open>[\[{{(])|(?P<close>[\]}})])|(?P<sign>{_QUOTE})(?:(?!(?P=sign))(?:\\.|.))*(?P=sign)?""",
     re.DOTALL,
 )
 """Where the parts of a list or a mapping begin and end, and texts, whose brackets are none."""
-_WORD: Final = re.compile(r"""(?!--)(?:[^\s'"\\]|\\(?!["']))++""")
-_PART: Final = re.compile(r"""(?:[^\s'"\\&,;)\]}]|\\(?!["'])|[,;)\]}](?=[^\s'"\\,;)\]}]))++""")
+_WORD: Final = re.compile(r"""(?!--)(?:[^\s'"\\]|\\(?!["']))+""")
+_PART: Final = re.compile(r"""(?:[^\s'"\\&,;)\]}]|\\(?!["'])|[,;)\]}](?=[^\s'"\\,;)\]}]))+""")
 _OF_HEADER: Final = re.compile(r"""[^'"\\\r\n]++""")
 _OPEN: Final = re.compile(r"(?:none|null|true|false)\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.]*+(?:e[+-]?\d+)?(?![^\s,;)\]}])", re.IGNORECASE)

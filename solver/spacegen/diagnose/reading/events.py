@@ -61,7 +61,7 @@ _NUMBER: Final = r"(-?\d{1,15}(?:\.\d{1,15})?)"
 _AVAILABLE: Final = re.compile(rf"avail mem={_NUMBER} GB")
 _USED: Final = re.compile(rf"mem usage={_NUMBER} GB")
 _ELAPSED: Final = re.compile(rf"(?:elapsed=|Time elapsed: ){_NUMBER} s")
-_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )\[((?:\d{1,9}, )*+\d{0,9})\]")
+_SIZES: Final = re.compile(r"(?:\bbs=|graph bs |with sizes: )\[((?:\d{1,9}, )*\d{0,9})\]")
 _TOKENS: Final = re.compile(r"#tokens: (\d{1,15})")
 _PART: Final = re.compile(rf"size: {_NUMBER} ?GB")
 _GIB: Final = re.compile(rf"[:=] *{_NUMBER} GiB")

@@ -27,7 +27,7 @@ from spacegen.servers.logwords import (
 
 __all__ = ["AT_START", "TRACE", "TRACED", "Detail", "Fault", "Symptom", "fault"]
 
-_EXCEPTION: Final = r"(?:\w++\.)*+[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
+_EXCEPTION: Final = r"(?:\w++\.)*[A-Z](?=\w*[a-z])\w*+(?:: .*)?\s*$"
 AT_START: Final = r"Process \S+:\s*$|\s+File \"|\s+assert\b|Available (?:full )?tokens: |" + _EXCEPTION
 """How lines of a traceback begin that have none of the words of a `Symptom`."""
 TRACE: Final = Sign.of(
