@@ -217,6 +217,11 @@ def test_a_signal_that_python_tells_of(said: str, signal: int) -> None:
             Phase.SERVING,
         ),
         (
+            [*TRACED[:2], "RuntimeError: Prefill out of memory. This should never happen."],
+            "crashed",
+            Phase.SERVING,
+        ),
+        (
             [
                 *TRACED[:2],
                 '  File "/opt/sglang/python/sglang/srt/managers/schedule_batch.py", line 9, in prepare',

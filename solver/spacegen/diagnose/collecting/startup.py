@@ -42,6 +42,7 @@ _OWN: Final = re.compile(rf"^(?:\w+: )?{CAPTURE_FAILED.pattern}|Health check fai
 """What servers alone say of what goes wrong."""
 _OF_BATCHES: Final = re.compile(
     r"illegal memory access|device-side assert|Memory access fault by GPU|memory leak detected"
+    r"|(?:Prefill|Decode) out of memory"
 )
 _UNPLACED: Final = (
     TroubleKind.OUT_OF_MEMORY,
