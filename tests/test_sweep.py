@@ -145,3 +145,15 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
         sweep.run(_candidates(1, 2, 4), executor)
     assert len(told.found) == 1
     assert len(ResultsFile(tmp_path / "results.jsonl").records()) == 1
+
+
+def test_an_interruption_keeps_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep, told = _sweep(tmp_path)
+
+    def interrupted(_found: Finding) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(told, "measured", interrupted)
+    with pytest.raises(KeyboardInterrupt), _measuring(lambda _: DONE) as executor:
+        sweep.run(_candidates(1), executor)
+    assert len(ResultsFile(tmp_path / "results.jsonl").records()) == 1

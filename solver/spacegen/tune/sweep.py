@@ -145,8 +145,13 @@ class Sweep:
         return False
 
     def _save(self, candidate: Candidate, future: Future[Outcome], found: list[Finding]) -> None:
-        """Keeps what came to its end before the executor was closed."""
-        if future.done() and not future.cancelled() and future.exception() is None:
+        """Keeps what came to its end before the executor was closed, and is not in the file yet."""
+        if (
+            future.done()
+            and not future.cancelled()
+            and future.exception() is None
+            and not self.known(candidate)
+        ):
             outcome = future.result()
             if outcome.failure is None or outcome.failure.cause is not Cause.INTERRUPTED:
                 self._keep(candidate, outcome, found)
