@@ -14,6 +14,7 @@ from threading import Timer
 from time import monotonic, sleep
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -374,7 +375,11 @@ def test_ctrl_c_ends_a_solver_at_work(tmp_path: Path) -> None:
     path.write_text(f"spacegen: 1\nparameters:\n{lines}rules:\n{rule}", "utf-8")
     command = [sys.executable, "-m", "spacegen", "solve", str(path), "-n", "500", "--engine", "cpsat"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        sleep(2.5)
+        # Before Python is up, which takes seconds on a busy machine, nothing of ours could answer.
+        seen = psutil.Process(process.pid)
+        while seen.num_threads() == 1 and process.poll() is None:
+            sleep(0.05)
+        sleep(2)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 130
