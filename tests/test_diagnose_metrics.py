@@ -10,7 +10,8 @@ import pytest
 from spacegen.diagnose.diagnosis import examine
 from spacegen.diagnose.launch import Fact, Launch, Phase
 from spacegen.diagnose.readers import Reader
-from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
+from spacegen.diagnose.reading.prometheus import MetricsReader
+from spacegen.diagnose.reading.scrapes import looks_like_metrics
 from spacegen.diagnose.series import Column
 from spacegen.errors import UsageError
 from spacegen.extras import installing

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 from spacegen.diagnose.collecting.services import Services
 from spacegen.diagnose.launch import Launch
-from spacegen.diagnose.reading.prometheus import MetricsReader, looks_like_metrics
+from spacegen.diagnose.reading.prometheus import MetricsReader
+from spacegen.diagnose.reading.scrapes import looks_like_metrics
 
 __all__ = ["Reader"]
 

@@ -16,10 +16,9 @@ from spacegen.diagnose.advice.guide import (
     WELL_FILLED,
 )
 from spacegen.diagnose.advice.rule import Aim
-from spacegen.diagnose.advice.said import Key, argument, chunk_of_a_rank, key, number, sensible
+from spacegen.diagnose.advice.said import Key, argument, attention_groups, chunk_of_a_rank, key, number
 from spacegen.diagnose.advice.serving import (
     amount,
-    attention_groups,
     each_rank,
     evidence,
     full_load,
@@ -40,7 +39,7 @@ from spacegen.diagnose.advice.takenback import (
 )
 from spacegen.diagnose.advice.ways import in_batches
 from spacegen.diagnose.finding import Finding, Move, Severity, Step
-from spacegen.diagnose.launch import Launch, Phase
+from spacegen.diagnose.launch import Launch, Phase, sensible
 from spacegen.diagnose.series import Column
 
 __all__ = ["admission"]

@@ -16,10 +16,10 @@ from spacegen.diagnose.advice.guide import (
     UNFILLED_ROOM,
     WELL_FILLED,
 )
-from spacegen.diagnose.advice.said import argument, sensible
+from spacegen.diagnose.advice.said import argument
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Move
-from spacegen.diagnose.launch import Launch
+from spacegen.diagnose.launch import Launch, sensible
 
 __all__ = ["NAME", "asked", "lowered", "raised"]
 

@@ -9,20 +9,10 @@ from typing import Final
 
 from spacegen.diagnose.advice.lighter import hosted, known
 from spacegen.diagnose.advice.rule import Aim, once
-from spacegen.diagnose.advice.said import (
-    Key,
-    argument,
-    number,
-    numbers_of,
-    said,
-    sensible,
-    troubled,
-    whole,
-    words,
-)
+from spacegen.diagnose.advice.said import Key, argument, number, numbers_of, said, troubled, whole, words
 from spacegen.diagnose.advice.ways import FINEST, rather
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
-from spacegen.diagnose.launch import Launch, Phase, Trouble, TroubleKind
+from spacegen.diagnose.launch import Launch, Phase, Trouble, TroubleKind, sensible
 from spacegen.servers.logwords import PEER_LOST
 
 __all__ = ["endings"]

@@ -20,7 +20,6 @@ from spacegen.diagnose.advice.said import (
     key,
     number,
     ran,
-    sensible,
     whole,
 )
 from spacegen.diagnose.advice.ways import (
@@ -34,7 +33,7 @@ from spacegen.diagnose.advice.ways import (
     unlike,
 )
 from spacegen.diagnose.finding import Move
-from spacegen.diagnose.launch import Fact, Launch
+from spacegen.diagnose.launch import Fact, Launch, sensible
 
 __all__ = [
     "activations",

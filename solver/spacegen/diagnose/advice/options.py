@@ -19,8 +19,8 @@ from spacegen.diagnose.advice.guide import (
     SMALL_WEIGHTS_GIB,
 )
 from spacegen.diagnose.advice.rule import Aim
-from spacegen.diagnose.advice.said import Key, argument, few_bits, gpu_gib, is_mini, key
-from spacegen.diagnose.advice.serving import attention_groups, evidence, full_load, per_cent
+from spacegen.diagnose.advice.said import Key, argument, attention_groups, few_bits, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.serving import evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Move, Severity, Step
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase

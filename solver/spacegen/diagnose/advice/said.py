@@ -28,7 +28,6 @@ __all__ = [
     "numbers_of",
     "ran",
     "said",
-    "sensible",
     "troubled",
     "whole",
     "words",

@@ -13,7 +13,6 @@ from spacegen.questions.summary import percent
 
 __all__ = [
     "amount",
-    "attention_groups",
     "duration",
     "each_rank",
     "evidence",

@@ -27,7 +27,6 @@ from spacegen.diagnose.advice.said import (
     number,
     numbers_of,
     said,
-    sensible,
     whole,
 )
 from spacegen.diagnose.advice.ways import (
@@ -41,7 +40,7 @@ from spacegen.diagnose.advice.ways import (
     smaller_chunk,
 )
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Launch, Phase, Trouble, TroubleKind
+from spacegen.diagnose.launch import Fact, Launch, Phase, Trouble, TroubleKind, sensible
 
 __all__ = ["short_pool"]
 

@@ -19,6 +19,7 @@ from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Action, Finding, Move, Severity
 from spacegen.diagnose.launch import Launch, Phase
 from spacegen.diagnose.series import Column, Series
+from spacegen.errors import how_many
 
 __all__ = ["ASK_FOR_LESS", "counted", "frequent", "occasional", "of_unknown_frequency", "rate"]
 
@@ -63,13 +64,9 @@ def _alone(launch: Launch, count: float, seconds: float) -> Finding:
 def rate(count: float, during: str, often: float, ranks: Steady | Series) -> str:
     """How many retractions there were, and how many a minute that is, as the beginning of a sentence."""
     return (
-        f"{_times(count, 'retraction')} in {during}, {amount(often)} a minute{each_rank(ranks)} "
+        f"{how_many(round(count), 'retraction')} in {during}, {amount(often)} a minute{each_rank(ranks)} "
         f"(up to {FREQUENT_RETRACTIONS} is fine)"
     )
-
-
-def _times(count: float, what: str) -> str:
-    return f"{count:.0f} {what}" if count == 1 else f"{count:.0f} {what}s"
 
 
 def frequent(

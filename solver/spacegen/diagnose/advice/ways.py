@@ -20,11 +20,10 @@ from spacegen.diagnose.advice.said import (
     key,
     number,
     ran,
-    sensible,
     whole,
 )
 from spacegen.diagnose.finding import Move
-from spacegen.diagnose.launch import Fact, Launch
+from spacegen.diagnose.launch import Fact, Launch, sensible
 from spacegen.diagnose.series import Column
 from spacegen.language.expr import Scalar
 

@@ -12,13 +12,13 @@ from spacegen.diagnose.collecting.intervals import Intervals
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
 from spacegen.diagnose.reading.fields import SCALE, Field, LineKind
 from spacegen.diagnose.reading.said import USAGES, Said
-from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader, looks_like_metrics
+from spacegen.diagnose.reading.scrapes import Sample, Scrape, ScrapeReader
 from spacegen.diagnose.reading.serverinfo import read_info
 from spacegen.diagnose.reading.text import line_of, plain
 from spacegen.diagnose.series import Column
 from spacegen.diagnose.versions import NEWEST, OLDER
 
-__all__ = ["MetricsReader", "looks_like_metrics"]
+__all__ = ["MetricsReader"]
 
 _FACTS: Final = {
     "weight_memory_usage_gb": Fact.WEIGHTS,
