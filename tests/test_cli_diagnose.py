@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import spacegen.diagnose
-from server_logs import NEW, Story, write
 from spacegen.cli.main import main
 from spacegen.diagnose import Severity
 from spacegen.errors import UsageError
+from tests.server_logs import NEW, Story, write
 
 CASES = Path(__file__).parent / "cases" / "diagnose"
 SERVER, FAILED = CASES / "server.log", CASES / "failed.log"
@@ -396,8 +396,9 @@ def test_a_follower_whose_terminal_is_closed_writes_its_page(tmp_path: Path) -> 
     child, ours = pty.fork()
     if child == 0:
         os.execv(sys.executable, command)
-    while b"warning" not in os.read(ours, 2**16):
-        pass
+    told = b""
+    while b"warning" not in told:
+        told += os.read(ours, 2**16)
     os.close(ours)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
     assert html.is_file()
@@ -425,6 +426,8 @@ def test_an_answer_is_there_although_its_page_cannot_be_written(
     more: list[str], shown: str, tmp_path: Path, capsys: Capture
 ) -> None:
     overlay = tmp_path / "narrowed.yaml"
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
     where = ["--html", "/dev/full", "--space", "h100", "--narrow", str(overlay)]
     assert main(["diagnose", str(SERVER), *where, "-q", *more]) == 2
     out, err = capsys.readouterr()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server_logs import NEW, write
 from spacegen.cli.main import main
+from tests.server_logs import NEW, write
 
 Capture = pytest.CaptureFixture[str]
 EMPTY = """\

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from server_logs import NEW, log
 from spacegen.diagnose import diagnose
 from spacegen.diagnose.reading.chunks import Piece
 from spacegen.diagnose.reading.following import following
 from spacegen.diagnose.reading.sources import LogFile, log_files, pieces
 from spacegen.diagnose.watched import Watched
 from spacegen.errors import ConfigError
+from tests.server_logs import NEW, log
 from tests.server_metrics import metrics
 
 
