@@ -9,7 +9,8 @@ import pytest
 
 from spacegen import Space, load
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.narrowing.moves import paid
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.telling.narrowed import edit_line, next_launch_lines
 
@@ -148,3 +149,29 @@ def test_advice_about_what_has_served_narrows_nothing_and_comes_next(space: Spac
     assert narrow(space, [launch(), launch(mem_fraction_static=0.9)], [scarce]).next is None
     low = finding(Move(parameter="mem_fraction_static", at_least=0.87, was=0.8), error=True)
     assert narrow(space, [launch()], [scarce, low]).next is None
+
+
+@pytest.mark.parametrize(("to", "gib", "share"), [(4096, 4.0, 0.85), (8192, 4.0, 0.85), (2048, 4.0, 0.8)])
+def test_what_costs_more_than_was_proposed_is_paid_for(
+    space: Space, to: int, gib: float, share: float
+) -> None:
+    larger = Move(parameter="chunked_prefill_size", at_least=513, was=512, to=to)
+    less = Move(parameter="mem_fraction_static", at_most=0.87, was=0.88, to=0.85)
+    asked = finding(larger).model_copy(update={"also": (less,), "numbers": {"graphs_gib_more": gib}})
+    left = Figure(value=80.0, line=Line(file="a.log", number=1, text="x"))
+    ran = launch(chunked_prefill_size=512).model_copy(update={"figures": {Fact.BEFORE_LOADING: left}})
+    made = narrow(space, [ran], [asked])
+    assert made.next is not None
+    assert made.next.config["chunked_prefill_size"] == 4096
+    assert made.next.config["mem_fraction_static"] == share
+
+
+def test_only_what_was_bought_is_paid_for_in_proportion() -> None:
+    # Of a share lowered by 0.07 most gives back memory that was missing before.
+    graphs = Move(parameter="cuda_graph_max_bs", at_least=200, was=192, to=224)
+    less = Move(parameter="mem_fraction_static", at_most=0.84, was=0.85, to=0.78)
+    assert paid(less, graphs, 224, 0.003).to == 0.78
+    assert paid(less, graphs, 256, 0.003).to == 0.777
+    assert paid(less, graphs, 216, 0.003).to == 0.78
+    higher = Move(parameter="mem_fraction_static", at_least=0.9, was=0.85, to=0.9)
+    assert paid(higher, graphs, 256, 0.003) == higher

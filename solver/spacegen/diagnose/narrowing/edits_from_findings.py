@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spacegen.api import Space
-from spacegen.diagnose.advice.said import chosen_by_server
+from spacegen.diagnose.advice.said import chosen_by_server, gpu_gib
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing.commands import commanded, leaves_out
@@ -20,7 +20,7 @@ from spacegen.diagnose.narrowing.launched import (
     spellings,
 )
 from spacegen.diagnose.narrowing.likeness import of_other_models, unlike
-from spacegen.diagnose.narrowing.moves import as_far_as, fits, in_words, is_bound, nearest
+from spacegen.diagnose.narrowing.moves import as_far_as, fits, in_words, is_bound, nearest, paid
 from spacegen.diagnose.narrowing.switches import translated
 from spacegen.diagnose.versions import ADVICE
 from spacegen.language.expr import Scalar
@@ -113,7 +113,7 @@ class Ground:
             basis=Basis.FAILURE if finding.severity is Severity.ERROR else Basis.ADVICE,
             ways=ways if others is None else union((*ways, others), domains),
             because=because(finding, simulated=self.launch.simulated),
-            tries=tuple(self._tries(moves, ways, self._beside(finding))),
+            tries=tuple(self._tries(finding, moves, ways)),
             launch=finding.launch,
             own=None if others is None or finding.severity is Severity.ERROR else len(ways),
         )
@@ -221,23 +221,29 @@ class Ground:
         return not given
 
     def _tries(
-        self, moves: Iterable[Move], ways: Iterable[Kept], beside: Mapping[str, Scalar]
+        self, finding: Finding, moves: Iterable[Move], ways: Iterable[Kept]
     ) -> Iterator[dict[str, Scalar]]:
-        """For each move that has values in the space the best of them; the first also has `beside`, what
-        changes with the best way out."""
+        """For each move that has values in the space the best of them; the first also has what changes
+        with the best way out."""
         kept = {way.parameter: way.values for way in ways}
-        also = dict(beside)
+        beside = finding.also
         for move in moves:
             name = self.parameters.get(move.parameter)
             values = [v for v in kept.get(name or "", ()) if v is not None and fits(move, v)]
             if name is not None and values:
-                yield also | {name: nearest(values, move)}
-                also = {}
+                taken, cost = nearest(values, move), self._cost(finding)
+                yield self._beside([paid(one, move, taken, cost) for one in beside]) | {name: taken}
+                beside = ()
 
-    def _beside(self, finding: Finding) -> dict[str, Scalar]:
+    def _cost(self, finding: Finding) -> float:
+        """The share of a GPU that the proposed graphs take beyond those that there are; 0 if not known."""
+        gib, gpu = finding.numbers.get("graphs_gib_more"), gpu_gib(self.launch)
+        return gib / gpu if gib and gpu else 0.0
+
+    def _beside(self, moves: Iterable[Move]) -> dict[str, Scalar]:
         """What changes with the best way out, as far as the space has values for it."""
         found: dict[str, Scalar] = {}
-        for move in self._translated(finding.also):
+        for move in self._translated(moves):
             name = self.parameters.get(move.parameter)
             domain = () if name is None else self.space.model[name].domain
             values = [value for value in domain if value is not None and fits(move, value)]

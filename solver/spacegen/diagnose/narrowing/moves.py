@@ -11,7 +11,7 @@ from spacegen.diagnose.narrowing.launched import of_domain
 from spacegen.language.expr import Scalar
 from spacegen.language.model import Domain, is_number, same_value
 
-__all__ = ["as_far_as", "fits", "in_words", "is_bound", "is_endless", "nearest"]
+__all__ = ["as_far_as", "fits", "in_words", "is_bound", "is_endless", "nearest", "paid"]
 
 _ENDLESS: Final = frozenset({"chunked_prefill_size"})
 """Arguments whose 0 and -1 mean that there is no limit."""
@@ -72,6 +72,17 @@ def in_words(move: Move, domain: Domain) -> Move:
     if move.apart_from is None:
         return move
     return move.model_copy(update={"apart_from": tuple(of_domain(v, domain) for v in move.apart_from)})
+
+
+def paid(price: Move, move: Move, taken: Scalar, cost: float) -> Move:
+    """What is lowered to pay for a move, lower by its cost in proportion where the space only has a value,
+    `taken`, that goes further than the proposed one. `cost` is what the proposed one takes."""
+    was, to, begun, aim = price.was, price.to, move.was, move.to
+    if not (is_number(was) and is_number(to) and is_number(begun) and is_number(aim) and is_number(taken)):
+        return price
+    if to >= was or aim == begun or (further := (taken - begun) / (aim - begun)) <= 1:
+        return price
+    return price.model_copy(update={"to": round(to - cost * (further - 1), 3)})
 
 
 def nearest(values: Sequence[Scalar], move: Move) -> Scalar:
