@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from spacegen.cli.options import Selection, one_of
 from spacegen.cli.output import destination
+from spacegen.cli.pages import refuse_page
 
 if TYPE_CHECKING:
     from spacegen.api import Space
@@ -22,8 +23,6 @@ __all__ = ["NarrowOptions", "PageOptions", "SpaceToNarrow", "inputs", "space_to_
 
 _KEPT: Final = frozenset({"pin", "where", "timeout", "quiet"})
 """Options that an overlay keeps, or that change nothing in a space."""
-_MARK: Final = b'<meta name="generator" content="spacegen">'
-"""Near the start of every page, and of no other file."""
 
 
 def _option(*flags: str, metavar: str, help: str) -> Any:
@@ -73,7 +72,6 @@ class PageOptions:
         where Plotly is missing, and where stdout would get something else, too."""
         from spacegen.errors import Fault, UsageError
         from spacegen.extras import require
-        from spacegen.launch.files import refuse_foreign, refuse_unwritable
 
         wanted = {"`--html -`": self.alone, "`--narrow -`": narrowed == "-", "`--json`": as_json}
         if sum(wanted.values()) > 1:
@@ -81,9 +79,7 @@ class PageOptions:
             raise UsageError(Fault(f"stdout takes one of {names}", hint="name a file for the other"))
         if self.html is not None:
             require("plotly", "diagnose", "a page")
-        if self.html is not None and not self.alone:
-            refuse_unwritable(Path(self.html))
-            refuse_foreign(Path(self.html), "page of a diagnosis", _is_page, "choose another name")
+            refuse_page(self.html, "page of a diagnosis", "choose another name")
 
     def write(self, found: Diagnosis, narrowing: Narrowing | None) -> list[str]:
         """Writes the page, where one is wanted; returns the file's name."""
@@ -95,10 +91,6 @@ class PageOptions:
         with destination(self.html) as stream:
             stream.write(text)
         return [] if self.alone else [self.html]
-
-
-def _is_page(stream: BinaryIO) -> bool:
-    return _MARK in stream.read(1024)
 
 
 @dataclass(frozen=True, slots=True)

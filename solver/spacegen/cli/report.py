@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spacegen.cli.node import Quiet
 from spacegen.cli.options import AsJson, spread
 from spacegen.cli.output import destination, print_json, say
+from spacegen.cli.pages import refuse_page
 from spacegen.cli.studying import Aims
 
 if TYPE_CHECKING:
     from spacegen.tune.report.reading import Material
 
 __all__ = ["report"]
-
-_MARK: Final = b'<meta name="generator" content="spacegen">'
-"""Near the start of every page, and of no other file."""
 
 
 def _option(*flags: str, metavar: str, help: str) -> Any:
@@ -83,24 +80,17 @@ def _aimed(found: Material, aims: Aims) -> Material:
 
 def _write(found: Material, output: str, title: str | None, *, quiet: bool) -> None:
     from spacegen.extras import require
-    from spacegen.launch.files import refuse_foreign, refuse_unwritable
 
     require("optuna", "tune", "a page")
     require("plotly", "tune", "a page")
     from spacegen.tune.report.page import report as page
 
-    if output != "-":
-        refuse_unwritable(Path(output))
-        refuse_foreign(Path(output), "page of a report", _is_page, "write the report elsewhere")
+    refuse_page(output, "page of a report", "write the report elsewhere")
     text = page(found.records, found.goals, found.limits, title=title)
     with destination(output) as stream:
         stream.write(text)
     if output != "-" and not quiet:
         say(f"wrote {output}")
-
-
-def _is_page(stream: BinaryIO) -> bool:
-    return _MARK in stream.read(1024)
 
 
 def _print(found: Material, *, as_json: bool) -> None:
