@@ -12,7 +12,7 @@ import pytest
 from spacegen import Space, load
 from spacegen.diagnose.diagnosis import Diagnosis, diagnose
 from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Launch, Line, Phase
+from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.edit import Basis, Edit
 from spacegen.diagnose.narrowing.edits_from_findings import Dropped, Ground
@@ -20,20 +20,9 @@ from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
 from spacegen.diagnose.telling.narrowed import narrowing_lines
 from spacegen.diagnose.telling.text import body
 from tests.server_logs import MINI, NEW, OLD, STORIES, write
+from tests.spaces_to_narrow import finding
 
 SHARE = "mem_fraction_static"
-
-
-def finding(*moves: Move, id: str = "f", error: bool = False, launch: int = 0) -> Finding:
-    return Finding(
-        id=id,
-        phase=Phase.SERVING,
-        severity=Severity.ERROR if error else Severity.WARNING,
-        launch=launch,
-        summary=f"it shows {id}",
-        evidence=(Line(file="a.log", number=3, text="x"),),
-        moves=moves,
-    )
 
 
 def launch(**arguments: Any) -> Launch:

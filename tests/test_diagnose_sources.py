@@ -26,6 +26,11 @@ def _tree(root: Path, *names: str) -> None:
         path.write_text("x\n")
 
 
+def _read_all(logs: Watched) -> None:
+    while logs.read():
+        pass
+
+
 def _names(root: Path, *sources: Path) -> list[str]:
     found = log_files(sources or (root,))
     return [part.name.removeprefix(f"{root}/") for file in found for part in (*file.older, file)]
@@ -82,8 +87,7 @@ def test_a_rotated_log_is_one_launch_whose_lines_stand_in_their_files(tmp_path: 
         data = parts[number].encode()
         (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     logs = Watched([tmp_path])
-    while logs.read():
-        pass
+    _read_all(logs)
     logs.close()
     found = diagnose([tmp_path])
     assert logs.launches == found.launches
@@ -103,12 +107,10 @@ def test_lines_of_a_log_that_is_rotated_while_it_is_read_are_those_of_its_files(
     path = tmp_path / "server.log"
     path.write_text("".join(lines[:20]))
     logs = Watched([path])
-    while logs.read():
-        pass
+    _read_all(logs)
     path.rename(tmp_path / "server.log.1")
     path.write_text("".join(lines[20:]))
-    while logs.read():
-        pass
+    _read_all(logs)
     logs.close()
     (launch,) = logs.launches
     assert launch.busiest is not None
@@ -134,8 +136,7 @@ def test_metrics_that_were_rotated_stand_in_their_files(tmp_path: Path) -> None:
     (tmp_path / "m.log.1").write_text(older)
     (tmp_path / "m.log").write_text(newer)
     logs = Watched([tmp_path])
-    while logs.read():
-        pass
+    _read_all(logs)
     logs.close()
     found = diagnose([tmp_path])
     assert logs.launches == found.launches
