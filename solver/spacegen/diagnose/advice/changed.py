@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from spacegen.diagnose.advice.said import Key, attention_groups
+from spacegen.diagnose.advice.said import SHARED, Key, attention_groups
 from spacegen.diagnose.finding import Finding, Severity, shown
 from spacegen.diagnose.launch import Fact, Launch, Line, Phase
 from spacegen.diagnose.versions import both_names
 from spacegen.language.model import is_number
-from spacegen.servers.attention_groups import scaled
+from spacegen.servers.attention_groups import groups_of, scaled
 from spacegen.tune.running.effective import same_value
 from spacegen.tune.secret import is_secret
 
@@ -23,24 +23,21 @@ _SAID: Final = {
     Key.CONTEXT.value: Fact.CONTEXT,
 }
 """What a server says beside its arguments of those that it may set otherwise."""
-_OF_A_RANK: Final = (Fact.CHUNK, Fact.MOST_RUNNING)
-"""Of these it says what each group of attention data parallelism has of what is given for all."""
 
 
 def as_run(launch: Launch, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a launch that does not say them: as asked for, but for what the server says itself."""
-    taken = launch.model_copy(update={"arguments": dict(asked)})
-    return {**asked, **{name: value for name, (value, _) in _said(taken).items()}}
+    return {**asked, **{name: value for name, (value, _) in _said(launch, asked).items()}}
 
 
-def _said(launch: Launch) -> dict[str, tuple[int, Line]]:
+def _said(launch: Launch, asked: Mapping[str, Any]) -> dict[str, tuple[int, Line]]:
     """What the server says of arguments that it was given otherwise."""
     found = {}
     for name, fact in _SAID.items():
-        given, figure = launch.arguments.get(name), launch.figures.get(fact)
+        given, figure = asked.get(name), launch.figures.get(fact)
         if figure is None or not is_number(given):
             continue
-        groups = attention_groups(launch) if fact in _OF_A_RANK else 1
+        groups = groups_of(asked) if name in SHARED else 1
         if figure.value != given // groups:
             found[name] = (int(figure.value) * (groups if figure.value > 0 else 1), figure.line)
     return found
@@ -51,8 +48,7 @@ def changed(launch: Launch, asked: Mapping[str, Any]) -> Iterable[Finding]:
     differing = tuple(_differing(launch, asked))
     if not differing:
         return
-    taken = launch.model_copy(update={"arguments": dict(asked)})
-    said = [line for _, line in _said(taken).values()]
+    said = [line for _, line in _said(launch, asked).values()]
     lines = said if launch.arguments_line is None else [launch.arguments_line]
     told = ", ".join(f"`{name}` is {shown(run)} instead of {shown(given)}" for name, given, run in differing)
     yield Finding(

@@ -14,6 +14,7 @@ from spacegen.servers.attention_groups import groups_of
 from spacegen.servers.schema import REQUIRED, load
 
 __all__ = [
+    "SHARED",
     "Key",
     "argument",
     "attention_groups",
@@ -73,7 +74,7 @@ _EFFECTIVE: Final = {
     Key.GRAPHS: Fact.LARGEST_GRAPH,
     Key.CONTEXT: Fact.CONTEXT,
 }
-_SHARED: Final = (Key.CHUNK, Key.RUNNING)
+SHARED: Final = (Key.CHUNK, Key.RUNNING)
 """What is given for all groups of attention data parallelism together; the server says what each has."""
 
 
@@ -175,7 +176,7 @@ def number(launch: Launch, which: Key) -> float | None:
         return next((share for share in shares if share is not None), None)
     effective = _EFFECTIVE.get(which)
     chosen = None if effective is None else launch.figure(effective)
-    return chosen if chosen is None or which not in _SHARED else chosen * attention_groups(launch)
+    return chosen if chosen is None or which not in SHARED else chosen * attention_groups(launch)
 
 
 def gpu_gib(launch: Launch) -> float | None:
