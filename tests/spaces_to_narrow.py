@@ -45,7 +45,12 @@ def launch(**arguments: Any) -> Launch:
 
 
 def finding(
-    *moves: Move, id: str = "f", error: bool = False, launch: int = 0, unless: tuple[Move, ...] = ()
+    *moves: Move,
+    id: str = "f",
+    error: bool = False,
+    launch: int = 0,
+    unless: tuple[Move, ...] = (),
+    narrows: bool = True,
 ) -> Finding:
     return Finding(
         id=id,
@@ -56,6 +61,7 @@ def finding(
         evidence=(Line(file="a.log", number=3, text="x"),),
         moves=moves,
         unless=unless,
+        narrows=narrows,
     )
 
 

@@ -1,4 +1,5 @@
-"""The config to launch next: what no finding asks for stays, and what cannot stay is told."""
+"""The config to launch next: near what was launched and what findings try first; what no finding asks for
+stays, and what cannot stay is told."""
 
 from __future__ import annotations
 
@@ -8,14 +9,17 @@ from typing import Any
 import pytest
 
 from spacegen import Space, load
-from spacegen.diagnose.finding import Finding, Move, Severity
-from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
+from spacegen.diagnose.finding import Move
+from spacegen.diagnose.launch import Fact, Figure, Launch, Line
 from spacegen.diagnose.narrowing.moves import paid
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
+from spacegen.diagnose.telling.flags import changes
 from spacegen.diagnose.telling.narrowed import edit_line, next_launch_lines
+from tests.server_logs import NEW, OLD, Story
+from tests.spaces_to_narrow import CHUNK, LOWER, RAN, RANKS, edit, finding, h100, launch, of, small
 
 CAUTION = "schedule_conservativeness"
-LOWER = Move(parameter=CAUTION, at_most=0.7, was=1.0, to=0.3)
+CALMER = Move(parameter=CAUTION, at_most=0.7, was=1.0, to=0.3)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def space(tmp_path: Path) -> Space:
     return load(str(path))
 
 
-RAN = {
+NODE = {
     "tp_size": 8,
     "attn_dp_size": 1,
     "mem_fraction_static": 0.88,
@@ -53,29 +57,63 @@ RAN = {
 }
 
 
-def launch(**arguments: Any) -> Launch:
-    return Launch(server="sglang", version="0.5.23", arguments={**RAN, **arguments})
-
-
-def finding(*moves: Move, error: bool = False, narrows: bool = True, number: int = 0) -> Finding:
-    return Finding(
-        id="f",
-        phase=Phase.SERVING,
-        severity=Severity.ERROR if error else Severity.WARNING,
-        launch=number,
-        summary="it shows",
-        evidence=(Line(file="a.log", number=3, text="x"),),
-        moves=moves,
-        narrows=narrows,
-    )
+def on_node(**arguments: Any) -> Launch:
+    return Launch(server="sglang", version="0.5.23", arguments={**NODE, **arguments})
 
 
 def told(made: Narrowing) -> list[str]:
     return [line.strip() for line in list(next_launch_lines(made))[1:]]
 
 
+def test_the_next_config_is_the_nearest_one_to_what_was_launched() -> None:
+    made = narrow(small(), [launch()], [finding(LOWER, RANKS, id="oom", error=True)])
+    assert made.next is not None
+    assert made.next.config == {**RAN, "mem_fraction_static": 0.8}
+    assert [str(change) for change in made.next.changes] == ["mem_fraction_static: 0.88 -> 0.8"]
+    assert narrow(small(), [Launch()], []).next is None
+    # An overlay does not say what to try first: it is the first way, as near as it comes.
+    made = narrow(small(), [launch()], [], earlier=[edit((0.3, 0.7))])
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == ["caution: 1.0 -> 0.7"]
+
+
+def test_more_gpus_are_dearer_than_two_smaller_sizes() -> None:
+    ways = (CHUNK.parameter, LOWER.parameter)
+    space = small().with_rule(f"tp_size > 1 or ({ways[0]} == 2048 and {ways[1]} == 0.8)", id="other")
+    made = narrow(space, [launch()], [finding(Move(parameter="caution", at_most=0.7, to=0.7))])
+    assert made.next is not None
+    assert made.next.config["tp_size"] == 1
+
+
+def test_what_the_log_names_counts_although_the_space_lacks_it() -> None:
+    name = "cuda_graph_max_bs"
+    space = small().with_parameter(name, [None, 8, 48, 96, 512], default=None)
+    fewer = finding(Move(parameter=name, at_most=255, was=256, to=128), id="oom", error=True)
+    made = narrow(space, [launch(cuda_graph_max_bs=256)], [fewer])
+    assert made.next is not None
+    assert [str(change) for change in made.next.changes] == [f"{name}: 256 -> 96"]
+    # Nor does an overlay say what to try first: what is nearest to that.
+    again = narrow(space, [launch(cuda_graph_max_bs=256)], [], earlier=made.edits)
+    later = [edit.model_copy(update={"tries": ()}) for edit in made.edits]
+    assert again.next == narrow(space, [launch(cuda_graph_max_bs=256)], [], earlier=later).next == made.next
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_graphs_grow_with_the_requests_that_may_run(version: str, tmp_path: Path) -> None:
+    found = of(tmp_path, version, Story(running=128, queue=350, usage=0.4, most_running=128, graphs=160))
+    (few,) = (one for one in found.findings if one.id == "too-few-slots")
+    (graphs,) = few.also
+    assert (graphs.parameter, graphs.was, graphs.to) == ("cuda_graph_max_bs", 160, 384)
+    assert "so also raise `cuda_graph_max_bs` from 160 to 384" in few.advice[1]
+    assert {move.parameter for _, move in changes(found)} == {"max_running_requests", "cuda_graph_max_bs"}
+    made = narrow(h100(), found.launches, found.findings)
+    assert made.next is not None
+    after = made.next.config
+    assert (after["max_running_requests"], after["cuda_graph_max_bs_decode"]) == (256, 384)
+
+
 def test_a_log_without_a_finding_that_moves_anything_has_no_next_launch(space: Space) -> None:
-    made = narrow(space, [launch()], [])
+    made = narrow(space, [on_node()], [])
     assert made.next is None
     assert told(made) == []
 
@@ -85,31 +123,31 @@ def test_what_the_whole_space_does_already_is_still_asked_of_a_launch_outside_of
     space: Space, error: bool
 ) -> None:
     lower = Move(parameter="mem_fraction_static", at_most=0.96, was=0.97, to=0.95)
-    made = narrow(space, [launch(mem_fraction_static=0.97)], [finding(lower, error=error)])
+    made = narrow(space, [on_node(mem_fraction_static=0.97)], [finding(lower, error=error)])
     assert [one.reason for one in made.dropped] == ["the space already satisfies it: `mem_fraction_static`"]
     assert made.before == made.after
     assert told(made) == ["--mem-fraction-static 0.9  (was 0.97)"]
     # Costly changes are not made for it: no such value goes with groups of attention.
     caution = Move(parameter=CAUTION, at_most=3.2, was=3.33, to=2.6)
-    made = narrow(space, [launch(attn_dp_size=8, **{CAUTION: 3.33})], [finding(caution, error=error)])
+    made = narrow(space, [on_node(attn_dp_size=8, **{CAUTION: 3.33})], [finding(caution, error=error)])
     assert made.next is None
     # A launch within the space satisfies it, too.
-    made = narrow(space, [launch(mem_fraction_static=0.97), launch()], [finding(lower, error=error)])
+    made = narrow(space, [on_node(mem_fraction_static=0.97), on_node()], [finding(lower, error=error)])
     assert made.next is None
 
 
 def test_the_value_of_an_argument_that_nobody_reads_turns_nothing_on(space: Space) -> None:
-    made = narrow(space, [launch()], [finding(LOWER)])
+    made = narrow(space, [on_node()], [finding(CALMER)])
     assert told(made) == ["--schedule-conservativeness 0.3  (was 1.0)"]
     # Where it is read it stays.
-    made = narrow(space, [launch(enable_hierarchical_cache=True, hicache_ratio=4.0)], [finding(LOWER)])
+    made = narrow(space, [on_node(enable_hierarchical_cache=True, hicache_ratio=4.0)], [finding(CALMER)])
     assert made.next is not None
     assert made.next.config["hicache_ratio"] == 4.0
 
 
 def test_what_the_space_lacks_becomes_what_means_the_same_most_and_is_told(space: Space) -> None:
-    ran = launch(chunked_prefill_size=-1, kv_cache_dtype="fp8_e5m2")
-    made = narrow(space, [ran], [finding(LOWER)])
+    ran = on_node(chunked_prefill_size=-1, kv_cache_dtype="fp8_e5m2")
+    made = narrow(space, [ran], [finding(CALMER)])
     assert set(told(made)) == {
         "--schedule-conservativeness 0.3  (was 1.0)",
         "--chunked-prefill-size 16384  (was -1; not in the space)",
@@ -128,27 +166,27 @@ def test_ranks_stay_where_another_way_out_leaves_them(space: Space) -> None:
     chunk = Move(parameter="chunked_prefill_size", at_most=512, was=4096, to=512)
     share = Move(parameter="mem_fraction_static", at_most=0.86, was=0.88, to=0.85)
     failed = finding(chunk, share, error=True)
-    ran = launch(attn_dp_size=8)
+    ran = on_node(attn_dp_size=8)
     assert told(narrow(space, [ran], [failed])) == [
         "--mem-fraction-static 0.85  (was 0.88)",
         "no --chunked-prefill-size  (was 4096; rule `shares`)",
     ]
-    assert told(narrow(space, [launch()], [failed])) == ["--chunked-prefill-size 512  (was 4096)"]
+    assert told(narrow(space, [on_node()], [failed])) == ["--chunked-prefill-size 512  (was 4096)"]
 
 
 def test_advice_about_what_has_served_narrows_nothing_and_comes_next(space: Space) -> None:
     share = Move(parameter="mem_fraction_static", at_most=0.86, was=0.88, to=0.8)
     scarce = finding(share, narrows=False)
-    made = narrow(space, [launch()], [scarce])
+    made = narrow(space, [on_node()], [scarce])
     assert made.after == made.before
     assert told(made) == ["--mem-fraction-static 0.8  (was 0.88)"]
     line = edit_line(scarce, made)
     assert line is not None
     assert line.startswith("changes nothing: no config is dropped for it")
     # A later launch is not changed for it, and what failed bounds it.
-    assert narrow(space, [launch(), launch(mem_fraction_static=0.9)], [scarce]).next is None
+    assert narrow(space, [on_node(), on_node(mem_fraction_static=0.9)], [scarce]).next is None
     low = finding(Move(parameter="mem_fraction_static", at_least=0.87, was=0.8), error=True)
-    assert narrow(space, [launch()], [scarce, low]).next is None
+    assert narrow(space, [on_node()], [scarce, low]).next is None
 
 
 @pytest.mark.parametrize(("to", "gib", "share"), [(4096, 4.0, 0.85), (8192, 4.0, 0.85), (2048, 4.0, 0.8)])
@@ -159,7 +197,7 @@ def test_what_costs_more_than_was_proposed_is_paid_for(
     less = Move(parameter="mem_fraction_static", at_most=0.87, was=0.88, to=0.85)
     asked = finding(larger).model_copy(update={"also": (less,), "numbers": {"graphs_gib_more": gib}})
     left = Figure(value=80.0, line=Line(file="a.log", number=1, text="x"))
-    ran = launch(chunked_prefill_size=512).model_copy(update={"figures": {Fact.BEFORE_LOADING: left}})
+    ran = on_node(chunked_prefill_size=512).model_copy(update={"figures": {Fact.BEFORE_LOADING: left}})
     made = narrow(space, [ran], [asked])
     assert made.next is not None
     assert made.next.config["chunked_prefill_size"] == 4096
