@@ -19,7 +19,16 @@ from spacegen.diagnose.advice.guide import (
     SMALL_WEIGHTS_GIB,
 )
 from spacegen.diagnose.advice.rule import Aim
-from spacegen.diagnose.advice.said import Key, argument, attention_groups, few_bits, gpu_gib, is_mini, key
+from spacegen.diagnose.advice.said import (
+    Key,
+    argument,
+    attention_groups,
+    few_bits,
+    gpu_gib,
+    is_mini,
+    key,
+    model,
+)
 from spacegen.diagnose.advice.serving import evidence, full_load, per_cent
 from spacegen.diagnose.advice.steady import Steady
 from spacegen.diagnose.finding import Finding, Move, Severity, Step
@@ -109,8 +118,8 @@ def _fewer_ranks(launch: Launch) -> Iterable[Finding]:
 
 
 def _is_mla(launch: Launch) -> bool:
-    model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
-    return any(name in model for name in _MLA)
+    called = model(launch)
+    return any(name in called for name in _MLA)
 
 
 def _shared_attention(launch: Launch) -> Finding:

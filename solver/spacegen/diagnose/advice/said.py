@@ -25,6 +25,7 @@ __all__ = [
     "gpu_gib",
     "is_mini",
     "key",
+    "model",
     "number",
     "numbers_of",
     "ran",
@@ -131,15 +132,19 @@ def ran(launch: Launch, name: str) -> tuple[Any, ...]:
     return ()
 
 
+def model(launch: Launch) -> str:
+    """The model in lower case with hyphens, as names of models are compared; nothing where it is unknown."""
+    return str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
+
+
 def few_bits(launch: Launch) -> bool:
     """Whether weights are known to have eight bits or less already, whatever `quantization` says: unless
     it is given, servers take the format from the checkpoint."""
     loaded = launch.figures.get(Fact.WEIGHTS)
-    model = str(argument(launch, Key.MODEL) or "").lower().replace("_", "-")
     return (
         launch.figure(Fact.BITS) is not None
         or (loaded is not None and _QUANTIZED.search(loaded.line.text) is not None)
-        or _FEW_BITS.search(model) is not None
+        or _FEW_BITS.search(model(launch)) is not None
     )
 
 
