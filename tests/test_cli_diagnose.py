@@ -48,6 +48,14 @@ def test_a_failure_is_told_with_its_line_and_the_next_launch(capsys: Capture) ->
     assert "next launch:\n  --chunked-prefill-size 4096  (was 8192)\n" in out
 
 
+def test_nothing_is_announced_of_launches_without_figures(tmp_path: Path, capsys: Capture) -> None:
+    line = "[2025-08-11 18:02:10] server_args=ServerArgs(model_path='/m', tp_size=1)\n"
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text(line)
+    main(["diagnose", str(tmp_path), "--quiet"])
+    assert not capsys.readouterr().out.rstrip().endswith(":")
+
+
 def test_the_document_says_the_same(capsys: Capture) -> None:
     assert main(["diagnose", str(SERVER), str(FAILED), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)

@@ -54,12 +54,12 @@ def _figures(found: Diagnosis) -> Iterator[str]:
 
     if found.launches:
         launch = telling(found.launches)
-        if len(found.launches) > 1:
-            last = "" if launch is found.launches[-1] else " with batches"
-            yield f"\nthe last launch{last}, {', '.join(launch.files)}:"
         # Boxes around a handful of numbers would be most of what is seen.
         plain = io.StringIO()
         _print_figures(launch, plain)
+        if len(found.launches) > 1 and plain.getvalue():
+            last = "" if launch is found.launches[-1] else " with batches"
+            yield f"\nthe last launch{last}, {', '.join(launch.files)}:"
         yield from plain.getvalue().splitlines()
 
 
