@@ -23,9 +23,9 @@ from spacegen.diagnose.advice.window import tried, window, within
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase, asked_of
 
-__all__ = ["RULES", "findings"]
+__all__ = ["findings"]
 
-RULES: Final[tuple[Rule, ...]] = (
+_RULES: Final[tuple[Rule, ...]] = (
     refused,
     port_in_use,
     gpu_memory,
@@ -54,7 +54,7 @@ def findings(
 ) -> tuple[Finding, ...]:
     """What launches show, the worst first, then by phase and launch; `asked` are the arguments that were
     given, where they are known."""
-    shown = [tuple(finding for rule in RULES for finding in rule(launch, goal)) for launch in launches]
+    shown = [tuple(finding for rule in _RULES for finding in rule(launch, goal)) for launch in launches]
     kinds = tried(launches, shown)
     found = within(launches, (*_found(launches, shown), *window(launches, shown, kinds)), kinds)
     given = asked_of(launches, asked)

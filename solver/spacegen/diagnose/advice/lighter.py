@@ -44,7 +44,6 @@ __all__ = [
     "no_graphs",
     "pool",
     "pooling",
-    "quantized",
     "reserves",
     "shorter_prefills",
     "weights",
@@ -110,7 +109,7 @@ def known(*moves: Move | None) -> tuple[Move, ...]:
 
 def weights(launch: Launch) -> tuple[Move, ...]:
     """Less weight on each GPU."""
-    fewer = quantized(launch)
+    fewer = _quantized(launch)
     return known(
         more_of(launch, Key.RANKS),
         None if few_bits(launch) else fewer,
@@ -129,7 +128,7 @@ def loading(launch: Launch) -> tuple[Move, ...]:
     return known(*(unlike(launch, name) for name in _LOADING))
 
 
-def quantized(launch: Launch) -> Move | None:
+def _quantized(launch: Launch) -> Move | None:
     """Weights of fewer bits; None if the log does not show how many they have, or they have few."""
     return rather(launch, "quantization", (*_EIGHT_BITS, *_FOUR_BITS), (None,)) or rather(
         launch, "quantization", _FOUR_BITS, _EIGHT_BITS

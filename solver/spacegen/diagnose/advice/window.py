@@ -185,7 +185,7 @@ def _likeness(launch: Launch, *others: str) -> str:
 def _lines(launches: Sequence[Launch], low: _Edge, high: _Edge) -> tuple[Line, ...]:
     """One line of each, the most telling."""
     below = troubled(launches[low.place], TroubleKind.NO_POOL)
-    above = troubled(launches[high.place], TroubleKind.OUT_OF_MEMORY, TroubleKind.CAPTURE)
+    above = troubled(launches[high.place], *_SHORT)
     return tuple(line for trouble in (*below[:1], *above[:1]) for line in trouble.lines[:1])
 
 
