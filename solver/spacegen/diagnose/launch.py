@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from spacegen.diagnose.printable import Printable, printable, printable_value
 from spacegen.diagnose.series import Column, Series
+from spacegen.language.model import is_number
 from spacegen.tune.secret import masked
 from spacegen.tune.values import Value
 
@@ -168,9 +169,7 @@ class Launch(Value):
 
 def sensible(value: Any) -> float | None:
     """The value as a number; None if it is not a number, or of a size that no server has."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) and abs(value) <= _LARGEST else None
+    return value if is_number(value) and math.isfinite(value) and abs(value) <= _LARGEST else None
 
 
 def asked_of(
