@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 
 from spacegen.servers.logwords import Sign
@@ -37,9 +36,6 @@ class Milestone(Enum):
     MINI_WITHOUT_GRAPHS = Sign.of(r"CUDA graph is disabled\.", "CUDA graph is disabled.")
 
 
-def milestone(text: str) -> tuple[Milestone, re.Match[str]] | None:
-    """The one that a line tells of, and where."""
-    for one in Milestone:
-        if found := one.value.search(text):
-            return one, found
-    return None
+def milestone(text: str) -> Milestone | None:
+    """The one that a line tells of."""
+    return next((one for one in Milestone if one.value.search(text)), None)

@@ -146,7 +146,7 @@ def _beginning(text: str) -> Iterator[Event]:
 
 def _progress(text: str) -> Progress | None:
     if reached := milestone(text):
-        return _SAID[reached[0]](text)
+        return _SAID[reached](text)
     if found := _CHECKPOINT.search(text):
         return Progress(Phase.WEIGHTS, {Fact.BITS: 4.0 if "4" in found[0] else 8.0})
     return None

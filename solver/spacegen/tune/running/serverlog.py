@@ -129,7 +129,7 @@ class ServerLog:
         self._tail.append(line[:WIDTH])
         self.simulated = self.simulated or SIMULATED.match(line) is not None
         if reached := milestone(line):
-            self.stage = _stage(reached[0])
+            self.stage = _stage(reached)
         if READY.search(line):
             # What was said before did not keep the server from coming up.
             self.stage, self.ready, self.evidence = Stage.SERVING, True, None
