@@ -9,6 +9,7 @@ from typing import Final
 
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.command_options import (
+    Asked,
     asked_by_commands,
     asked_in,
     mentioned_in,
@@ -133,8 +134,11 @@ def as_asked(path: Path, name: str, space: Space) -> Space:
     `earlier` does."""
     if (file := _there(path, name)) is None:
         return space
+    asked = asked_in(file)
+    if asked == Asked():
+        return space
     names = {then: now for now, then in spelling_of(name, space).names.items()}
-    return under_asked(space, asked_in(file).under_names(names, {}))
+    return under_asked(space, asked.under_names(names, {}))
 
 
 def _there(path: Path, name: str) -> File[Overlay] | None:
