@@ -13,8 +13,9 @@ from typing import Any
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.errors import EngineError
-from spacegen.language.model import Domain, Kind, identity
+from spacegen.language.model import Domain, Kind
 from spacegen.questions.verdict import shown
+from spacegen.questions.why.together import codes_of
 
 __all__ = ["spared"]
 
@@ -39,11 +40,10 @@ def _lost(space: Space, way: Kept, known: Collection[str]) -> list[Kept]:
     """The values of other parameters that have solutions with null, and none with the values of a way; none
     of those that are `known`."""
     domain = space.model[way.parameter].domain
-    codes = {identity(value): code for code, value in enumerate(domain)}
-    kept = tuple(codes[identity(value)] for value in way.values)
+    kept = tuple(code for value in way.values if (code := domain.code(value)) is not None)
     try:
         left = space.engine.marginals({way.parameter: kept})
-        before = space.engine.marginals({way.parameter: (codes[identity(None)],)})
+        before = space.engine.marginals(codes_of(space.model, {way.parameter: None}))
     except EngineError:
         return []
     found: list[Kept] = []
