@@ -34,15 +34,19 @@ class Resolved:
 
 def edits_in(space: Space) -> tuple[Edit, ...]:
     """The edits in the rules of a space, which come from an overlay of ours."""
-    found = (read_edit(r.condition, r.because, r.source, space.domains) for r in space.rules)
-    return tuple(edit for edit in found if edit is not None)
+    return tuple(_edits_by_rule(space).values())
 
 
 def without_edits(space: Space) -> Space:
     """The space without any edits of ours."""
-    domains = space.domains
-    ours = [r.id for r in space.rules if read_edit(r.condition, r.because, r.source, domains) is not None]
+    ours = list(_edits_by_rule(space))
     return space.without_rules(ours) if ours else space
+
+
+def _edits_by_rule(space: Space) -> dict[str, Edit]:
+    domains = space.domains
+    found = ((r.id, read_edit(r.condition, r.because, r.source, domains)) for r in space.rules)
+    return {id: edit for id, edit in found if edit is not None}
 
 
 def read_edit(
