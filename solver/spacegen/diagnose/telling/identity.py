@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from spacegen.diagnose.finding import SPACE, Finding
+from spacegen.diagnose.finding import SPACE, Finding, shown
 from spacegen.diagnose.launch import Launch
 from spacegen.servers.attention_groups import CHUNK, groups_of
 
@@ -34,8 +34,7 @@ def as_given_line(launch: Launch) -> str | None:
     """What arguments were given as that the log has scaled; None where there are none."""
     groups = groups_of(launch.arguments)
     told = [
-        f"`{name}` {_number(launch.arguments[name])}{_at_most(launch, name, groups)}, logged as "
-        f"{_number(logged)}"
+        f"`{name}` {shown(launch.arguments[name])}{_at_most(launch, name, groups)}, logged as {shown(logged)}"
         for name, logged in launch.as_logged.items()
     ]
     if not told:
@@ -49,7 +48,7 @@ def as_given_line(launch: Launch) -> str | None:
 def run_as(launch: Launch, name: str) -> str:
     """An argument as it was given, with what the server says that it made of it."""
     value = str(launch.arguments[name])
-    return f"{value} (logged as {_number(launch.as_logged[name])})" if name in launch.as_logged else value
+    return f"{value} (logged as {shown(launch.as_logged[name])})" if name in launch.as_logged else value
 
 
 def _at_most(launch: Launch, name: str, groups: int) -> str:
@@ -58,7 +57,3 @@ def _at_most(launch: Launch, name: str, groups: int) -> str:
     if name != CHUNK or logged <= 0:
         return ""
     return f" ({logged * groups + groups - 1} at most)"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, int | float) else str(value)
