@@ -98,8 +98,12 @@ class Troubles:
     @property
     def fatal(self) -> bool:
         """Whether the launch ended of one."""
-        quit_ = self._quit is not None and not self._quit.went_on
-        return quit_ or any(seen.ends for seen in self._seen.values())
+        return self._quits or any(seen.ends for seen in self._seen.values())
+
+    @property
+    def _quits(self) -> bool:
+        """Whether it was said that the server ends, and no batches go on."""
+        return self._quit is not None and not self._quit.went_on
 
     @property
     def port(self) -> bool:
@@ -196,17 +200,17 @@ class Troubles:
         """
         raised = self._exception
         if wrong.kind is TroubleKind.CRASH:
-            fresh = Seen(wrong, phase, [line], None, fatal=True, before=self._served)
-            self._quit = fresh if self._quit is None or self._quit.went_on else self._quit
+            if not self._quits:
+                self._quit = Seen(wrong, phase, [line], None, fatal=True, before=self._served)
         elif self._quit is None and raised is not None and not _LOST.search(raised.fault.words):
             last = raised.lines[-1]
             near = last.file == line.file and line.number - last.number <= _APART
             self._quit = raised if near and not raised.went_on else None
-        return self._quit is not None and not self._quit.went_on
+        return self._quits
 
     def _cause(self) -> Seen | None:
         """What a server ended of that only says that it ended: what was raised last, or else went wrong."""
-        if self._quit is None or self._quit.went_on or any(seen.ends for seen in self._seen.values()):
+        if not self._quits or any(seen.ends for seen in self._seen.values()):
             return None
         before = (self._exception, self._last, self._quit)
         return next((one for one in before if one is not None and not one.went_on), None)
