@@ -33,6 +33,10 @@ class Kept(Value):
     parameter: str
     values: tuple[Scalar, ...]
 
+    def has(self, value: Any) -> bool:
+        """Whether it keeps this value of a config."""
+        return any(same_value(value, one) for one in self.values)
+
     def within(self, other: Kept) -> bool:
         """Whether the other one has the same parameter and keeps all these values, too."""
         mine, others = set(map(identity, self.values)), set(map(identity, other.values))
@@ -150,9 +154,7 @@ class Edit(Value):
 def holds(edit: Edit, config: Mapping[str, Any], *, but: str | None = None) -> bool:
     """Whether a config satisfies an edit; if `but` is given, by another parameter than that one."""
     return any(
-        way.parameter != but
-        and way.parameter in config
-        and any(same_value(config[way.parameter], value) for value in way.values)
+        way.parameter != but and way.parameter in config and way.has(config[way.parameter])
         for way in edit.ways
     )
 

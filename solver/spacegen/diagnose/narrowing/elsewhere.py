@@ -13,7 +13,7 @@ from typing import Any
 from spacegen.api import Space
 from spacegen.diagnose.narrowing.edit import Basis, Edit, Kept
 from spacegen.errors import EngineError
-from spacegen.language.model import Domain, Kind
+from spacegen.language.model import Kind
 from spacegen.questions.verdict import shown
 from spacegen.questions.why.together import codes_of
 
@@ -29,7 +29,7 @@ def spared(space: Space, edit: Edit, ran: Mapping[str, Any]) -> Edit | str:
         return edit
     beyond = _lost(space, way, {one.parameter for one in edit.ways})
     for other in beyond:
-        if (value := ran.get(other.parameter)) in Domain(other.values):
+        if other.has(value := ran.get(other.parameter)):
             return f"the space has no such value of `{way.parameter}` with `{other.parameter}` {shown(value)}"
     if not beyond:
         return edit

@@ -89,16 +89,12 @@ def _as_launched(
     # Of equally small changes, those that the next launch makes anyway.
     ways = dict.fromkeys((*opening, *(way.parameter for edit in binding for way in edit.ways)))
     changes = {n: (ran[n], then[n]) for n in ways if n != name and n in ran and n in then}
-    changed = {n: pair for n, pair in changes.items() if pair[0] not in Domain((pair[1],))}
+    changed = {n: pair for n, pair in changes.items() if not same_value(*pair)}
     numbers = _numbers(space.model[name].domain)
     if window.opening is None or not _opens(changed, name, binding, ran, numbers):
         return window
     needed = _needed(changed, name, binding, ran, numbers)
     return window.model_copy(update={"opening": needed}) if len(needed) <= len(opening) else window
-
-
-def _has(way: Kept, value: Any) -> bool:
-    return any(same_value(value, one) for one in way.values)
 
 
 def _numeric(space: Space, edits: Iterable[Edit]) -> Iterator[str]:
@@ -129,7 +125,7 @@ def _window(
         min(upper, key=lambda pair: pair[0]),
     )
     # Null is no window: nobody has seen what the server would choose.
-    if any(all(_has(way, value) for _, way in binding) for value in numbers):
+    if any(all(way.has(value) for _, way in binding) for value in numbers):
         return None
     return Window(
         parameter=name,
@@ -183,7 +179,7 @@ def _opening(
     except EngineError:
         return None
     after = found.solution
-    changes = {n: (rest[n], after[n]) for n in rest if n in ways and rest[n] not in Domain((after[n],))}
+    changes = {n: (rest[n], after[n]) for n in rest if n in ways and not same_value(rest[n], after[n])}
     return _needed(changes, name, edits, rest, _numbers(space.model[name].domain)) or None
 
 

@@ -12,7 +12,7 @@ from spacegen.diagnose.narrowing.edit import Basis, Edit, holds
 from spacegen.diagnose.narrowing.moves import is_endless
 from spacegen.errors import EngineError
 from spacegen.language.expr import Scalar
-from spacegen.language.model import Domain, is_number
+from spacegen.language.model import is_number, same_value
 from spacegen.questions.near.repair import Change, Repair
 from spacegen.questions.why.together import codes_of, possible
 
@@ -71,7 +71,7 @@ def next_launch(
     changes = tuple(
         Change(name, said.get(name) if before is None else before, after[name])
         for name, before in ran.items()
-        if name in after and before not in Domain((after[name],))
+        if name in after and not same_value(before, after[name])
     )
     others = [change.parameter for change in changes if change.parameter not in wanted]
     return Next(after, changes, _whys(space, target, ran, others) if others else {})
