@@ -10,7 +10,7 @@ from spacegen.diagnose.finding import Finding, Move
 from spacegen.diagnose.launch import Launch
 from spacegen.diagnose.narrowing import overlay
 from spacegen.diagnose.narrowing.narrowing import Narrowing, narrow
-from tests import spaces_to_narrow
+from tests.spaces_to_narrow import finding
 
 CAUTION = "schedule_conservativeness"
 LOWER = Move(parameter=CAUTION, at_most=0.7, was=1.0, to=0.3)
@@ -40,10 +40,6 @@ def node(folder: Path) -> Path:
 def launch(**arguments: Any) -> Launch:
     ran = {"attn_dp_size": 1, CAUTION: 1.0, "cuda_graph_max_bs": 64, **arguments}
     return Launch(server="sglang", version="0.5.23", arguments=ran)
-
-
-def finding(move: Move, id: str = "f", number: int = 0) -> Finding:
-    return spaces_to_narrow.finding(move, id=id, launch=number)
 
 
 def written(space: Path, out: Path, *findings: Finding, ran: Launch | None = None) -> Narrowing:
@@ -83,7 +79,7 @@ def test_older_advice_gives_way_where_both_speak(tmp_path: Path) -> None:
     (dropped,) = made.dropped
     assert dropped.reason.startswith("it gives way to `high`")
     # So does advice of two launches of one call.
-    both = [finding(LOWER), finding(HIGHER, number=1)]
+    both = [finding(LOWER), finding(HIGHER, launch=1)]
     made = narrow(load(str(base)), [launch(), launch()], both)
     assert made.edits == ()
     assert {one.reason.partition(":")[0] for one in made.dropped} == {f"launches disagree about `{CAUTION}`"}
@@ -109,7 +105,7 @@ def test_launches_disagree_about_one_model_and_not_about_two() -> None:
 
     def narrowed(one: str, other: str) -> Narrowing:
         launches = [launch(model_path=one), launch(model_path=other)]
-        return narrow(space, launches, [finding(LOWER), finding(HIGHER, number=1)])
+        return narrow(space, launches, [finding(LOWER), finding(HIGHER, launch=1)])
 
     assert len(narrowed(MODELS[0], MODELS[1]).edits) == 2
     assert narrowed(MODELS[0], MODELS[0]).edits == ()
