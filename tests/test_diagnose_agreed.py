@@ -6,7 +6,6 @@ import pytest
 
 from spacegen.diagnose.advice.agreed import agreed
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Move, Severity, Step
 from spacegen.diagnose.launch import Phase, TroubleKind
 from tests.made_launches import (
@@ -16,6 +15,7 @@ from tests.made_launches import (
     at,
     failed,
 )
+from tests.read_logs import launches_of
 from tests.server_logs import OLD, log
 
 
@@ -69,10 +69,7 @@ def test_advice_leads_to_no_launch_that_failed(
 
 
 def test_advice_in_words_of_its_own_goes_with_its_way_out() -> None:
-    reader = LogReader("server.log")
-    reader.take("".join(log(OLD, "healthy", tp=2)).encode())
-    reader.close()
-    (served,) = reader.launches
+    (served,) = launches_of("".join(log(OLD, "healthy", tp=2)).encode())
     (note,) = (one for one in findings([served]) if one.id == "data-parallel-first")
     assert "run 2 replicas at `tp_size` 1" in note.advice[0]
     fewer = served.model_copy(

@@ -9,7 +9,6 @@ import pytest
 
 from spacegen.diagnose.advice.said import Key, chunk_of_a_rank, number
 from spacegen.diagnose.advice.ways import smaller_chunk
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.diagnosis import Diagnosis, examine
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line
 from spacegen.diagnose.reading.asgiven import as_given
@@ -17,6 +16,7 @@ from spacegen.diagnose.reading.serverinfo import read_info, written
 from spacegen.diagnose.telling.document import as_document
 from spacegen.diagnose.telling.text import in_words
 from spacegen.servers.attention_groups import groups_of, scaled
+from tests.read_logs import launches_of
 
 OLD = {"enable_dp_attention": True, "dp_size": 8}
 NEW = {"enable_dp_attention": True, "dp_size": 1, "attn_dp_size": 8}
@@ -34,10 +34,7 @@ GiB of which 2.13 GiB is free.
 
 
 def read(text: str) -> Launch:
-    reader = LogReader("server.log")
-    reader.take(text.encode())
-    reader.close()
-    (launch,) = reader.launches
+    (launch,) = launches_of(text.encode())
     return launch
 
 

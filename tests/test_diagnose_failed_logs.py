@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
+from tests.read_logs import launches_of
 
 OLD: Final = "0.5.6"
 NEW: Final = "0.5.23"
@@ -98,10 +98,7 @@ def log(lines: Sequence[str]) -> bytes:
 
 
 def found(lines: Sequence[str]) -> list[Finding]:
-    reader = LogReader("server.log")
-    reader.take(log(lines))
-    reader.close()
-    return [one for one in findings(reader.launches) if one.severity is not Severity.INFO]
+    return [one for one in findings(launches_of(log(lines))) if one.severity is not Severity.INFO]
 
 
 def only(lines: Sequence[str]) -> Finding:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Severity
 from spacegen.diagnose.launch import Fact, Launch, Phase, TroubleKind
+from tests.read_logs import launches_of
 
 DECODING = (
     "[2025-11-20 09:00:01 TP0] Decode batch, #running-req: 3, #token: 600, token usage: 0.01, "
@@ -23,10 +23,7 @@ LEAK = (
 
 
 def read(*lines: str) -> tuple[Launch, ...]:
-    reader = LogReader("server.log")
-    reader.take("".join(f"{line}\n" for line in lines).encode())
-    reader.close()
-    return reader.launches
+    return launches_of("".join(f"{line}\n" for line in lines).encode())
 
 
 def only(*lines: str) -> Launch:

@@ -18,6 +18,7 @@ from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Move, Severity
 from spacegen.diagnose.launch import Fact, Figure, Launch, Line, Phase
 from spacegen.diagnose.series import Column, Series
+from tests.read_logs import launches_of
 from tests.server_logs import NEW, OLD, STORIES, Story, encoded, log
 
 DECODE = (
@@ -45,10 +46,8 @@ SERVING = (
 
 
 def read(pieces: Iterable[str | bytes]) -> Launch:
-    reader = LogReader("server.log")
-    reader.take(b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces))
-    reader.close()
-    (launch,) = reader.launches
+    text = b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
+    (launch,) = launches_of(text)
     return launch
 
 

@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 
 from simulated_loads import serve
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.diagnosis import Diagnosis, examine
 from spacegen.diagnose.launch import Fact
 from spacegen.tune.simulated.prefixes import Beginnings, Prefixes, beginnings
+from tests.read_logs import launches_of
 
 
 def _examined(log: str) -> Diagnosis:
-    reader = LogReader("server.log")
-    reader.take(log.encode())
-    reader.close()
-    return examine(reader.launches)
+    return examine(launches_of(log.encode()))
 
 
 def _found(log: str) -> set[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
+from tests.read_logs import launches_of
 from tests.server_logs import MINI, MINI_STORIES, NEW, OLD, STORIES, encoded, log
 
 EXPECTED = {
@@ -57,11 +57,7 @@ COMMON = ("healthy", "retracting", "graphs-oom", "prefill-oom")
 
 
 def told(pieces: Iterable[bytes]) -> tuple[Finding, ...]:
-    reader = LogReader("server.log")
-    for piece in pieces:
-        reader.take(piece)
-    reader.close()
-    return findings(reader.launches)
+    return findings(launches_of(*pieces))
 
 
 def wrong(found: Iterable[Finding]) -> set[str]:

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from spacegen.diagnose.advice.book import findings
-from spacegen.diagnose.collecting.log import LogReader
 from spacegen.diagnose.finding import Finding, Severity
 from spacegen.diagnose.launch import Launch, Phase, TroubleKind
 from spacegen.diagnose.series import Column
 from spacegen.tune.secret import masked_text
+from tests.read_logs import launches_of
 from tests.server_failures import torch_memory
 from tests.server_logs import NEW, OLD, log
 
@@ -33,10 +33,7 @@ WORKSPACE = (
 
 
 def read(text: str) -> tuple[Launch, ...]:
-    reader = LogReader("server.log")
-    reader.take(text.encode())
-    reader.close()
-    return reader.launches
+    return launches_of(text.encode())
 
 
 def only(text: str) -> Launch:
