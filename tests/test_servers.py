@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,11 @@ def _read_once(path: Path) -> float:
     started = time.perf_counter()
     schema._read(path)
     return time.perf_counter() - started
+
+
+def test_an_argument_has_its_name_as_text_whoever_asked_for_it_first() -> None:
+    class Name(StrEnum):
+        RANKS = "tp_size"
+
+    schema.forget()
+    assert type(load("sglang", "0.5.23").arguments[Name.RANKS].name) is str

@@ -213,6 +213,8 @@ class _Arguments(Mapping[str, Argument]):
         self._made: dict[str, Argument] = {}
 
     def __getitem__(self, name: str) -> Argument:
+        # Members of enumerations are equal to text and look otherwise; what is made is for everybody.
+        name = str(name)
         if name not in self._made:
             if name in self.rows:
                 self._made[name] = _argument(name, self.rows[name])
