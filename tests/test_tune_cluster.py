@@ -168,7 +168,10 @@ def test_nothing_outlives_a_driver_that_is_killed(tmp_path: Path, monkeypatch: p
         assert len(with_word(word)) > 3
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        until(lambda: with_word(word) == [], 60)
+        try:
+            until(lambda: with_word(word) == [], 60)
+        except AssertionError:
+            pytest.fail(f"still there: {[process.cmdline() for process in with_word(word)]}")
     finally:
         driver.kill()
         for process in with_word(word):
